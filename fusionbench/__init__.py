@@ -1,0 +1,92 @@
+"""fusionbench: a plugin-based, multi-task benchmark for image fusion.
+
+Importing it is cheap: everything that needs torch or pandas is loaded at first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fusionbench import metrics
+    from fusionbench.api import get_dataset, get_method, load_run, run, score
+    from fusionbench.hookspecs import hookimpl
+    from fusionbench.methods import method
+    from fusionbench.types import (
+        Batch,
+        Citation,
+        Dataset,
+        DatasetSpec,
+        FusionBenchError,
+        Method,
+        MethodSpec,
+        MetricSpec,
+        Option,
+        Sample,
+        Task,
+        WeightSpec,
+    )
+
+_HOMES = {
+    **dict.fromkeys(("run", "score", "load_run", "get_method", "get_dataset"), "fusionbench.api"),
+    "hookimpl": "fusionbench.hookspecs",
+    "method": "fusionbench.methods",
+    **dict.fromkeys(
+        (
+            "Batch",
+            "Citation",
+            "Dataset",
+            "DatasetSpec",
+            "FusionBenchError",
+            "Method",
+            "MethodSpec",
+            "MetricSpec",
+            "Option",
+            "Sample",
+            "Task",
+            "WeightSpec",
+        ),
+        "fusionbench.types",
+    ),
+}
+
+__all__ = [
+    "Batch",
+    "Citation",
+    "Dataset",
+    "DatasetSpec",
+    "FusionBenchError",
+    "Method",
+    "MethodSpec",
+    "MetricSpec",
+    "Option",
+    "Sample",
+    "Task",
+    "WeightSpec",
+    "__version__",
+    "get_dataset",
+    "get_method",
+    "hookimpl",
+    "load_run",
+    "method",
+    "metrics",
+    "run",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return importlib.import_module("fusionbench.metrics")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'fusionbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

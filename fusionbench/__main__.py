@@ -1,0 +1,5 @@
+"""``python -m fusionbench``."""
+
+from fusionbench.cli import main
+
+main()

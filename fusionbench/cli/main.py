@@ -1,0 +1,100 @@
+"""The ``fusionbench`` command: finds its sub-commands without importing them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import click
+
+from fusionbench import __version__
+from fusionbench.types import FusionBenchError, PluginError, resolve
+
+# command -> (module, one line for --help); the module's attribute `command` is the click command.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("fusionbench.cli.list", "List methods, data sets, metrics or plugins."),
+    "info": ("fusionbench.cli.info", "All that is known about a method, data set or metric."),
+    "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
+    "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
+    "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
+    "data": ("fusionbench.cli.data", "Check data sets."),
+    "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
+    "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
+}
+
+
+class UserError(click.ClickException):
+    """Shows a FusionBenchError as one message, without a traceback; exit status 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(click.style("error: ", fg="red", bold=True) + self.format_message(), err=True, file=file)
+
+
+class FusionBenchGroup(click.Group):
+    """Imports a sub-command when it is called, asks plugins for further ones, explains errors.
+
+    Args:
+        table: Command name -> (module, short help).
+        path: The group's own name for plugins' ``CommandSpec.parent``; empty for the top level.
+    """
+
+    def __init__(
+        self, *args: Any, table: dict[str, tuple[str, str]] | None = None, path: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table or {}
+        self.path = path
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.table, *super().list_commands(ctx), *sorted(self._added())]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in self.table:
+            return importlib.import_module(self.table[name][0]).command
+        found = super().get_command(ctx, name)
+        if found is None and name in (added := self._added()):
+            found = resolve(added[name].command, owner=f"command {name}")
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except FusionBenchError as error:
+            raise UserError(str(error)) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, help_text) for name, (_, help_text) in self.table.items()]
+        rows += [(name, self.commands[name].get_short_help_str()) for name in super().list_commands(ctx)]
+        rows += [(name, spec.summary) for name, spec in sorted(self._added().items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("FUSIONBENCH_DEBUG"):
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except FusionBenchError as error:
+            raise UserError(str(error)) from error
+
+    def _added(self) -> dict[str, Any]:
+        from fusionbench.plugins import current_plugins
+
+        try:
+            specs = current_plugins().commands.values()
+        except PluginError as error:
+            raise UserError(str(error)) from error
+        return {spec.name: spec for spec in specs if spec.parent == self.path}
+
+
+@click.group(
+    cls=FusionBenchGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, prog_name="fusionbench")
+def main() -> None:
+    """Benchmark image-fusion methods: infrared-visible, medical, multi-exposure and multi-focus."""

@@ -1,0 +1,82 @@
+"""Names and who registered them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fusionbench.types import Origin, PluginError, UnknownNameError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Generic[T]):
+    """A spec and the plugin it came from."""
+
+    spec: T
+    origin: Origin
+
+
+class Registry(Mapping[str, T]):
+    """A mapping from name to spec that knows origins and answers typing errors with near names.
+
+    Args:
+        kind: What is registered, in words (``method``), for error messages.
+        key: How a spec is named.
+    """
+
+    def __init__(self, kind: str, key: Callable[[T], str]) -> None:
+        self.kind = kind
+        self._key = key
+        self._items: dict[str, Registered[T]] = {}
+
+    def add(self, spec: T, origin: Origin) -> None:
+        """Register a spec.
+
+        Raises:
+            PluginError: The name is empty or taken; both plugins are named.
+        """
+        name = self._key(spec)
+        if not name or name != name.strip() or any(ord(character) < 32 for character in name):
+            raise PluginError(f"plugin {origin}: {name!r} is not a usable {self.kind} name.")
+        if name in self._items:
+            raise PluginError(
+                f"the {self.kind} {name!r} is registered twice: by {self._items[name].origin} and by {origin}.",
+                hint=f"Rename one, or block a plugin with -p no:{origin.plugin}.",
+            )
+        self._items[name] = Registered(spec, origin)
+
+    def withdraw(self, origin: Origin) -> None:
+        """Forget everything a plugin registered."""
+        self._items = {name: item for name, item in self._items.items() if item.origin != origin}
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._items[name].spec
+        except KeyError:
+            raise self.unknown(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def origin(self, name: str) -> Origin:
+        """Which plugin registered ``name``."""
+        self[name]
+        return self._items[name].origin
+
+    def unknown(self, name: str) -> UnknownNameError:
+        """The error for a name that is not registered, with the nearest ones."""
+        lowered = {item.lower(): item for item in self._items}
+        near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+        known = ", ".join(sorted(self._items)) or "none"
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {known}."
+        return UnknownNameError(f"unknown {self.kind} {name!r}.", hint=hint)

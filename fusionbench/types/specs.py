@@ -1,0 +1,355 @@
+"""What plugins register: plain data, cheap to list; code is named and loaded on first use.
+
+Wherever a spec holds code, it may be given as the object itself or as ``"package.module:attribute"``,
+which is imported at first use. Use the string form in installed plugins, so that listing them
+imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from fusionbench.types.errors import PluginError, UsageError
+from fusionbench.types.sample import Batch, Problem, Sample
+from fusionbench.types.task import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Loadable = str | Callable[..., Any]
+
+
+def resolve(reference: Loadable, *, owner: str = "a plugin") -> Any:
+    """Import what ``"package.module:attribute"`` names; anything else is returned as it is.
+
+    Raises:
+        PluginError: The string is malformed, or the module or attribute does not exist.
+    """
+    if not isinstance(reference, str):
+        return reference
+    module_name, _, attribute = reference.partition(":")
+    if not attribute:
+        raise PluginError(f"{owner}: {reference!r} is not of the form 'package.module:attribute'.")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{owner}: cannot load {reference!r}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """Where something was published."""
+
+    title: str
+    authors: str = ""
+    venue: str = ""
+    year: int | None = None
+    doi: str = ""
+    arxiv: str = ""
+
+    def __str__(self) -> str:
+        where = ", ".join(str(part) for part in (self.venue, self.year) if part)
+        identifier = f"doi:{self.doi}" if self.doi else f"arXiv:{self.arxiv}" if self.arxiv else ""
+        return ". ".join(part for part in (self.authors, self.title, where, identifier) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A setting of a method, data set or provider that a user can change by name.
+
+    Attributes:
+        default: Value when nothing is said; its type is the option's type unless ``type`` is set.
+        help: One line for ``fusionbench info``.
+        choices: The only values allowed, if any.
+        type: ``int``, ``float``, ``bool``, ``str`` or ``Path``; needed where the default is None.
+    """
+
+    default: Any = None
+    help: str = ""
+    choices: tuple[Any, ...] = ()
+    type: type | None = None
+
+    def parse(self, name: str, value: Any) -> Any:
+        """Convert a command-line or YAML value to the option's type.
+
+        Raises:
+            UsageError: The value cannot be converted or is not among the choices.
+        """
+        kind = self.type or (type(self.default) if self.default is not None else None)
+        if value is not None and kind is not None and not isinstance(value, kind):
+            value = _convert(name, value, kind)
+        if self.choices and value not in self.choices:
+            allowed = ", ".join(str(choice) for choice in self.choices)
+            raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
+        return value
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    try:
+        if kind is bool:
+            return _WORDS[str(value).lower()]
+        if kind is int and isinstance(value, float) and value != int(value):
+            raise ValueError(value)
+        return kind(value)
+    except (ValueError, TypeError, KeyError):
+        raise UsageError(f"option {name}: expected {kind.__name__}, got {value!r}.") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightSpec:
+    """Published weights of a method: where they come from and how to recognise them.
+
+    Attributes:
+        name: Label within the method, e.g. ``IR_VIS``; the file in the user's weights folder is
+            ``<weights>/<method>/<filename>``.
+        filename: Name under which ``fusionbench weights add`` stores it.
+        tasks: Tasks it was trained for; empty for all of the method's.
+        page: Official page a person can open.
+        official: File name(s) as published.
+        sha256: Known digests of ``official`` (any one matches); empty where unknown.
+        size: Bytes, 0 where unknown.
+        licence: As stated at the source, or ``not stated``.
+        hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
+        package_file: A file inside the plugin's own package, for weights that ship with it.
+    """
+
+    name: str
+    filename: str
+    tasks: tuple[Task, ...] = ()
+    page: str = ""
+    official: tuple[str, ...] = ()
+    sha256: tuple[str, ...] = ()
+    size: int = 0
+    licence: str = "not stated"
+    hub: tuple[str, str, str] | None = None
+    package_file: Path | None = None
+
+
+@runtime_checkable
+class Method(Protocol):
+    """What a method's factory returns. ``factory(**options)`` must be cheap: weights are read in ``load``.
+
+    A learned method also has ``network``, an ``nn.Module`` whose state dict has the official names.
+    A method may define two more:
+
+    * ``finish(fused, batch) -> Tensor``, called on whole, unpadded results before they are clipped
+      to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
+      falsify. A method that truncates returns exact multiples of 1/255.
+    * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
+    """
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read weights and move to the device. ``weights`` is None for methods without any."""
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """N x 1 x H x W (luma methods) or N x 3 x H x W (rgb methods), nominally in [0, 1].
+
+        An rgb method may return one channel; the result is then gray.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSpec:
+    """A fusion method.
+
+    Attributes:
+        name: Lower-case identifier, used on the command line and in file names.
+        tasks: Tasks its authors used it for; elsewhere only with ``--allow-other-tasks``.
+        factory: Class or function called with the options, returning a :class:`Method`.
+        title: As papers print it; the name if empty.
+        takes: ``luma``: one channel, the harness restores colour; ``rgb``: three channels.
+        sources: Fewest and most sources; None for any number.
+        multiple: Height and width are padded (reflected) to a multiple of this, and cropped back.
+        min_size: Smallest height and width it accepts.
+        batched: Whether ``fuse`` takes N > 1.
+        overlap: Pixels by which tiles overlap when an image is too large; None: never tile.
+        text: Whether it reads text features.
+        options: Settings by name.
+        weights: Published weights, empty for classical methods. With several, the one whose
+            ``tasks`` hold the sample's task is used.
+        version: Change it when results change.
+        paper, page, licence: Where it comes from.
+        training_data: Names of data sets it was trained on, to warn of leakage.
+        trainer: Optional ``trainer`` for ``fusionbench train``.
+        meta: Further facts for ``fusionbench info``.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    factory: Loadable
+    title: str = ""
+    takes: Literal["luma", "rgb"] = "luma"
+    sources: tuple[int, int | None] = (2, 2)
+    multiple: int = 1
+    min_size: int = 1
+    batched: bool = True
+    overlap: int | None = None
+    text: Literal["none", "optional", "required"] = "none"
+    options: Mapping[str, Option] = field(default_factory=dict)
+    weights: tuple[WeightSpec, ...] = ()
+    version: str = "1"
+    paper: Citation | None = None
+    page: str = ""
+    licence: str = ""
+    training_data: tuple[str, ...] = ()
+    trainer: Loadable | None = None
+    summary: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What a data set's opener returns: everything listed, nothing decoded."""
+
+    name: str
+    task: Task
+    samples: Sequence[Sample]
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """A data set of one task.
+
+    Attributes:
+        name: Lower-case identifier.
+        task: Its task; for ``folder`` data sets the task is an option.
+        opener: ``opener(root: Path | None, split: str, **options) -> Dataset``.
+        title: As papers print it.
+        splits: Split names it knows; the first is the default.
+        needs_root: Whether a folder must be given (False: generated or shipped).
+        folders: Names under which ``--data-root DIR`` looks for it (``DIR/<folder>``), first wins.
+        layout: What the folder must look like, for error messages and ``fusionbench info``.
+        page: Where a person gets it.
+        options: Settings by name.
+        version: Change it when the list of samples changes.
+    """
+
+    name: str
+    task: Task
+    opener: Loadable
+    title: str = ""
+    splits: tuple[str, ...] = ("test",)
+    needs_root: bool = True
+    folders: tuple[str, ...] = ()
+    layout: str = ""
+    page: str = ""
+    licence: str = ""
+    paper: Citation | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    version: str = "1"
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """One metric in one profile: exactly one definition.
+
+    Attributes:
+        name: As papers write it (``Qabf``), the same in every profile.
+        profile: The convention it belongs to (``zhao``); the empty string for all profiles.
+        operands: ``F``, ``F|A,B`` (fused given sources) or ``F|GT`` (fused given ground truth).
+        higher_is_better: Direction; None where a metric has none.
+        function: ``function(context) -> Tensor`` of N values; see ``fusionbench.metrics``.
+        needs_gray: True if it reads the profile's gray images, False if it reads the channels.
+        differentiable: Whether gradients with respect to the fused image are useful.
+        original_name: What the original code calls it, where that differs.
+        range, unit, paper, version: Facts; ``version`` enters the result's key.
+    """
+
+    name: str
+    profile: str
+    operands: Literal["F", "F|A,B", "F|GT"]
+    higher_is_better: bool | None
+    function: Loadable
+    range: str = ""
+    unit: str = ""
+    paper: Citation | None = None
+    differentiable: bool = False
+    max_sources: int | None = None
+    original_name: str = ""
+    version: str = "1"
+    summary: str = ""
+    default: bool = False
+
+    @property
+    def key(self) -> str:
+        """``name@profile``, unique; the bare name for a metric of all profiles."""
+        return f"{self.name}@{self.profile}" if self.profile else self.name
+
+    @property
+    def arrow(self) -> str:
+        """Direction as tables mark it."""
+        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExporterSpec:
+    """A format of ``fusionbench table``: ``render(table) -> str``."""
+
+    name: str
+    render: Loadable
+    suffix: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSpec:
+    """A published table: a CSV with at least task, dataset, method and metric columns.
+
+    ``datasets`` maps the names printed there to our data set names, ``methods`` likewise.
+    """
+
+    name: str
+    path: Path
+    profile: str = "zhao"
+    paper: Citation | None = None
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
+
+
+ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer", "writer", "text_encoder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """A part of the text pipeline: captioner, dense captioner, segmenter, writer or text encoder."""
+
+    name: str
+    kind: ProviderKind
+    factory: Loadable
+    options: Mapping[str, Option] = field(default_factory=dict)
+    version: str = "1"
+    summary: str = ""
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """A command that a plugin adds: ``fusionbench [parent] name``; ``command`` is a click command."""
+
+    name: str
+    command: Loadable
+    summary: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Which plugin brought something: its name, version and file."""
+
+    plugin: str
+    version: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        version = f" {self.version}" if self.version else ""
+        return f"{self.plugin}{version} ({self.file})" if self.file else f"{self.plugin}{version}"

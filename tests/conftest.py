@@ -1,0 +1,27 @@
+"""Fixtures for all tests: shared material, and a plugin manager that ignores the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import pytest
+
+from fusionbench.plugins import manager
+from tests.helpers.shared import ROOT, shared_path
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Folder with ``reference/``, ``weights/`` and ``data/``; skips where it is absent."""
+    shared_path()
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def _fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test sees the suite's own plugins and none left over from another test."""
+    monkeypatch.delenv(manager.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(manager, "_current", None)
