@@ -178,6 +178,8 @@ class MethodSpec:
         version: Change it when results change.
         paper, page, licence: Where it comes from.
         training_data: Names of data sets it was trained on, to warn of leakage.
+        fingerprint: For methods whose results depend on files other than sources and weights:
+            ``fingerprint(options, dataset) -> {sample id: digest}``, which enters the results' identity.
         trainer: Optional ``trainer`` for ``fusionbench train``.
         meta: Further facts for ``fusionbench info``.
     """
@@ -200,6 +202,7 @@ class MethodSpec:
     page: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+    fingerprint: Loadable | None = None
     trainer: Loadable | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
