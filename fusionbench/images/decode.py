@@ -125,12 +125,18 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
         data = _read_all(file, name, max_pixels)
     with _explained(name), _pillow(io.BytesIO(data), name, head) as opened:
         _check_header(opened, name, max_pixels, min_side)
+        orientation = _orientation(opened.getexif())
         opened.load()
         _require_end_of_jpeg(opened, data, name)
-        pixels, notes = _tiff_pixels(opened, data, name) or _pixels(opened, name)
-        if getattr(opened, "n_frames", 1) > 1:
+        if (deep := _deep_tiff(opened, data, name)) is not None:
+            pixels, notes = deep
+        else:
+            pixels, notes = _pixels(opened, name)
+            if opened.format == "TIFF":
+                orientation = 1  # Pillow turns TIFF itself while loading.
+        if opened.format == "MPO":
             notes = (*notes, "first picture of a multi-picture JPEG")
-        return _finished(name, pixels, notes, _orientation(opened.getexif()))
+        return _finished(name, pixels, notes, orientation)
 
 
 def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE) -> ImageInfo:
@@ -156,7 +162,9 @@ def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int
         file.seek(0)
         with _explained(name), _pillow(file, name, head) as opened:
             _check_header(opened, name, max_pixels, min_side)
-            height, width = _turned(opened.height, opened.width, _orientation(opened.getexif()))
+            height, width = opened.height, opened.width
+            if opened.format != "TIFF":  # Pillow reports the turned size of TIFF.
+                height, width = _turned(height, width, _orientation(opened.getexif()))
             gray = opened.mode in ("1", "L", "LA", "La", "F", "I") or opened.mode.startswith("I;16")
             return ImageInfo(height, width, 1 if gray else 3, opened.format or "")
 
@@ -276,7 +284,7 @@ def _low_bytes(data: bytes) -> np.ndarray:
         return np.asarray(opened)[..., :3]
 
 
-def _tiff_pixels(opened: PIL.Image.Image, data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]] | None:
+def _deep_tiff(opened: PIL.Image.Image, data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]] | None:
     """Pixels of the TIFF kinds that Pillow would cut to 8 bits; None for all others."""
     if opened.format != "TIFF":
         return None
