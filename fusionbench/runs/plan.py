@@ -115,7 +115,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
         if request.key in explicit and not pairings:
             tasks = ", ".join(sorted({dataset.task for dataset in opened.values()}))
             errors.append(
-                f"method {request.key} serves {', '.join(spec.tasks)}, no data set of this run does (they are {tasks}).\n"
+                f"method {request.key} serves {', '.join(spec.tasks)}; the data sets of this run are {tasks}.\n"
                 "  --allow-other-tasks runs it all the same."
             )
         expansion.pairings += pairings
