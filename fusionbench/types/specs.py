@@ -261,10 +261,14 @@ class MetricSpec:
         profile: The convention it belongs to (``zhao``); the empty string for all profiles.
         operands: ``F``, ``F|A,B`` (fused given sources) or ``F|GT`` (fused given ground truth).
         higher_is_better: Direction; None where a metric has none.
-        function: ``function(context) -> Tensor`` of N values; see ``fusionbench.metrics``.
-        needs_gray: True if it reads the profile's gray images, False if it reads the channels.
+        function: ``function(planes) -> Tensor`` of one value per plane; see
+            :class:`fusionbench.metrics.planes.Planes`.
+        colour: Which planes it reads; a rule of :mod:`fusionbench.metrics.colour`. The default is one
+            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded).
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
+        max_sources: Most sources it is defined for; None for any number.
+        default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """
 
@@ -273,6 +277,7 @@ class MetricSpec:
     operands: Literal["F", "F|A,B", "F|GT"]
     higher_is_better: bool | None
     function: Loadable
+    colour: str = "gray"
     range: str = ""
     unit: str = ""
     paper: Citation | None = None
@@ -345,7 +350,7 @@ class CommandSpec:
     parent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Which plugin brought something: its name, version and file."""
 
