@@ -313,7 +313,12 @@ class ExporterSpec:
 class PublishedSpec:
     """A published table: a CSV with at least task, dataset, method and metric columns.
 
-    ``datasets`` maps the names printed there to our data set names, ``methods`` likewise.
+    Attributes:
+        profile: Convention the numbers were computed with.
+        datasets, methods: Printed name -> our name.
+        metrics: Printed name -> our ``name`` or ``name@profile``, where a table's metric is not the
+            one of that name in ``profile``.
+        pairs: Printed data set -> number of samples its means are over, where that is known.
     """
 
     name: str
@@ -322,6 +327,8 @@ class PublishedSpec:
     paper: Citation | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[str, int] = field(default_factory=dict)
 
 
 ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer", "writer", "text_encoder"]
