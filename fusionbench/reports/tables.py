@@ -55,7 +55,8 @@ def build_table(
     direction, and a column with one comparable value, has none.
 
     Args:
-        frame: Columns ``method, dataset, task, sample, metric, profile, value, status``.
+        frame: Columns ``method, dataset, task, sample, metric, profile, value, status``, and optionally
+            ``marks``, remarks on a method and data set that the table shows.
         info: Facts that are not in the frame.
         layout: Data sets beside each other, below each other, or one line for each cell.
         metrics: Names (``SSIM``) or keys (``SSIM@zhao``) to show, in this order; all if None.
@@ -76,8 +77,7 @@ def build_table(
     columns = _select(_metric_columns(data, info), metrics)
     groups = _groups(data, columns, info)
     cells = _measured(data, groups, info)
-    rows = [Row(name, _title(info.methods, name)) for name in data["method"].unique()]
-    rows = [row for row in rows if any(key[0] == row.key for key in cells)]
+    rows = _rows(frame, cells, info)
     for source in published:
         found = _published(source, groups)
         cells |= found
@@ -188,6 +188,18 @@ def _measured(data: pd.DataFrame, groups: list[Group], info: TableInfo) -> Cells
             mean = math.fsum(values) / len(values) if len(values) else None
             cells[method, dataset, key] = Cell(mean, len(values), expected[dataset, key])
     return cells
+
+
+def _rows(frame: pd.DataFrame, cells: Cells, info: TableInfo) -> list[Row]:
+    """The measured methods that the table shows, with the remarks of the optional column ``marks``."""
+    remarks: dict[str, list[str]] = {}
+    if "marks" in frame.columns:
+        marked = frame.loc[frame["marks"].fillna("") != "", ["method", "dataset", "marks"]].drop_duplicates()
+        for method, dataset, mark in marked.itertuples(index=False):
+            remarks.setdefault(method, []).append(f"{_title(info.datasets, dataset)}: {mark}")
+    shown = {method for method, _, _ in cells}
+    names = [name for name in frame["method"].unique() if name in shown]
+    return [Row(name, _title(info.methods, name), remarks=tuple(remarks.get(name, ()))) for name in names]
 
 
 def _published(source: PublishedTable, groups: list[Group]) -> Cells:
