@@ -33,7 +33,10 @@ def render(table: Table) -> str:
             }
             for group in table.groups
         ],
-        "methods": [{"key": row.key, "title": row.title, "published": row.published or None} for row in table.rows],
+        "methods": [
+            {"key": row.key, "title": row.title, "published": row.published or None, "remarks": row.remarks}
+            for row in table.rows
+        ],
         "cells": [
             {
                 "method": row.key,
