@@ -107,6 +107,11 @@ def open_split(
     return build(name, task, root, split, pairing)
 
 
+def whole(pairing: Pairing) -> Pairing:
+    """Rule of a split that everything belongs to."""
+    return pairing
+
+
 def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> Pairing:
     """What a list names, in its order. Problems of files that it does not name are dropped.
 
