@@ -57,6 +57,23 @@ class Registry(Mapping[str, T]):
             )
         self._items[name] = Registered(spec, origin)
 
+    def copy(self) -> Registry[T]:
+        """A registry with the same content that can be changed on its own."""
+        other: Registry[T] = Registry(self.kind, self._key)
+        other._items = dict(self._items)
+        return other
+
+    def replace(self, spec: T, origin: Origin) -> None:
+        """Register a spec, in place of one of the same name and plugin.
+
+        Raises:
+            PluginError: Another plugin has taken the name.
+        """
+        existing = self._items.get(self._key(spec))
+        if existing is not None and existing.origin.plugin == origin.plugin:
+            del self._items[self._key(spec)]
+        self.add(spec, origin)
+
     def withdraw(self, origin: Origin) -> None:
         """Forget everything a plugin registered."""
         self._items = {name: item for name, item in self._items.items() if item.origin != origin}
