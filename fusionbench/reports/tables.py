@@ -146,7 +146,8 @@ def _matching(columns: Iterable[MetricColumn], name: str) -> list[MetricColumn]:
     columns = list(columns)
     found = [column for column in columns if name in (column.key, column.label, column.key.partition("@")[0])]
     if not found:
-        raise unknown_name("metric of this table", name, [column.label for column in columns])
+        known = [column.key if "@" in name else column.label for column in columns]
+        raise unknown_name("metric of this table", name, known)
     return found
 
 
