@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -22,15 +21,13 @@ from fusionbench.reports.model import (
     Table,
     TableInfo,
 )
-from fusionbench.reports.sheets import number
+from fusionbench.reports.ranking import Cells, best_first, ranked
 from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fusionbench.reports.published import PublishedTable
-
-Cells = dict[tuple[str, str, str], Cell]
 
 
 def build_table(
@@ -82,13 +79,8 @@ def build_table(
     for source in published:
         found = _published(source, groups)
         cells |= found
-        present = dict.fromkeys(key[0] for key in found)
-        rows += [
-            Row(key, printed, source.name)
-            for method, printed in source.methods.items()
-            if (key := f"{source.name}:{method}") in present
-        ]
-    cells = _ranked(cells, rows, groups, decimals, rank_published)
+        rows += _published_rows(source, found)
+    cells = ranked(cells, rows, groups, decimals, rank_published=rank_published)
     rows = rows if order is None else _ordered(rows, order)
     rows_by_dataset = {
         group.dataset: [row for row in rows if any((row.key, group.dataset, m.key) in cells for m in group.metrics)]
@@ -97,8 +89,8 @@ def build_table(
     if sort is not None:
         metric = _matching([metric for group in groups for metric in group.metrics], sort)[0]
         having = [group.dataset for group in groups if metric in group.metrics]
-        rows = _best_first(rows, cells, having[0], metric)
-        rows_by_dataset |= {name: _best_first(rows_by_dataset[name], cells, name, metric) for name in having}
+        rows = best_first(rows, cells, having[0], metric)
+        rows_by_dataset |= {name: best_first(rows_by_dataset[name], cells, name, metric) for name in having}
     return Table(
         rows=tuple(rows),
         groups=tuple(groups),
@@ -107,7 +99,7 @@ def build_table(
         layout=layout,
         decimals=decimals,
         mark=mark,
-        profiles=tuple(dict.fromkeys(profile for profile in data["profile"] if profile)),
+        profiles=tuple(dict.fromkeys(profile for profile in data["profile"].unique() if profile)),
         info=info,
         published=tuple(published),
         rank_published=rank_published,
@@ -225,34 +217,10 @@ def _published(source: PublishedTable, groups: list[Group]) -> Cells:
     }
 
 
-def _ranked(cells: Cells, rows: list[Row], groups: list[Group], decimals: int, rank_published: bool) -> Cells:
-    ranked = dict(cells)
-    for group in groups:
-        for metric in group.metrics:
-            if metric.higher_is_better is None:
-                continue
-            keys = [(row.key, group.dataset, metric.key) for row in rows if rank_published or not row.published]
-            shown = {key: cells[key] for key in keys if key in cells and cells[key].comparable}
-            printed = {key: float(number(cell, decimals)) for key, cell in shown.items()}
-            if len(printed) < 2:
-                continue
-            best = sorted(set(printed.values()), reverse=metric.higher_is_better)[:2]
-            for key, value in printed.items():
-                if value in best:
-                    ranked[key] = replace(cells[key], rank=best.index(value) + 1)
-    return ranked
-
-
-def _best_first(rows: list[Row], cells: Cells, dataset: str, metric: MetricColumn) -> list[Row]:
-    """Rows by a metric on a data set; those without a comparable value last."""
-    sign = 1 if metric.higher_is_better is False else -1
-
-    def place(row: Row) -> tuple[bool, float]:
-        cell = cells.get((row.key, dataset, metric.key))
-        comparable = cell is not None and cell.comparable
-        return (not comparable, sign * cell.mean if comparable else 0.0)
-
-    return sorted(rows, key=place)
+def _published_rows(source: PublishedTable, cells: Cells) -> list[Row]:
+    present = {method for method, _, _ in cells}
+    keys = {f"{source.name}:{method}": printed for method, printed in source.methods.items()}
+    return [Row(key, printed, source.name) for key, printed in keys.items() if key in present]
 
 
 def _ordered(rows: list[Row], order: Sequence[str]) -> list[Row]:
