@@ -9,7 +9,7 @@ from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.model import Table, TableInfo
 from fusionbench.reports.published import read_published
 from fusionbench.reports.tables import build_table
-from fusionbench.types import UsageError
+from fusionbench.types import MetricSpec, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class RunResult(Protocol):
-    """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour`` and ``pairs``
-    (data set -> number of samples planned), each of which may be missing."""
+    """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour``, ``pairs`` (data set ->
+    number of samples planned) and ``metrics`` (key -> facts), each of which may be missing."""
 
     info: Mapping[str, Any]
 
@@ -57,7 +57,7 @@ def table_from_runs(
         version=_joined(runs, "version"),
         colour=_joined(runs, "colour"),
         pairs=pairs,
-        metrics=plugins.metrics,
+        metrics={**_recorded_metrics(runs), **plugins.metrics},
         methods=plugins.methods,
         datasets=plugins.datasets,
         runs=tuple(runs),
@@ -73,6 +73,17 @@ def table_from_runs(
                 f" {', '.join(group.dataset for group in table.groups)} in profile {', '.join(table.profiles)}.",
             )
     return table
+
+
+def _recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
+    """Metrics as the runs recorded them: what is left of one whose plugin is not installed any more."""
+    specs = {}
+    for run in runs.values():
+        for key, facts in dict(run.info.get("metrics") or {}).items():
+            name, _, profile = key.partition("@")
+            better = facts.get("higher_is_better")
+            specs[key] = MetricSpec(name=name, profile=profile, operands="F", higher_is_better=better, function="")
+    return specs
 
 
 def _joined(runs: Mapping[str, RunResult], field: str) -> str:

@@ -73,16 +73,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A method, measured or (``published`` names the table) as printed in a paper."""
+    """A method, measured or (``published`` names the table) as printed in a paper.
+
+    ``remarks`` are what a reader has to know about it, such as data sets of a task it was not made for.
+    """
 
     key: str
     title: str
     published: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """What the first column says; published rows are marked."""
-        return f"{self.title} [{self.published}]" if self.published else self.title
+        """What the first column says; rows that are published or have remarks are marked."""
+        sign = f" [{self.published}]" if self.published else ""
+        return self.title + sign + ("‡" if self.remarks else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fusionbench.plugins.registry import unknown_name
+from fusionbench.reports.frames import IDENTITY, keyed, metric_spec
 from fusionbench.reports.model import (
     LAYOUTS,
     MARKS,
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from fusionbench.reports.published import PublishedTable
 
 Cells = dict[tuple[str, str, str], Cell]
-
-# What a row of the frame is about; two rows that agree in all of these are one row counted twice.
-IDENTITY = ["method", "dataset", "task", "sample", "metric", "profile"]
-COLUMNS = [*IDENTITY, "value", "status"]
 
 
 def build_table(
@@ -60,7 +55,8 @@ def build_table(
     direction, and a column with one comparable value, has none.
 
     Args:
-        frame: Columns ``method, dataset, task, sample, metric, profile, value, status``.
+        frame: Columns ``method, dataset, task, sample, metric, profile, value, status``, and optionally
+            ``marks``, remarks on a method and data set that the table shows.
         info: Facts that are not in the frame.
         layout: Data sets beside each other, below each other, or one line for each cell.
         metrics: Names (``SSIM``) or keys (``SSIM@zhao``) to show, in this order; all if None.
@@ -75,13 +71,13 @@ def build_table(
         UsageError: An empty or malformed frame, a repeated row, an impossible setting.
         UnknownNameError: A metric or method that the table does not have.
     """
-    _check(frame, layout, mark, decimals, sort, order)
-    data = _keyed(frame)
+    _check(layout, mark, decimals, sort, order)
+    data = keyed(frame)
+    _refuse_repeated(data)
     columns = _select(_metric_columns(data, info), metrics)
     groups = _groups(data, columns, info)
     cells = _measured(data, groups, info)
-    rows = [Row(name, _title(info.methods, name)) for name in data["method"].unique()]
-    rows = [row for row in rows if any(key[0] == row.key for key in cells)]
+    rows = _rows(frame, cells, info)
     for source in published:
         found = _published(source, groups)
         cells |= found
@@ -110,14 +106,7 @@ def build_table(
     )
 
 
-def _check(
-    frame: pd.DataFrame, layout: str, mark: str, decimals: int, sort: str | None, order: Sequence[str] | None
-) -> None:
-    absent = [column for column in COLUMNS if column not in frame.columns]
-    if absent:
-        raise UsageError(f"the frame lacks the columns {', '.join(absent)}.")
-    if frame.empty:
-        raise UsageError("there are no rows to make a table of.", hint="Has the run scored anything yet?")
+def _check(layout: str, mark: str, decimals: int, sort: str | None, order: Sequence[str] | None) -> None:
     if layout not in LAYOUTS:
         raise UsageError(f"layout {layout!r} is not one of {', '.join(LAYOUTS)}.")
     if mark not in MARKS:
@@ -126,28 +115,20 @@ def _check(
         raise UsageError(f"decimals must be from 0 to 10, not {decimals}.")
     if sort is not None and order is not None:
         raise UsageError("rows can follow a metric (sort) or a list of methods (order), not both.")
-    repeated = frame.duplicated(IDENTITY)
+
+
+def _refuse_repeated(data: pd.DataFrame) -> None:
+    repeated = data.duplicated(IDENTITY)
     if repeated.any():
-        first = frame.loc[repeated, IDENTITY].iloc[0]
+        first = data.loc[repeated, IDENTITY].iloc[0]
         raise UsageError("a row stands twice in the frame: " + ", ".join(f"{k} {v}" for k, v in first.items()) + ".")
-
-
-def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns needed, with the metric's key and whether the value counts."""
-    data = frame[COLUMNS].copy()
-    data["profile"] = data["profile"].fillna("").astype(str)
-    bare = data["metric"].astype(str)
-    data["key"] = bare.where(data["profile"] == "", bare + "@" + data["profile"])
-    data["value"] = data["value"].astype("float64")
-    data["counts"] = (data["status"] == "ok") & np.isfinite(data["value"])
-    return data
 
 
 def _metric_columns(data: pd.DataFrame, info: TableInfo) -> list[MetricColumn]:
     several = len({profile for profile in data["profile"].unique() if profile}) > 1
     columns = []
     for key, name, profile in data[["key", "metric", "profile"]].drop_duplicates().itertuples(index=False):
-        spec = info.metrics.get(key) or info.metrics.get(name)
+        spec = metric_spec(info.metrics, key)
         label = f"{name}@{profile}" if several and profile else str(name)
         columns.append(MetricColumn(key, label, spec.higher_is_better if spec else None))
     return columns
@@ -165,7 +146,8 @@ def _matching(columns: Iterable[MetricColumn], name: str) -> list[MetricColumn]:
     columns = list(columns)
     found = [column for column in columns if name in (column.key, column.label, column.key.partition("@")[0])]
     if not found:
-        raise unknown_name("metric of this table", name, [column.label for column in columns])
+        known = [column.key if "@" in name else column.label for column in columns]
+        raise unknown_name("metric of this table", name, known)
     return found
 
 
@@ -195,7 +177,7 @@ def _measured(data: pd.DataFrame, groups: list[Group], info: TableInfo) -> Cells
     shown = {(group.dataset, metric.key) for group in groups for metric in group.metrics}
     expected = {}
     for (dataset, key), samples in data.groupby(["dataset", "key"], sort=False, observed=True)["sample"]:
-        spec = info.metrics.get(key) or info.metrics.get(key.partition("@")[0])
+        spec = metric_spec(info.metrics, key)
         # Only some samples of a data set may have ground truth; the frame knows which.
         with_truth = spec is not None and spec.operands == "F|GT"
         expected[dataset, key] = samples.nunique() if with_truth else pairs.get(dataset, 0)
@@ -207,6 +189,18 @@ def _measured(data: pd.DataFrame, groups: list[Group], info: TableInfo) -> Cells
             mean = math.fsum(values) / len(values) if len(values) else None
             cells[method, dataset, key] = Cell(mean, len(values), expected[dataset, key])
     return cells
+
+
+def _rows(frame: pd.DataFrame, cells: Cells, info: TableInfo) -> list[Row]:
+    """The measured methods that the table shows, with the remarks of the optional column ``marks``."""
+    remarks: dict[str, list[str]] = {}
+    if "marks" in frame.columns:
+        marked = frame.loc[frame["marks"].fillna("") != "", ["method", "dataset", "marks"]].drop_duplicates()
+        for method, dataset, mark in marked.itertuples(index=False):
+            remarks.setdefault(method, []).append(f"{_title(info.datasets, dataset)}: {mark}")
+    shown = {method for method, _, _ in cells}
+    names = [name for name in frame["method"].unique() if name in shown]
+    return [Row(name, _title(info.methods, name), remarks=tuple(remarks.get(name, ()))) for name in names]
 
 
 def _published(source: PublishedTable, groups: list[Group]) -> Cells:

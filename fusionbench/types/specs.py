@@ -320,8 +320,8 @@ class PublishedSpec:
     Attributes:
         profile: Convention the numbers were computed with.
         datasets, methods: Printed name -> our name.
-        metrics: Printed name -> our ``name`` or ``name@profile``, where a table's metric is not the
-            one of that name in ``profile``.
+        metrics: Printed name -> the metrics that it is, ``name`` or ``name@profile``; without an entry
+            the one of that name in ``profile``. Several where profiles share a definition.
         pairs: Printed data set -> number of samples its means are over, where that is known.
     """
 
@@ -331,7 +331,7 @@ class PublishedSpec:
     paper: Citation | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
 
 
