@@ -23,7 +23,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             # Stored images of one size may differ in channels, so each is a batch of its own.
             batched=False,
             options={
-                "folder": Option(type=Path, help="Folder of fused images; needed."),
+                "folder": Option(type=Path, required=True, help="Folder of fused images."),
                 "prefix": Option(default="", help="What stands before the sample's name in every file name."),
                 "suffix": Option(default="", help="What stands after it, without the extension: _fused."),
                 "label": Option(

@@ -13,8 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusionbench import Batch, Dataset
+<<<<<<< HEAD
 from fusionbench.images import file_sha256, read_image
 from fusionbench.types import MethodError, UsageError
+=======
+from fusionbench.images import read_image
+from fusionbench.types import MethodError
+>>>>>>> classic
 from fusionbench_precomputed.matching import Matching, match
 
 _LISTED = 20
@@ -30,19 +35,11 @@ class Precomputed:
         folder: Folder of fused images.
         prefix, suffix, label: See :mod:`fusionbench_precomputed.matching`.
         resize: ``none`` refuses images of another size than the sources, ``bilinear`` interpolates them.
-
-    Raises:
-        UsageError: No folder was given.
     """
 
     def __init__(
-        self, *, folder: Path | None = None, prefix: str = "", suffix: str = "", label: str = "", resize: str = "none"
+        self, *, folder: Path, prefix: str = "", suffix: str = "", label: str = "", resize: str = "none"
     ) -> None:
-        if folder is None:
-            raise UsageError(
-                "the method precomputed needs its option folder.",
-                hint="fusionbench score --fused FOLDER -d DATASET, or --option precomputed.folder=FOLDER",
-            )
         self.folder = Path(folder)
         self.prefix, self.suffix, self.label, self.resize = prefix, suffix, label, resize
         self._device = torch.device("cpu")
