@@ -13,13 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusionbench import Batch, Dataset
-<<<<<<< HEAD
 from fusionbench.images import file_sha256, read_image
-from fusionbench.types import MethodError, UsageError
-=======
-from fusionbench.images import read_image
 from fusionbench.types import MethodError
->>>>>>> classic
 from fusionbench_precomputed.matching import Matching, match
 
 _LISTED = 20
