@@ -40,7 +40,7 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
             lines.append(f"[{source.name}] Published, not measured here, {ranked}: {source.source.rstrip('.')}.")
             common = [group for group in table.groups if group.dataset in source.datasets]
             unstated = ", ".join(group.title for group in common if group.dataset not in source.pairs)
-            lines[-1] += f" It does not state its number of samples of {unstated}." if unstated else ""
+            lines[-1] += f" Its number of samples is not known here for {unstated}." if unstated else ""
     different = [
         f"{group.title}: {source.pairs[group.dataset]} in {source.name}, {group.pairs} here"
         for source in table.published

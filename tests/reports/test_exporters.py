@@ -116,7 +116,7 @@ def test_markdown_side_by_side_names_the_data_set_in_every_heading():
 
 def test_the_caption_says_which_published_counts_are_not_known():
     table = build_table(tidy(SCORES), info=INFO, published=[replace(PAPER, pairs={})])
-    assert "A Paper. It does not state its number of samples of RoadScene." in render("markdown", table)
+    assert "A Paper. Its number of samples is not known here for RoadScene." in render("markdown", table)
 
 
 def test_csv():
