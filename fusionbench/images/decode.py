@@ -361,7 +361,7 @@ def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
         return
     if opened.format not in ("JPEG", "MPO"):
         raise ImageError(
-            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on, so whether this {opened.format} is complete is unknown.",
+            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on: whether this {opened.format} is complete is unknown.",
             hint="Switch it off: some code in this process sets it to True.",
         )
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
