@@ -24,7 +24,7 @@ class FileDataset:
     Attributes:
         name: As registered, or what the user called a folder.
         task: Its task.
-        samples: In natural order of their ids, or in the order of a list.
+        samples: In natural order of their ids.
         problems: What was found while listing; fatal ones concern samples that are left out.
         root: Its folder.
         split: Its split.
@@ -111,11 +111,12 @@ def whole(pairing: Pairing) -> Pairing:
 
 
 def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> Pairing:
-    """What a list names, in its order. Problems of files that it does not name are dropped.
+    """What a list names, in natural order. Problems of files that it does not name are dropped.
 
     A file is named if an entry is its name or stem, whatever the case.
     """
     groups, problems = select(pairing.groups, entries, source)
+    groups.sort(key=lambda group: natural_key(group.id))
     wanted = {loose(entry.name) for entry in entries} | {loose(Path(entry.name).stem) for entry in entries}
     ids = {group.id for group in groups}
 
