@@ -15,6 +15,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             name="precomputed",
             tasks=tuple(Task),
             factory="fusionbench_precomputed.method:Precomputed",
+            fingerprint="fusionbench_precomputed.method:fingerprint",
             title="Precomputed",
             summary="Reads fused images from a folder; matched to the samples by name.",
             takes="rgb",

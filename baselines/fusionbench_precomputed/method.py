@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusionbench import Batch, Dataset
-from fusionbench.images import read_image
+from fusionbench.images import file_sha256, read_image
 from fusionbench.types import MethodError
 from fusionbench_precomputed.matching import Matching, match
 
@@ -94,6 +96,18 @@ class Precomputed:
                 hint="Fuse at the sources' size, or interpolate with the option resize=bilinear.",
             )
         return functional.interpolate(fused, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def fingerprint(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]:
+    """Digest of each sample's file, so that changed files are scored anew.
+
+    Raises:
+        DataError, UsageError: As of :class:`Precomputed` and its ``prepare``.
+    """
+    method = Precomputed(**options)
+    ids = [sample.id for sample in dataset.samples]
+    found = match(method.folder, ids, prefix=method.prefix, suffix=method.suffix, label=method.label)
+    return {sample: file_sha256(path) for sample, path in found.files.items()}
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
