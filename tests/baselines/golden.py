@@ -56,9 +56,7 @@ class Case:
     def crops(self) -> list[np.ndarray]:
         return [self.array("crop_in1"), self.array("crop_in2")]
 
-    def images(
-        self, mode: str | None = None, *, gray_jpeg: bool = False, then: str | None = None
-    ) -> list[np.ndarray]:
+    def images(self, mode: str | None = None, *, gray_jpeg: bool = False, then: str | None = None) -> list[np.ndarray]:
         """The whole sources; skips if this machine's decoder gives other pixels.
 
         Args:
