@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -99,15 +100,14 @@ def test_layout_becomes_pytorchs() -> None:
 def test_damage_is_noticed_wherever_it_is(tmp_path: Path) -> None:
     index = bundles.write_bundle(tmp_path / "m", variables())
     whole = index.read_bytes()
-    harmless = 0
+    unnoticed = 0
     for place in range(0, len(whole), 3):
         index.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
-        try:
+        # The empty block of statistics and the padding of the footer are not read.
+        with contextlib.suppress(WeightsError):
             read_bundle(index)
-            harmless += 1  # the empty statistics block and the footer's padding are not read
-        except WeightsError as error:
-            assert str(index) in str(error)
-    assert harmless < 20
+            unnoticed += 1
+    assert unnoticed < 20
 
 
 @pytest.mark.parametrize("length", [0, 10, 47, 60, 200])

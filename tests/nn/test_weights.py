@@ -87,7 +87,7 @@ def test_the_option_names_a_file_a_bundle_or_a_folder(folder: Path, tmp_path: Pa
     assert find_weights(SPEC, Task.IVF, tmp_path / "mine.pth") == tmp_path / "mine.pth"
     assert find_weights(SPEC, Task.IVF, tmp_path / "model") == index
     assert find_weights(SPEC, Task.IVF, tmp_path) == index
-    with pytest.raises(WeightsError, match="net-mef.pth, mef.pth"):
+    with pytest.raises(WeightsError, match=r"net-mef\.pth, mef\.pth"):
         find_weights(SPEC, Task.MEF, tmp_path)
     with pytest.raises(WeightsError, match="no such file"):
         find_weights(SPEC, Task.IVF, tmp_path / "absent.pth")
