@@ -1,0 +1,1 @@
+"""Network blocks that several plugins share, and safe loading of their weights."""
