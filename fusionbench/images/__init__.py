@@ -1,0 +1,1 @@
+"""Images: safe decoding and encoding, colour, padding and tiling."""
