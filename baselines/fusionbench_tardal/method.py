@@ -11,7 +11,7 @@ from fusionbench_tardal.network import Generator
 from torch import Tensor, nn
 
 from fusionbench import Batch
-from fusionbench.images.colour import luma
+from fusionbench.images.colour import luma, recolour_as_opencv
 from fusionbench.nn.checkpoints import load_into, read_checkpoint
 
 
@@ -47,7 +47,7 @@ class TarDAL:
             fused = torch.cat([self._with_own_statistics(*pair) for pair in pairs])
         else:
             fused = self.network(luma(infrared), y)
-        return _recolour(fused, y, visible)
+        return recolour_as_opencv(fused, visible)
 
     def _with_own_statistics(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """One image at a time, so that results do not depend on its neighbours; running statistics stay."""
@@ -59,9 +59,3 @@ class TarDAL:
             self.network.eval()
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(buffers[name])
-
-
-def _recolour(fused: Tensor, y: Tensor, visible: Tensor) -> Tensor:
-    """Fused luma with the visible image's chroma, by kornia's constants, which are not exact inverses."""
-    cb, cr = (visible[:, 2:3] - y) * 0.564, (visible[:, 0:1] - y) * 0.713
-    return torch.cat((fused + 1.403 * cr, fused - 0.714 * cr - 0.344 * cb, fused + 1.773 * cb), dim=1)
