@@ -50,7 +50,7 @@ def fill_golden(
     """Give a module its golden weights; the SHA-256 over names and bytes in state-dict order.
 
     Args:
-        module: The network.
+        module: The network; may be on the ``meta`` device.
         gain: Of the method's json.
         aliases: First components of names -> those of the module they share.
     """
@@ -62,7 +62,7 @@ def fill_golden(
         digest.update(name.encode())
         digest.update(value.numpy().tobytes())
         state[name] = value
-    module.load_state_dict(state)
+    module.load_state_dict(state, assign=any(tensor.is_meta for tensor in module.parameters()))
     return digest.hexdigest()
 
 
