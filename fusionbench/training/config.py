@@ -165,9 +165,8 @@ def convert(value: Any, hint: Any, where: str) -> Any:
             return float(value)
         except ValueError:
             pass
-    elif isinstance(hint, type) and origin is None and isinstance(value, hint):
-        if not (hint is int and isinstance(value, bool)):
-            return value
+    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
     raise UsageError(f"{where}: expected {_describe(hint)}, got {value!r}.")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from fusionbench_film.configuration import FilmConfig
 from torch import Tensor, nn
 
 from fusionbench.nn.restormer import RestormerBlock
+from fusionbench_film.configuration import FilmConfig
 
 _NORM_FLOOR = 1e-12
 
