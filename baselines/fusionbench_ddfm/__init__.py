@@ -36,7 +36,8 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             ),
             paper=Citation(
                 title="DDFM: Denoising Diffusion Model for Multi-Modality Image Fusion",
-                authors="Z. Zhao, H. Bai, Y. Zhu, J. Zhang, S. Xu, Y. Zhang, K. Zhang, D. Meng, R. Timofte, L. Van Gool",
+                authors="Z. Zhao, H. Bai, Y. Zhu, J. Zhang, S. Xu, Y. Zhang, K. Zhang, D. Meng, R. Timofte, "
+                "L. Van Gool",
                 venue="ICCV",
                 year=2023,
                 arxiv="2303.06840",

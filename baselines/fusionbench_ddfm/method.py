@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from fusionbench_ddfm.sampler import Schedule, sample
-from fusionbench_ddfm.unet import UNet, UNetConfig
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
@@ -14,6 +12,8 @@ from fusionbench.images.colour import luma
 from fusionbench.images.levels import round_half_down, stretch
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.types import UsageError
+from fusionbench_ddfm.sampler import Schedule, sample
+from fusionbench_ddfm.unet import UNet, UNetConfig
 
 
 class DDFM:

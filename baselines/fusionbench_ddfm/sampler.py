@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from fusionbench_ddfm.rectification import Rectifier
 from torch import Tensor
+
+from fusionbench_ddfm.rectification import Rectifier
 
 _TRAINED_STEPS = 1000
 # RGB in [0, 1] to YCbCr in [16/255, 235/255] (BT.601, limited range), as scikit-image has it.

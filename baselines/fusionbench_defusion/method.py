@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from fusionbench_defusion.network import ALIASES, DeFusionNet
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma, round_to_8_bits
 from fusionbench.images.levels import truncate
 from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench_defusion.network import ALIASES, DeFusionNet
 
 _BORDER = 16
 _DEEP_ONLY = "decoder_common_layer1.layer.2.conv1.weight"

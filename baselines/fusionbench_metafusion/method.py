@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from fusionbench_metafusion.network import FusionNet
 from torch import Tensor, nn
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma
 from fusionbench.images.levels import truncate
 from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench_metafusion.network import FusionNet
 
 _OFFICIAL_SIZE = (384, 512)
 

@@ -60,8 +60,8 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
                 ),
             ),
             paper=Citation(
-                title="Multi-interactive Feature Learning and a Full-time Multi-modality Benchmark for Image Fusion and "
-                "Segmentation",
+                title="Multi-interactive Feature Learning and a Full-time Multi-modality Benchmark for Image Fusion "
+                "and Segmentation",
                 authors="J. Liu, Z. Liu, G. Wu, L. Ma, R. Liu, W. Zhong, Z. Luo, X. Fan",
                 venue="ICCV",
                 year=2023,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from fusionbench_segmif.network import SegMIFNet
 from torch import Tensor, nn
 
 from fusionbench import Batch
@@ -13,6 +12,7 @@ from fusionbench.images.colour import luma, recolour_as_opencv
 from fusionbench.images.levels import stretch, truncate
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.types import WeightsError
+from fusionbench_segmif.network import SegMIFNet
 
 _ENCODER_FILE = "model-fusion_add_final2.pth"
 

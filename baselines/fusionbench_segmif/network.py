@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from fusionbench_segmif.segformer import SegmentationNet
 from torch import Tensor, nn
+
+from fusionbench_segmif.segformer import SegmentationNet
 
 _DIM = 64
 _HEADS = 8

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fusionbench_tardal.network import Generator
 from torch import Tensor, nn
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma, recolour_as_opencv
 from fusionbench.nn.checkpoints import load_into, read_checkpoint
+from fusionbench_tardal.network import Generator
 
 
 class TarDAL:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from fusionbench import Batch, Task
+from fusionbench.types import UsageError
 from fusionbench_ddfm.method import DDFM
 from fusionbench_ddfm.rectification import Rectifier, difference_power
 from fusionbench_ddfm.sampler import Schedule, sample
 from fusionbench_ddfm.unet import UNet, UNetConfig
-
-from fusionbench import Batch, Task
-from fusionbench.types import UsageError
 from tests.helpers.golden import GoldenMethod, fill_golden, golden_input, manifest, shapes
 
 SMALL = UNetConfig(channels=32, multipliers=(1, 2, 2), blocks=1, attention=(2, 4), head_width=16)

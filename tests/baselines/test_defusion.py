@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from fusionbench_defusion.method import DeFusion
-from fusionbench_defusion.network import ALIASES, DeFusionNet
 
 from fusionbench import Batch, Task
+from fusionbench_defusion.method import DeFusion
+from fusionbench_defusion.network import ALIASES, DeFusionNet
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
 

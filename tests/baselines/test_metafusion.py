@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from fusionbench_metafusion.method import MetaFusion
-from fusionbench_metafusion.network import FusionNet
 
 from fusionbench import Batch, Task
+from fusionbench_metafusion.method import MetaFusion
+from fusionbench_metafusion.network import FusionNet
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
 

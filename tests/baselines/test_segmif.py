@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from fusionbench_segmif.method import SegMIF
-from fusionbench_segmif.network import FusionNet, SegMIFNet
-from fusionbench_segmif.segformer import SegmentationNet
 from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.types import WeightsError
+from fusionbench_segmif.method import SegMIF
+from fusionbench_segmif.network import FusionNet, SegMIFNet
+from fusionbench_segmif.segformer import SegmentationNet
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from fusionbench_tardal.method import TarDAL
-from fusionbench_tardal.network import Discriminator, Generator
 
 from fusionbench import Batch, Task
 from fusionbench.types import WeightsError
+from fusionbench_tardal.method import TarDAL
+from fusionbench_tardal.network import Discriminator, Generator
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
 
