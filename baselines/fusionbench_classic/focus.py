@@ -9,9 +9,7 @@ from fusionbench_classic.filters import box_mean, correlate, laplacian, luma, mi
 from fusionbench_classic.selection import winner_weights
 
 
-def focus_map(
-    *sources: Tensor, measure: str = "sml", radius: int = 4, vote_radius: int = 8, soften: int = 2
-) -> Tensor:
+def focus_map(*sources: Tensor, measure: str = "sml", radius: int = 4, vote_radius: int = 8, soften: int = 2) -> Tensor:
     """Take each pixel from the plane that is sharpest around it (measures compared by Huang and Jing 2007).
 
     Args:

@@ -45,9 +45,7 @@ def gaussian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
 def laplacian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
     """``levels`` band-pass images, finest first, and the remaining low-pass image."""
     gaussians = gaussian_pyramid(x, levels)
-    bands = [
-        fine - expand(coarse, *fine.shape[-2:]) for fine, coarse in zip(gaussians, gaussians[1:], strict=False)
-    ]
+    bands = [fine - expand(coarse, *fine.shape[-2:]) for fine, coarse in zip(gaussians, gaussians[1:], strict=False)]
     return [*bands, gaussians[-1]]
 
 

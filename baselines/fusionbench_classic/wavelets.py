@@ -146,9 +146,7 @@ def dtcwt(*sources: Tensor, levels: int = 4, window: int = 3) -> Tensor:
     """Keep the dual-tree complex coefficients of greatest magnitude (Lewis et al. 2007)."""
     stack = torch.stack(sources)
     levels = depth(*stack.shape[-2:], len(_Q), levels)
-    trees = {
-        pair: decompose(stack, tree(pair[0], levels), tree(pair[1], levels)) for pair in product((0, 1), repeat=2)
-    }
+    trees = {pair: decompose(stack, tree(pair[0], levels), tree(pair[1], levels)) for pair in product((0, 1), repeat=2)}
     for index in range(levels):
         for band in BANDS:
             parts = [trees[pair][1][index].bands[band] for pair in trees]
@@ -165,6 +163,10 @@ def _choose_complex(parts: list[Tensor], window: int) -> list[Tensor]:
     """Fuse the four real bands of the trees (00, 01, 10, 11) as two complex bands of opposite orientation."""
     aa, ab, ba, bb = parts
     # (aa - bb) + i (ab + ba) is the band of one orientation, (aa + bb) + i (ab - ba) that of its mirror image.
-    one = choose_most_active(torch.stack([aa - bb, ab + ba], dim=1), torch.hypot(aa - bb, ab + ba)[:, None], window=window)
-    two = choose_most_active(torch.stack([aa + bb, ab - ba], dim=1), torch.hypot(aa + bb, ab - ba)[:, None], window=window)
+    one = choose_most_active(
+        torch.stack([aa - bb, ab + ba], dim=1), torch.hypot(aa - bb, ab + ba)[:, None], window=window
+    )
+    two = choose_most_active(
+        torch.stack([aa + bb, ab - ba], dim=1), torch.hypot(aa + bb, ab - ba)[:, None], window=window
+    )
     return [(one[0] + two[0]) / 2, (one[1] + two[1]) / 2, (one[1] - two[1]) / 2, (two[0] - one[0]) / 2]

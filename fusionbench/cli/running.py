@@ -31,9 +31,11 @@ def run_and_report(config: RunConfig) -> None:
 
 def report(run: Run) -> None:
     """The table on standard output, where everything is on standard error."""
-    from fusionbench.reports import render
+    from fusionbench.plugins import current_plugins
+    from fusionbench.types import resolve
 
-    click.echo(render(run.table(), "markdown"))
+    exporter = current_plugins().exporters["markdown"]
+    click.echo(resolve(exporter.render)(run.table()))
     if run.failed:
         click.echo(
             f"{run.failed} samples failed; their rows say why (frame().error, `fusionbench table` marks them).",

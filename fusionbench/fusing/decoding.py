@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusionbench.images import Image, colour, read_image
+from fusionbench.images import colour
+from fusionbench.images.decode import Image, read_image
 from fusionbench.types import ImageError, Sample, Task
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import PIL.Image
+
 from fusionbench.types import ImageError
 
 _FETCH_AGAIN = "Download or copy the file again."
@@ -51,3 +56,19 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on hostile bytes into an ImageError that names the file."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except PIL.Image.DecompressionBombError as error:
+        raise ImageError(f"{name}: {error}.", hint="Crop or scale the image down.") from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: not enough memory to decode it.") from error
+    except Exception as error:
+        # Decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, zlib.error, ... on bad bytes.
+        raise damaged(name, f"cannot be decoded, damaged or cut off ({error})") from error

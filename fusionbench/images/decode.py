@@ -31,7 +31,7 @@ import PIL.Image
 from PIL import ImageFile
 
 from fusionbench.images import png
-from fusionbench.images.content import damaged, no_image
+from fusionbench.images.content import damaged, explained, no_image
 from fusionbench.images.names import shown
 from fusionbench.types import ImageError, LazyArray, Readable
 
@@ -123,11 +123,11 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
         if head.startswith(png.SIGNATURE):
             return _read_png(file, name, max_pixels, min_side)
         data = _read_all(file, name, max_pixels)
-    with _explained(name), _pillow(io.BytesIO(data), name, head) as opened:
+    with explained(name), _pillow(io.BytesIO(data), name, head) as opened:
         _check_header(opened, name, max_pixels, min_side)
         orientation = _orientation(opened.getexif())
         opened.load()
-        _require_end_of_jpeg(opened, data, name)
+        _require_complete(opened, data, name)
         if (deep := _deep_tiff(opened, data, name)) is not None:
             pixels, notes = deep
         else:
@@ -160,7 +160,7 @@ def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int
             height, width = _turned(header.height, header.width, _orientation_of(header.exif))
             return ImageInfo(height, width, header.channels, "PNG")
         file.seek(0)
-        with _explained(name), _pillow(file, name, head) as opened:
+        with explained(name), _pillow(file, name, head) as opened:
             _check_header(opened, name, max_pixels, min_side)
             height, width = opened.height, opened.width
             if opened.format != "TIFF":  # Pillow reports the turned size of TIFF.
@@ -199,22 +199,6 @@ def _read_all(file: BinaryIO, name: str, max_pixels: int) -> bytes:
         raise ImageError(f"{name}: {size} bytes are more than an image of {max_pixels} pixels can need.")
     file.seek(0)
     return file.read()
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on hostile bytes into an ImageError."""
-    try:
-        yield
-    except ImageError:
-        raise
-    except PIL.Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: {error}.", hint="Crop or scale the image down.") from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: not enough memory to decode it.") from error
-    except Exception as error:
-        # Decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, zlib.error, ... on bad bytes.
-        raise damaged(name, f"cannot be decoded, damaged or cut off ({error})") from error
 
 
 def _pillow(file: BinaryIO, name: str, head: bytes) -> PIL.Image.Image:
@@ -267,7 +251,7 @@ def _read_png(file: BinaryIO, name: str, max_pixels: int, min_side: int) -> Imag
     header = png.read_header(file, name)
     _check_png(header, name, max_pixels, min_side)
     data = png.checked(_read_all(file, name, max_pixels), name)
-    with _explained(name):
+    with explained(name):
         with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
             opened.load()
             pixels, notes = _pixels(opened, name)
@@ -371,12 +355,17 @@ def _check_floats(name: str, pixels: np.ndarray) -> None:
         )
 
 
-def _require_end_of_jpeg(opened: PIL.Image.Image, data: bytes, name: str) -> None:
-    """Refuse a cut JPEG even where some library switched Pillow's own check off for the whole process."""
-    if opened.format in ("JPEG", "MPO") and ImageFile.LOAD_TRUNCATED_IMAGES:
-        last_scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
-        if end < last_scan:
-            raise damaged(name, "the JPEG is cut off")
+def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
+    """Refuse a cut file even where some library switched Pillow's own check off for the whole process."""
+    if not ImageFile.LOAD_TRUNCATED_IMAGES:
+        return
+    if opened.format not in ("JPEG", "MPO"):
+        raise ImageError(
+            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on, so whether this {opened.format} is complete is unknown.",
+            hint="Switch it off: some code in this process sets it to True.",
+        )
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise damaged(name, "the JPEG is cut off")
 
 
 # --- orientation

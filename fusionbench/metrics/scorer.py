@@ -52,15 +52,33 @@ class Scorer:
         device: str | torch.device = "cpu",
         dtype: Literal["float32", "float64"] = "float64",
     ) -> None:
-        if dtype not in _DTYPES:
-            raise MetricError(f"dtype: expected 'float32' or 'float64', got {dtype!r}.")
         if isinstance(profiles, str):
             profiles = [name.strip() for name in profiles.split(",")]
-        chosen = [(spec, profile) for profile in profiles for spec in select(metrics, profile)]
-        self.specs: list[MetricSpec] = list({spec.key: spec for spec, _ in chosen}.values())
+        chosen = [spec for profile in profiles for spec in select(metrics, profile)]
+        self._set_up(
+            list({spec.key: spec for spec in chosen}.values()), device, dtype, qualified=len(set(profiles)) > 1
+        )
+
+    @classmethod
+    def of_specs(
+        cls,
+        specs: Sequence[MetricSpec],
+        *,
+        device: str | torch.device = "cpu",
+        dtype: Literal["float32", "float64"] = "float64",
+    ) -> Scorer:
+        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``."""
+        scorer = cls.__new__(cls)
+        scorer._set_up(list(specs), device, dtype, qualified=True)
+        return scorer
+
+    def _set_up(self, specs: list[MetricSpec], device: str | torch.device, dtype: str, *, qualified: bool) -> None:
+        if dtype not in _DTYPES:
+            raise MetricError(f"dtype: expected 'float32' or 'float64', got {dtype!r}.")
+        self.specs = specs
         self.device = torch.device(device)
         self.dtype = _DTYPES[dtype]
-        self._qualified = len(set(profiles)) > 1
+        self._qualified = qualified
 
     @property
     def columns(self) -> list[str]:

@@ -14,7 +14,7 @@ from fusionbench.results.journal import Journal
 from fusionbench.types import DataError
 
 if TYPE_CHECKING:
-    from fusionbench.reports import Table
+    from fusionbench.reports.model import Table
 
 JOURNAL = "journal.sqlite"
 COLUMNS = ("method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error", "seconds")
@@ -84,10 +84,11 @@ class RunResults:
         return records
 
     def table(self, **options: Any) -> Table:
-        """The paper's table; options as of :func:`fusionbench.reports.table_of_runs`."""
-        from fusionbench.reports import table_of_runs
+        """The paper's table; options as of :func:`fusionbench.reports.from_runs.table_from_runs`."""
+        from fusionbench.plugins import current_plugins
+        from fusionbench.reports.from_runs import table_from_runs
 
-        return table_of_runs([self], **options)
+        return table_from_runs({str(self.path): self}, current_plugins(), **options)
 
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
@@ -100,9 +101,9 @@ class RunResults:
 
 
 def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The latest session's facts; methods, titles and metrics of all sessions, later ones first."""
+    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together."""
     facts = dict(sessions[-1]) if sessions else {}
-    for name in ("methods", "titles", "metrics"):
+    for name in ("methods", "pairs", "metrics"):
         facts[name] = {key: value for session in sessions for key, value in session.get(name, {}).items()}
     return facts
 

@@ -27,6 +27,10 @@ from fusionbench.types import DataError, UsageError
 
 CONFIG = "config.yaml"
 LOCK = "run.lock"
+_COLOUR = {
+    "restore": "luma methods' results in colour (YCbCr)",
+    "gray": "luma methods' results in gray",
+}
 
 
 class Watcher(Protocol):
@@ -188,7 +192,7 @@ def _prepare(
             "samples": len(dataset.samples),
             "unusable": sum(bool(found.error) for found in facts[key].values()),
             "problems": [problem.message for problem in dataset.problems],
-            "sha256": plan._digest([found.sha256 for found in facts[key].values()]),
+            "sha256": plan.digest_of([found.sha256 for found in facts[key].values()]),
         }
         for key, dataset in expansion.datasets.items()
     }
@@ -291,16 +295,12 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             "plugin": str(plugins.methods.origin(spec.name)),
             "options": {k: str(v) for k, v in pairing.method.options.items()},
         }
-    titles = {
-        key: plugins.datasets[dataset.request.name].title if dataset.request.name in plugins.datasets else key
-        for key, dataset in expansion.datasets.items()
-    }
     return {
         "config": config.to_dict(),
         "profiles": list(config.profiles),
-        "colour": config.colour,
+        "colour": _COLOUR[config.colour],
         "methods": methods,
-        "titles": {key: title or key for key, title in titles.items()},
+        "pairs": {key: len(dataset.samples) for key, dataset in expansion.datasets.items()},
         "metrics": {
             metric.key: {"higher_is_better": metric.higher_is_better, "version": metric.version}
             for metric in expansion.metrics

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
-from fusionbench.images import file_sha256
+from fusionbench.images.hashing import file_sha256
+from fusionbench.metrics.selection import select
 from fusionbench.plugins import Plugins
 from fusionbench.results import Journal
 from fusionbench.results.journal import Cell
@@ -151,9 +152,8 @@ def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
     Raises:
         UnknownNameError: No such metric or profile.
     """
-    from fusionbench.metrics import select_metrics
-
-    specs = list(select_metrics(config.metrics or None, config.profiles))
+    wanted = "all" if config.metrics == ("all",) else config.metrics or None
+    specs = list({spec.key: spec for profile in config.profiles for spec in select(wanted, profile)}.values())
     if not config.metrics:
         specs += [s for s in plugins.metrics.values() if s.operands == "F|GT" and s.default and s not in specs]
     return tuple(specs)
@@ -185,10 +185,10 @@ def schedule(
         jobs = []
         for position, sample in enumerate(pairing.dataset.samples):
             fact = facts[pairing.dataset.key][sample.id]
-            fusion = _digest(identity, pairing.dataset.task, fact.sha256, extra.get(sample.id, ""))
+            fusion = digest_of(identity, pairing.dataset.task, fact.sha256, extra.get(sample.id, ""))
             if fact.error:
                 # The identity of an unreadable sample must not be that of a readable one.
-                fusion = _digest(fusion, pairing.dataset.key, sample.id, "unreadable")
+                fusion = digest_of(fusion, pairing.dataset.key, sample.id, "unreadable")
             expected = tuple((m.name, m.profile, m.version) for m in expansion.metrics if _applies(m, sample))
             cells.append(
                 Cell(
@@ -235,7 +235,7 @@ def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[
     """Digest of everything about a method that determines its results."""
     spec, request = pairing.spec, pairing.method
     weights = weights_for(spec, pairing.dataset.task, Path(request.weights) if request.weights else None)
-    return _digest(
+    return digest_of(
         spec.name,
         spec.version,
         parse_options(spec, request.options),
@@ -300,7 +300,7 @@ def file_name(text: str, suffix: str = "") -> str:
     return cleaned.encode()[:room].decode(errors="ignore") + "-" + digest + suffix
 
 
-def _digest(*parts: Any) -> str:
+def digest_of(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusionbench.images import content_sha256, read_image
+from fusionbench.images.decode import read_image
+from fusionbench.images.hashing import content_sha256
 from fusionbench.results.journal import FileRecord, Journal
 from fusionbench.types import FusionBenchError, Readable, Sample
 

@@ -26,7 +26,7 @@ def environment(device: str) -> dict[str, Any]:
     import torch
 
     facts: dict[str, Any] = {
-        "fusionbench": fusionbench.__version__,
+        "version": fusionbench.__version__,
         "git": _git(),
         "python": platform.python_version(),
         "libraries": {name: version for name in _LIBRARIES if (version := _version(name))},

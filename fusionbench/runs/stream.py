@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
-from fusionbench.images import file_sha256, read_image, write_png
+from fusionbench.images.decode import read_image
+from fusionbench.images.encode import write_png
+from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics import Scorer
 from fusionbench.results.journal import FusionRecord
 from fusionbench.runs.config import RunConfig
