@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from fusionbench_cddfuse.network import CDDFuseNet
-from fusionbench_cddfuse.streaming import StreamedCDDFuse
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.levels import round_half_down, stretch
 from fusionbench.nn.checkpoints import load_into, read_checkpoint, read_state_dict
+from fusionbench_cddfuse.network import CDDFuseNet
+from fusionbench_cddfuse.streaming import StreamedCDDFuse
 
 PARTS = ("DIDF_Encoder", "DIDF_Decoder", "BaseFuseLayer", "DetailFuseLayer")
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fusionbench_cddfuse import losses
-from fusionbench_cddfuse.method import PARTS, CDDFuse
-from fusionbench_cddfuse.network import CDDFuseNet
-from fusionbench_cddfuse.windows import WindowPairs, open_windows
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fusionbench.training import Part, Recipe, TrainingConfig, read_section
 from fusionbench.types import UsageError
+from fusionbench_cddfuse import losses
+from fusionbench_cddfuse.method import PARTS, CDDFuse
+from fusionbench_cddfuse.network import CDDFuseNet
+from fusionbench_cddfuse.windows import WindowPairs, open_windows
 
 _SECTIONS = ("data", "phases")
 _LOWEST_RATE = 1e-6

@@ -67,10 +67,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = (1, dim, 2 * dim, 4 * dim)
         self.conv = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.LeakyReLU(0.2))
-                for a, b in pairwise(widths)
-            )
+            *(nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.LeakyReLU(0.2)) for a, b in pairwise(widths))
         )
         self.linear = nn.Linear((size[0] // 8) * (size[1] // 8) * widths[-1], 1)
 
