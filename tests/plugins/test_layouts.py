@@ -41,7 +41,8 @@ def test_vlf_release(tmp_path: Path, name: str, spell: type[str]) -> None:
     root = tree(tmp_path / "Image" / place, *(f"{side}/{n}.png" for side in (first, second) for n in (1, 2, 10)))
     (root / "test.txt").write_text("10.jpg\n2.more.dots.png\n")
     dataset = open_dataset(name, data_root=root.parent)
-    assert sources(dataset) == {n: [f"{first}/{n}.png", f"{second}/{n}.png"] for n in ("10", "2")}
+    assert sources(dataset) == {n: [f"{first}/{n}.png", f"{second}/{n}.png"] for n in ("2", "10")}
+    assert ids(dataset) == ["2", "10"]
     assert ids(open_dataset(f"{name}@all={root}")) == ["1", "2", "10"]
 
 
