@@ -1,1 +1,1 @@
-"""Network blocks that several plugins share, and safe loading of their weights."""
+"""Network blocks that several plugins use, and safe checkpoint loading."""
