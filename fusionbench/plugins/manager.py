@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import sys
@@ -175,6 +176,19 @@ class Plugins:
     def _withdraw(self, origin: Origin) -> None:
         for attribute, _ in _REGISTRATION.values():
             getattr(self, attribute).withdraw(origin)
+
+    def with_methods(self, specs: Iterable[MethodSpec], origin: Origin) -> Plugins:
+        """The same plugins and further methods, which may replace earlier ones of the same origin.
+
+        Raises:
+            PluginError: A plugin has taken one of the names.
+        """
+        methods = self.methods.copy()
+        for spec in specs:
+            methods.replace(spec, origin)
+        other = copy.copy(self)
+        other.methods = methods
+        return other
 
     def notify(self, event: str, **arguments: Any) -> None:
         """Call an event hook of every plugin; one that raises is warned of and does not stop the run."""

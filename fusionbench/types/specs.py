@@ -178,6 +178,8 @@ class MethodSpec:
         version: Change it when results change.
         paper, page, licence: Where it comes from.
         training_data: Names of data sets it was trained on, to warn of leakage.
+        fingerprint: For methods whose results depend on files other than sources and weights:
+            ``fingerprint(options, dataset) -> {sample id: digest}``, which enters the results' identity.
         trainer: Optional ``trainer`` for ``fusionbench train``.
         meta: Further facts for ``fusionbench info``.
     """
@@ -200,6 +202,7 @@ class MethodSpec:
     page: str = ""
     licence: str = ""
     training_data: tuple[str, ...] = ()
+    fingerprint: Loadable | None = None
     trainer: Loadable | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -258,10 +261,14 @@ class MetricSpec:
         profile: The convention it belongs to (``zhao``); the empty string for all profiles.
         operands: ``F``, ``F|A,B`` (fused given sources) or ``F|GT`` (fused given ground truth).
         higher_is_better: Direction; None where a metric has none.
-        function: ``function(context) -> Tensor`` of N values; see ``fusionbench.metrics``.
-        needs_gray: True if it reads the profile's gray images, False if it reads the channels.
+        function: ``function(planes) -> Tensor`` of one value per plane; see
+            :class:`fusionbench.metrics.planes.Planes`.
+        colour: Which planes it reads; a rule of :mod:`fusionbench.metrics.colour`. The default is one
+            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded).
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
+        max_sources: Most sources it is defined for; None for any number.
+        default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """
 
@@ -270,6 +277,7 @@ class MetricSpec:
     operands: Literal["F", "F|A,B", "F|GT"]
     higher_is_better: bool | None
     function: Loadable
+    colour: str = "gray"
     range: str = ""
     unit: str = ""
     paper: Citation | None = None
@@ -305,7 +313,12 @@ class ExporterSpec:
 class PublishedSpec:
     """A published table: a CSV with at least task, dataset, method and metric columns.
 
-    ``datasets`` maps the names printed there to our data set names, ``methods`` likewise.
+    Attributes:
+        profile: Convention the numbers were computed with.
+        datasets, methods: Printed name -> our name.
+        metrics: Printed name -> our ``name`` or ``name@profile``, where a table's metric is not the
+            one of that name in ``profile``.
+        pairs: Printed data set -> number of samples its means are over, where that is known.
     """
 
     name: str
@@ -314,6 +327,8 @@ class PublishedSpec:
     paper: Citation | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    pairs: Mapping[str, int] = field(default_factory=dict)
 
 
 ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer", "writer", "text_encoder"]
@@ -342,7 +357,7 @@ class CommandSpec:
     parent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Which plugin brought something: its name, version and file."""
 

@@ -1,0 +1,41 @@
+"""Keep freed memory in the process: image work allocates and frees large temporaries all the time.
+
+glibc gives blocks above a threshold straight back to the kernel, which has to clear fresh pages for the
+next one. On virtual machines that costs more than the arithmetic. Keeping them trades a higher resident
+size between calls for two to four times less CPU time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+ENVIRONMENT = "FUSIONBENCH_ALLOCATOR"
+
+# mallopt parameters of <malloc.h>.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_LARGEST_KEPT = 1 << 30
+_MIB = 1 << 20
+
+
+def keep_freed_memory() -> bool:
+    """Ask glibc to reuse blocks up to 1 GiB instead of returning them to the kernel.
+
+    Call it once, early: it holds for allocations made afterwards, in all threads. Does nothing with
+    ``FUSIONBENCH_ALLOCATOR=default`` in the environment, where the user has set glibc's own ``MALLOC_*``
+    variables, or where the C library is not glibc.
+
+    Returns:
+        Whether the setting is in force.
+    """
+    if os.environ.get(ENVIRONMENT) == "default" or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = ((_M_MMAP_THRESHOLD, _LARGEST_KEPT), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * _MIB))
+    return all(mallopt(parameter, value) == 1 for parameter, value in settings)

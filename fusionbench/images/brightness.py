@@ -1,0 +1,34 @@
+"""How bright an image is, quickly: what puts exposures into order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from fusionbench.images.content import explained
+from fusionbench.images.decode import probe_image, read_image
+from fusionbench.images.names import shown
+
+_WEIGHTS = np.array([0.299, 0.587, 0.114])
+_JPEG_REDUCTION = 8
+
+
+def mean_luma(path: Path) -> float:
+    """Mean of 0.299 R + 0.587 G + 0.114 B in [0, 1].
+
+    JPEG is decoded at an eighth of its size, which changes the mean by less than a gray level and
+    makes a 12-megapixel photograph a matter of milliseconds.
+
+    Raises:
+        ImageError: As of :func:`fusionbench.images.read_image`.
+    """
+    info = probe_image(path)
+    if info.format == "JPEG":
+        with explained(shown(path)), PIL.Image.open(path, formats=("JPEG",)) as opened:
+            opened.draft("L", (opened.width // _JPEG_REDUCTION, opened.height // _JPEG_REDUCTION))
+            return float(np.asarray(opened.convert("L")).mean() / 255.0)
+    image = read_image(path)
+    means = image.pixels.reshape(-1, image.channels).mean(axis=0) / image.peak
+    return float(means[0] if image.channels == 1 else means @ _WEIGHTS)

@@ -1,0 +1,123 @@
+"""Colour rules: which gray planes a convention makes of gray and RGB images.
+
+Each rule turns :class:`Images` into :class:`~fusionbench.metrics.planes.Planes`. Rules that only differ
+for colour images return the same planes for gray ones, so that intermediates are shared between profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.planes import Planes
+from fusionbench.types import MetricError
+
+# float32 weights as OpenCV holds them, as exact doubles.
+_OPENCV = tuple(float(np.float32(weight)) for weight in (0.299, 0.587, 0.114))
+_MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+
+
+class UndefinedForColour(Exception):
+    """The convention has no value for this combination of channel counts."""
+
+
+@dataclass(slots=True)
+class Images:
+    """The operands of one call, N x C x H x W with values 0..255 and C = 1 or 3.
+
+    Attributes:
+        fused: The fused images.
+        sources: The sources, in order.
+        reference: Ground truth, or None.
+    """
+
+    fused: Tensor
+    sources: tuple[Tensor, ...]
+    reference: Tensor | None = None
+    _planes: dict[str, Planes] = field(default_factory=dict)
+
+    @property
+    def all_gray(self) -> bool:
+        """Whether every image has one channel."""
+        given = (self.fused, *self.sources, *(() if self.reference is None else (self.reference,)))
+        return all(image.shape[1] == 1 for image in given)
+
+    def planes(self, rule: str) -> Planes:
+        """Planes by the named rule, made once.
+
+        Raises:
+            UndefinedForColour: The rule has no planes for these channel counts.
+            MetricError: There is no such rule.
+        """
+        if rule not in RULES:
+            raise MetricError(f"unknown colour rule {rule!r}.", hint=f"Rules: {', '.join(RULES)}.")
+        key = "gray" if self.all_gray else rule
+        if key not in self._planes:
+            self._planes[key] = RULES[key](self)
+        return self._planes[key]
+
+    def part(self, rows: slice) -> Images:
+        """Some of the images, without copying."""
+        reference = None if self.reference is None else self.reference[rows]
+        return Images(self.fused[rows], tuple(source[rows] for source in self.sources), reference)
+
+    def forget(self) -> None:
+        """Drop all intermediates kept so far, to free their memory."""
+        for planes in self._planes.values():
+            planes.forget()
+
+
+def rounded(values: Tensor) -> Tensor:
+    """Round half to even; the gradient passes through unchanged."""
+    return values + (torch.round(values) - values).detach() if values.requires_grad else torch.round(values)
+
+
+def _half_away(values: Tensor) -> Tensor:
+    away = torch.floor(values.detach() + 0.5)
+    return values + (away - values).detach() if values.requires_grad else away
+
+
+def opencv_gray(image: Tensor) -> Tensor:
+    """N x H x W of 0.299 R + 0.587 G + 0.114 B rounded half to even, bit for bit as OpenCV does on float32.
+
+    OpenCV's float32 code evaluates fma(R, 0.299, fma(B, 0.114, G * 0.587)); exact ties of the weighted
+    sum depend on that order. A double holds each exact sum, so one rounding to float32 after each step
+    is the fused operation.
+    """
+    if image.shape[1] == 1:
+        return rounded(image[:, 0])
+    red, green, blue = image.unbind(1)
+    if image.requires_grad:
+        return rounded(_OPENCV[0] * red + _OPENCV[1] * green + _OPENCV[2] * blue)
+    red, green, blue = red.double(), green.double(), blue.double()
+    total = (green * _OPENCV[1]).float().double()
+    total = (blue * _OPENCV[2] + total).float().double()
+    total = (red * _OPENCV[0] + total).float()
+    return torch.round(total).to(image.dtype)
+
+
+def matlab_gray(image: Tensor, *, eight_bit: bool = True) -> Tensor:
+    """N x H x W of MATLAB's luma; rounded half away from zero as for uint8 input, or left as doubles."""
+    if image.shape[1] == 1:
+        return _half_away(image[:, 0]) if eight_bit else image[:, 0]
+    red, green, blue = (channel.double() for channel in image.unbind(1))
+    luma = _MATLAB[0] * red + _MATLAB[1] * green + _MATLAB[2] * blue
+    return (_half_away(luma) if eight_bit else luma).to(image.dtype)
+
+
+def _one_plane(gray: Callable[[Tensor], Tensor]) -> Callable[[Images], Planes]:
+    def rule(images: Images) -> Planes:
+        reference = None if images.reference is None else gray(images.reference)
+        return Planes(gray(images.fused), tuple(gray(source) for source in images.sources), reference)
+
+    return rule
+
+
+RULES: dict[str, Callable[[Images], Planes]] = {
+    "gray": _one_plane(opencv_gray),
+    "gray-matlab": _one_plane(matlab_gray),
+}
