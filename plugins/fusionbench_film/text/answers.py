@@ -9,7 +9,8 @@ _SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|cf|Dr|Mr|Mrs|Ms|St|No|Fig)\.$")
 _FENCE = re.compile(r"^```\w*\s*|\s*```$")
 _REFUSAL = re.compile(
-    r"\bI(?:'m| am)? (?:sorry|unable|not able)|\bI (?:cannot|can't|can not|won't)\b|\bas an AI\b|^(?:sorry|unfortunately)\b",
+    r"\bI(?:'m| am)? (?:sorry|unable|not able)|\bI (?:cannot|can't|can not|won't)\b"
+    r"|\bas an AI\b|^(?:sorry|unfortunately)\b",
     re.IGNORECASE,
 )
 _REFUSAL_WITHIN = 200  # characters: a refusal stands at the beginning

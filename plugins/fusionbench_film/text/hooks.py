@@ -100,7 +100,7 @@ _CAPTIONERS = (
             "nms_iou": Option(default=0.7, help="Of two boxes that overlap more, the better is kept."),
             "max_regions": Option(default=30, help="Largest regions that are kept."),
         },
-        summary="Segment Anything over a grid of points (SAM, or SAM 2 by model id); ViT-H about 6 GB in half precision.",
+        summary="Segment Anything (SAM or SAM 2) over a grid of points; ViT-H about 6 GB in half precision.",
         extra="text",
     ),
     ProviderSpec(

@@ -12,8 +12,20 @@ from fusionbench.types import ProviderKind, ProviderSpec, UsageError, resolve
 # Options that change speed, cost or patience and never the result; they stay out of the store's keys,
 # so that a run can be continued with other ones.
 WITHOUT_EFFECT = frozenset(
-    "batch_size concurrency requests_per_minute tokens_per_minute timeout attempts price_in price_out "
-    "max_cost max_total_tokens points_per_batch key_env".split()
+    {
+        "attempts",
+        "batch_size",
+        "concurrency",
+        "key_env",
+        "max_cost",
+        "max_total_tokens",
+        "points_per_batch",
+        "price_in",
+        "price_out",
+        "requests_per_minute",
+        "timeout",
+        "tokens_per_minute",
+    }
 )
 
 

@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS features (
     label TEXT NOT NULL, tokens INTEGER NOT NULL, width INTEGER NOT NULL,
     PRIMARY KEY (task, dataset, name));
 """
+_OUTPUT_COLUMNS = (
+    *("key", "stage", "image", "provider", "value", "error"),
+    *("retry", "seconds", "tokens_in", "tokens_out", "attempts"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +143,19 @@ class Store:
 
     def put(self, outputs: Iterable[Output]) -> None:
         """Store results; durable when this returns. A later result of the same key replaces an earlier one."""
-        columns = "key stage image provider value error retry seconds tokens_in tokens_out attempts".split()
+        columns = [
+            "key",
+            "stage",
+            "image",
+            "provider",
+            "value",
+            "error",
+            "retry",
+            "seconds",
+            "tokens_in",
+            "tokens_out",
+            "attempts",
+        ]
         rows = [
             [json.dumps(output.value) if column == "value" else getattr(output, column) for column in columns]
             for output in outputs
@@ -150,14 +166,22 @@ class Store:
 
     def get(self, key: str) -> Output | None:
         """The result with this key, if there is one."""
-        row = self._db.execute(
-            "SELECT key, stage, image, provider, value, error, retry, seconds, tokens_in, tokens_out, attempts "
-            "FROM outputs WHERE key = ?",
-            (key,),
-        ).fetchone()
+        row = self._db.execute(f"SELECT {','.join(_OUTPUT_COLUMNS)} FROM outputs WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        names = "key stage image provider value error retry seconds tokens_in tokens_out attempts".split()
+        names = [
+            "key",
+            "stage",
+            "image",
+            "provider",
+            "value",
+            "error",
+            "retry",
+            "seconds",
+            "tokens_in",
+            "tokens_out",
+            "attempts",
+        ]
         fields = dict(zip(names, row, strict=True))
         return Output(**{**fields, "value": json.loads(fields["value"] or "null"), "retry": bool(fields["retry"])})
 
@@ -182,7 +206,7 @@ class Store:
 
     def pictures(self) -> list[PictureRow]:
         """All source images that were described, in order of name."""
-        names = "task dataset name folder sample role source image chain stages".split()
+        names = ["task", "dataset", "name", "folder", "sample", "role", "source", "image", "chain", "stages"]
         rows = self._db.execute(f"SELECT {','.join(names)} FROM pictures ORDER BY task, dataset, name, folder")
         return [
             PictureRow(**{**dict(zip(names, row, strict=True)), "stages": json.loads(row[-1])})
@@ -204,5 +228,5 @@ class Store:
             "WHERE task = ? AND dataset = ? AND name = ?",
             (task, dataset, name),
         ).fetchone()
-        names = "task dataset name key label tokens width".split()
+        names = ["task", "dataset", "name", "key", "label", "tokens", "width"]
         return None if row is None else FeatureRow(**dict(zip(names, row, strict=True)))
