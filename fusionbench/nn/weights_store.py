@@ -128,7 +128,9 @@ def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
-        raise MissingExtraError("fetching weights needs huggingface_hub.", hint="pip install huggingface_hub") from error
+        raise MissingExtraError(
+            "fetching weights needs huggingface_hub.", hint="pip install huggingface_hub"
+        ) from error
     repository, filename, revision = weight.hub
     try:
         found = hf_hub_download(repository, filename, revision=revision)
