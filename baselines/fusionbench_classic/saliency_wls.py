@@ -31,15 +31,15 @@ def vsmwls(
         *(decompose(image, levels, sigma_space, sigma_range, rolling) for image in (infrared, visible)), strict=True
     )
     fused = _fuse_bases(bases, saliency(infrared) - saliency(visible))
-    for level, (thermal, colour) in enumerate(zip(*details, strict=True)):
-        stronger = (thermal.abs() < colour.abs()).to(thermal.dtype)
+    for level, (thermal, visual) in enumerate(zip(*details, strict=True)):
+        stronger = (thermal.abs() < visual.abs()).to(thermal.dtype)
         if level == 0:
-            fused = fused + stronger * colour + (1 - stronger) * thermal
+            fused = fused + stronger * visual + (1 - stronger) * thermal
             continue
         stronger = gaussian(stronger, sigma_space, int(3 * sigma_space))
-        merged = stronger * colour + (1 - stronger) * thermal
+        merged = stronger * visual + (1 - stronger) * thermal
         pull = weight / ((box_mean(thermal, 3, mirror=True) * 49).abs() + _SATURATION)
-        fused = fused + (merged + pull * colour) / (1 + pull)
+        fused = fused + (merged + pull * visual) / (1 + pull)
     return fused
 
 

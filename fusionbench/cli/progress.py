@@ -56,6 +56,11 @@ class PlainWatcher:
         if outcome.record.status != "ok":
             self._failed += 1
             self.notice(f"failed: {unit.method} on {unit.dataset}, {outcome.sample}: {outcome.record.error}")
+        for (metric, *_), value in outcome.record.scores.items():
+            if value != value:  # NaN
+                self.notice(f"undefined: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}")
+        for (metric, *_), error in outcome.record.score_errors.items():
+            self.notice(f"not scored: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}: {error}")
         now = time.monotonic()
         if now - self._said >= _PLAIN_EVERY or self._done == self._total:
             self._said = now

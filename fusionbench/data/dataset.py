@@ -107,6 +107,11 @@ def open_split(
     return build(name, task, root, split, pairing)
 
 
+def whole(pairing: Pairing) -> Pairing:
+    """Rule of a split that everything belongs to."""
+    return pairing
+
+
 def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> Pairing:
     """What a list names, in its order. Problems of files that it does not name are dropped.
 
@@ -180,9 +185,10 @@ def _find_file(root: Path, name: str) -> Path | None:
 
 def _vlf_features(root: Path) -> Path | None:
     """``<VLF>/TextFeature/<task>/<data set>`` beside a root ``<VLF>/Image/<task>/<data set>``."""
-    if root.parent.parent.name != "Image":
+    task = root.absolute().parent
+    if task.parent.name != "Image":
         return None
-    folder = root.parent.parent.parent / "TextFeature" / root.parent.name / root.name
+    folder = task.parent.parent / "TextFeature" / task.name / root.absolute().name
     return folder if folder.is_dir() else None
 
 

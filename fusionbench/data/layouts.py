@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -220,19 +220,30 @@ class Stacks:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One of several layouts under one root, whose samples are called ``<name>/<id>``."""
+class Parts:
+    """Several layouts under one root; a part's samples are called ``<part>/<id>``.
 
-    name: str
-    layout: Layout
+    Attributes:
+        parts: Name of each part and its layout. Parts that are not there are mentioned.
+    """
+
+    parts: Mapping[str, Layout]
 
     def read(self, root: Path) -> Pairing | None:
         """See :class:`Layout`."""
-        pairing = self.layout.read(root)
-        return pairing.prefixed(f"{self.name}/") if pairing is not None else None
+        read = {name: layout.read(root) for name, layout in self.parts.items()}
+        found = [pairing.prefixed(f"{name}/") for name, pairing in read.items() if pairing is not None]
+        if not found:
+            return None
+        joined = Pairing.joined(found)
+        absent = [name for name, pairing in read.items() if pairing is None]
+        if absent:
+            message = f"{shown(root)}: without the part {' and '.join(absent)}."
+            joined.problems.append(Problem(kind="incomplete", message=message, fatal=False))
+        return joined
 
     def __str__(self) -> str:
-        return str(self.layout)
+        return "; ".join(f"{name}: {layout}" for name, layout in self.parts.items())
 
 
 def _problems(listings: Sequence[Listing]) -> Iterator[Problem]:

@@ -51,7 +51,7 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
         elif text:
             entries.append(ListEntry(number, text))
     if complaints:
-        raise DataError(f"{name}: {len(complaints)} lines cannot be used:\n" + "\n".join(complaints))
+        raise DataError(f"{name}: these lines cannot be used:\n" + "\n".join(complaints))
     if not entries:
         raise DataError(f"{name}: the list is empty, it names no sample.")
     return tuple(entries)

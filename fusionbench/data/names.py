@@ -42,9 +42,6 @@ def loose(text: str) -> str:
 
 def natural_key(text: str) -> tuple[object, ...]:
     """Sort key under which 2 comes before 10."""
-    parts = ((0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in _parts(text))
-    return (*parts, (2, 0, text))
-
-
-def _parts(text: str) -> list[str]:
-    return [part for part in _DIGITS.split(text) if part]
+    parts = (part for part in _DIGITS.split(text) if part)
+    key = tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts)
+    return key, text

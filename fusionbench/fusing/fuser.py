@@ -214,7 +214,7 @@ class Fuser:
             raise _OutOfMemory(_first_line(error)) from None
         except MemoryError as error:
             raise _OutOfMemory(_first_line(error) or "MemoryError") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The CPU allocator reports lack of memory as a plain RuntimeError.
             if isinstance(error, RuntimeError) and "not enough memory" in str(error):
                 raise _OutOfMemory(_first_line(error)) from None

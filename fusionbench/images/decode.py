@@ -127,7 +127,7 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
         _check_header(opened, name, max_pixels, min_side)
         orientation = _orientation(opened.getexif())
         opened.load()
-        _require_end_of_jpeg(opened, data, name)
+        _require_complete(opened, data, name)
         if (deep := _deep_tiff(opened, data, name)) is not None:
             pixels, notes = deep
         else:
@@ -355,12 +355,17 @@ def _check_floats(name: str, pixels: np.ndarray) -> None:
         )
 
 
-def _require_end_of_jpeg(opened: PIL.Image.Image, data: bytes, name: str) -> None:
-    """Refuse a cut JPEG even where some library switched Pillow's own check off for the whole process."""
-    if opened.format in ("JPEG", "MPO") and ImageFile.LOAD_TRUNCATED_IMAGES:
-        last_scan, end = data.rfind(b"\xff\xda"), data.rfind(b"\xff\xd9")
-        if end < last_scan:
-            raise damaged(name, "the JPEG is cut off")
+def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
+    """Refuse a cut file even where some library switched Pillow's own check off for the whole process."""
+    if not ImageFile.LOAD_TRUNCATED_IMAGES:
+        return
+    if opened.format not in ("JPEG", "MPO"):
+        raise ImageError(
+            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on, so whether this {opened.format} is complete is unknown.",
+            hint="Switch it off: some code in this process sets it to True.",
+        )
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise damaged(name, "the JPEG is cut off")
 
 
 # --- orientation

@@ -80,3 +80,12 @@ def correlate_every_second(image: Tensor, taps: Sequence[float]) -> Tensor:
     even, odd = halved[..., ::2].contiguous(), halved[..., 1::2].contiguous()
     shifts = [(even, odd)[k % 2][..., k // 2 : k // 2 + columns] for k in range(size)]
     return _weighted_sum(shifts, taps)
+
+
+def sobel(image: Tensor, border: str = "zero") -> tuple[Tensor, Tensor]:
+    """Unscaled Sobel responses of P x H x W, sized like the image: left minus right, lower minus upper.
+
+    The signs are those of a true convolution with (-1 0 1) to the right and (1 0 -1) downwards, as the
+    published codes do. They matter: the orientation of vertical lines is +pi/2 in either case.
+    """
+    return correlate(image, (1, 2, 1), (1, 0, -1), border), correlate(image, (-1, 0, 1), (1, 2, 1), border)

@@ -67,9 +67,13 @@ class Scorer:
         device: str | torch.device = "cpu",
         dtype: Literal["float32", "float64"] = "float64",
     ) -> Scorer:
-        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``."""
+        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``.
+
+        It does not warn of undefined values: its caller looks at them.
+        """
         scorer = cls.__new__(cls)
         scorer._set_up(list(specs), device, dtype, qualified=True)
+        scorer._warns = False
         return scorer
 
     def _set_up(self, specs: list[MetricSpec], device: str | torch.device, dtype: str, *, qualified: bool) -> None:
@@ -79,6 +83,7 @@ class Scorer:
         self.device = torch.device(device)
         self.dtype = _DTYPES[dtype]
         self._qualified = qualified
+        self._warns = True
 
     @property
     def columns(self) -> list[str]:
@@ -117,7 +122,7 @@ class Scorer:
         for column, spec in zip(self.columns, self.specs, strict=True):
             result[column] = values[spec.key].double().cpu().numpy()
             undefined = [name for name, value in zip(names, result[column], strict=True) if np.isnan(value)]
-            if undefined:
+            if undefined and self._warns:
                 warnings.warn(f"{column} is undefined for {_listing(undefined)}.", MetricWarning, stacklevel=2)
         return result
 

@@ -33,6 +33,7 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
             "† Mean over k/n samples only, because the others failed, are not computed or have no defined value;"
             " such a value is not ranked."
         )
+    lines += [f"‡ {row.title} on {'; '.join(row.remarks)}." for row in table.rows if row.remarks]
     for source in table.published:
         if any(row.published == source.name for row in table.rows):
             ranked = "ranked with ours" if table.rank_published else "not ranked"

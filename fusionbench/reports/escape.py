@@ -45,6 +45,7 @@ _LATEX = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "†": r"$^{\dagger}$",
+    "‡": r"$^{\ddagger}$",
     "±": r"$\pm$",
     "×": r"$\times$",
     "·": r"$\cdot$",

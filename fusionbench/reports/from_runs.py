@@ -9,7 +9,7 @@ from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.model import Table, TableInfo
 from fusionbench.reports.published import read_published
 from fusionbench.reports.tables import build_table
-from fusionbench.types import UsageError
+from fusionbench.types import MetricSpec, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class RunResult(Protocol):
-    """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour`` and ``pairs``
-    (data set -> number of samples planned), each of which may be missing."""
+    """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour``, ``pairs`` (data set ->
+    number of samples planned), ``methods`` and ``metrics`` (key -> facts), each of which may be missing."""
 
     info: Mapping[str, Any]
 
@@ -53,17 +53,21 @@ def table_from_runs(
     for run in runs.values():
         for dataset, count in dict(run.info.get("pairs") or {}).items():
             pairs[dataset] = max(count, pairs.get(dataset, 0))
+    frame = merge_frames({name: run.frame() for name, run in runs.items()})
+    titles = {
+        key: facts["title"] for run in runs.values() for key, facts in dict(run.info.get("methods") or {}).items()
+    }
     info = TableInfo(
         version=_joined(runs, "version"),
         colour=_joined(runs, "colour"),
         pairs=pairs,
-        metrics=plugins.metrics,
-        methods=plugins.methods,
-        datasets=plugins.datasets,
+        metrics={**_recorded_metrics(runs), **plugins.metrics},
+        methods=titles
+        | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
+        datasets={name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]},
         runs=tuple(runs),
         command=command,
     )
-    frame = merge_frames({name: run.frame() for name, run in runs.items()})
     table = build_table(frame, info=info, published=sources, **settings)
     for source in sources:
         if not any(row.published == source.name for row in table.rows):
@@ -73,6 +77,25 @@ def table_from_runs(
                 f" {', '.join(group.dataset for group in table.groups)} in profile {', '.join(table.profiles)}.",
             )
     return table
+
+
+def _title(specs: Mapping[str, Any], name: str) -> str:
+    """``title`` of a spec; ``NAME@SPLIT`` is the title of NAME with the split behind it."""
+    base, _, split = name.partition("@")
+    if name in specs:
+        return specs[name].title or name
+    return f"{_title(specs, base)} ({split})" if split and base in specs else name
+
+
+def _recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
+    """Metrics as the runs recorded them: what is left of one whose plugin is not installed any more."""
+    specs = {}
+    for run in runs.values():
+        for key, facts in dict(run.info.get("metrics") or {}).items():
+            name, _, profile = key.partition("@")
+            better = facts.get("higher_is_better")
+            specs[key] = MetricSpec(name=name, profile=profile, operands="F", higher_is_better=better, function="")
+    return specs
 
 
 def _joined(runs: Mapping[str, RunResult], field: str) -> str:

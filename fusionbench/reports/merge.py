@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fusionbench.reports.tables import IDENTITY
+from fusionbench.reports.frames import IDENTITY
 from fusionbench.types import DataError
 
 # Two measurements of one thing may differ by float32 rounding, not by more.

@@ -25,6 +25,7 @@ from fusionbench.types import FusionBenchError
 LOG = "worker.log"
 # Losing this many workers in a row without a single finished sample means the fault is not a sample's.
 _FRUITLESS = 2
+_LAST_BREATH = 5.0
 
 
 class Executor(Protocol):
@@ -116,7 +117,7 @@ class ProcessExecutor:
                 self._discard()
                 raise _Lost(fusing, f"the method did not return within {self._timeout:g} s and was stopped.") from None
             if line is None:
-                code = self._discard()
+                code = self._discard(ending=True)
                 raise _Lost(fusing, _obituary(code, self._folder / LOG))
             if not line.strip():
                 return
@@ -128,9 +129,9 @@ class ProcessExecutor:
                 fusing, deadline = (), None
             yield event
 
-    def _discard(self) -> int:
+    def _discard(self, *, ending: bool = False) -> int:
         assert self._worker is not None
-        code = self._worker.kill()
+        code = self._worker.kill(ending=ending)
         self._worker = None
         return code
 
@@ -187,12 +188,11 @@ class _Worker:
         """
         return self._lines.get(timeout=timeout)
 
-    def kill(self) -> int:
-        if self._process.poll() is None:
-            # A worker whose output ended is about to end by itself: its own exit status says more than ours.
+    def kill(self, *, ending: bool = False) -> int:
+        """Kill the process; one that is ``ending`` by itself gets time, since its own status says more."""
+        if ending:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                if self._lines.empty():
-                    return self._process.wait(timeout=0.5)
+                return self._process.wait(timeout=_LAST_BREATH)
         self._process.kill()
         return self._process.wait()
 

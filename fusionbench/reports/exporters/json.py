@@ -33,7 +33,10 @@ def render(table: Table) -> str:
             }
             for group in table.groups
         ],
-        "methods": [{"key": row.key, "title": row.title, "published": row.published or None} for row in table.rows],
+        "methods": [
+            {"key": row.key, "title": row.title, "published": row.published or None, "remarks": row.remarks}
+            for row in table.rows
+        ],
         "cells": [
             {
                 "method": row.key,
@@ -50,4 +53,4 @@ def render(table: Table) -> str:
             if (cell := table.cell(row, group, metric))
         ],
     }
-    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -59,7 +59,12 @@ def _preamble(packages: list[str]) -> list[str]:
 
 
 def _float(table: Table, blocks: list[Sheet], width: int, wide: bool) -> list[str]:
-    lines = [r"\begin{table}[tbp]", r"\centering", rf"\caption{{{_sentences(table)}}}"]
+    lines = [
+        r"\begin{table}[tbp]",
+        r"\centering",
+        r"\setlength{\belowcaptionskip}{6pt}",
+        rf"\caption{{{_sentences(table)}}}",
+    ]
     lines += [r"\resizebox{\textwidth}{!}{%"] if wide else []
     lines += [rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}", r"\toprule"]
     for index, block in enumerate(blocks):
