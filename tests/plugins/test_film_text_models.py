@@ -34,7 +34,7 @@ def _request(key: str = "a") -> WriteRequest:
     findings = Findings(
         caption="a road at night",
         dense=(Region(box=(0, 0, 10, 10), label="a car."),),
-        masks=(Region(box=(10, 10, 30, 30), area=400, centre=(20, 20), intensity=200.0),),
+        masks=(Region(box=(20, 10, 40, 30), area=400, centre=(30, 20), intensity=200.0),),
         size=(40, 60),
     )
     return WriteRequest(key=key, system="Be brief.", user="Describe.", findings=findings, role="visible", task=Task.IVF)
@@ -151,10 +151,14 @@ def test_grit_results(tmp_path: Path, pictures: list[Picture]) -> None:
 def test_bad_grit_results(tmp_path: Path, pictures: list[Picture], content: str, message: str) -> None:
     path = tmp_path / "grit.json"
     path.write_text(content)
-    reader = choose("dense_captioner", f"grit:results={path}").make()
     with pytest.raises((DataError, ProviderError), match=message):
-        reader.load("cpu")
-        reader.regions(pictures[:1])
+        _read_grit(path, pictures[0])
+
+
+def _read_grit(path: Path, picture: Picture) -> None:
+    reader = choose("dense_captioner", f"grit:results={path}").make()
+    reader.load("cpu")
+    reader.regions([picture])
 
 
 def test_local_chat_model(models: Path) -> None:
@@ -192,9 +196,8 @@ def test_template_paragraph() -> None:
     (written,) = writer.write([_request()])
     assert written.paragraph == (
         "This is the visible image of a pair. As a whole it shows a road at night. In the upper left there is a car. "
-        "A mask of a region in the centre "
-        "has 16.7 percent of the area and a mean brightness of 200 of 255."
-    ).replace("in the centre", "in the middle left") or "16.7 percent" in written.paragraph
+        "A mask of a region in the centre has 16.7 percent of the area and a mean brightness of 200 of 255."
+    )
 
 
 @pytest.mark.parametrize(("kind", "name"), [("captioner", "blip2"), ("segmenter", "sam"), ("text_encoder", "blip2")])

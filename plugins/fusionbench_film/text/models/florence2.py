@@ -11,6 +11,7 @@ from fusionbench_film.text.answers import clean
 from fusionbench_film.text.contracts import Picture, ProviderError, Region
 from fusionbench_film.text.models.vision import VisionModel
 
+_DENSE = "<DENSE_REGION_CAPTION>"
 _TASKS = {
     "caption": "<CAPTION>",
     "detailed": "<DETAILED_CAPTION>",
@@ -36,8 +37,8 @@ class _Florence2(VisionModel):
         self.max_new_tokens, self.num_beams = max_new_tokens, num_beams
 
     @torch.inference_mode()
-    def answers(self, pictures: Sequence[Picture], task: str) -> list[Any]:
-        """What the model says to a task token, parsed by its processor."""
+    def ask(self, pictures: Sequence[Picture], task: str) -> Any:
+        """Token ids of what the model says to a task token, a row for each picture."""
         inputs = self.processor(
             images=[picture.image for picture in pictures],
             text=[task] * len(pictures),
@@ -46,18 +47,9 @@ class _Florence2(VisionModel):
         )
         wanted = ("input_ids", "attention_mask", "pixel_values")
         inputs = {name: value for name, value in self.to_device(inputs).items() if name in wanted}
-        ids = self.model.generate(
+        return self.model.generate(
             **inputs, max_new_tokens=self.max_new_tokens, num_beams=self.num_beams, do_sample=False
         )
-        # Special tokens stay: the places of regions are among them; padding says nothing.
-        texts = self.processor.batch_decode(ids, skip_special_tokens=False)
-        padding = self.processor.tokenizer.pad_token or ""
-        return [
-            self.processor.post_process_generation(
-                text.replace(padding, "") if padding else text, task=task, image_size=picture.size[::-1]
-            )[task]
-            for text, picture in zip(texts, pictures, strict=True)
-        ]
 
 
 class Florence2Captioner(_Florence2):
@@ -73,7 +65,8 @@ class Florence2Captioner(_Florence2):
         Raises:
             ProviderError: The model said nothing about a picture.
         """
-        captions = [clean(str(answer)) for answer in self.answers(pictures, self.task)]
+        ids = self.ask(pictures, self.task)
+        captions = [clean(text) for text in self.processor.batch_decode(ids, skip_special_tokens=True)]
         for picture, caption in zip(pictures, captions, strict=True):
             if not caption:
                 raise ProviderError(f"{picture.name}: Florence-2 gave no caption.")
@@ -85,12 +78,21 @@ class Florence2DenseCaptioner(_Florence2):
 
     def regions(self, pictures: Sequence[Picture]) -> list[list[Region]]:
         """Regions in the order of the model's answer; boxes are cut to the picture, empty ones left out."""
-        answers = self.answers(pictures, "<DENSE_REGION_CAPTION>")
-        return [_regions(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
+        # Special tokens stay in the text: the places are among them. Padding says nothing.
+        texts = self.processor.batch_decode(self.ask(pictures, _DENSE), skip_special_tokens=False)
+        padding = self.processor.tokenizer.pad_token
+        return [
+            self._parsed(text.replace(padding, "") if padding else text, picture)
+            for text, picture in zip(texts, pictures, strict=True)
+        ]
+
+    def _parsed(self, text: str, picture: Picture) -> list[Region]:
+        height, width = picture.size
+        answer = self.processor.post_process_generation(text, task=_DENSE, image_size=(width, height))[_DENSE]
+        return _regions(answer, height, width)
 
 
-def _regions(answer: dict[str, Any], picture: Picture) -> list[Region]:
-    height, width = picture.size
+def _regions(answer: dict[str, Any], height: int, width: int) -> list[Region]:
     found = []
     for box, label in zip(answer["bboxes"], answer["labels"], strict=True):
         left, top, right, bottom = (
