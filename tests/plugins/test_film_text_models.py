@@ -60,9 +60,7 @@ def test_blip2_captions(models: Path, pictures: list[Picture], prompt: str) -> N
 def test_florence2_captions_and_regions(models: Path, pictures: list[Picture], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_models.save_florence2(models / "florence2")
     for detail in ("caption", "more_detailed"):
-        captioner = choose(
-            "captioner", f"florence2:model={folder},max_new_tokens=6,num_beams=1,detail={detail}"
-        ).make()
+        captioner = choose("captioner", f"florence2:model={folder},max_new_tokens=6,num_beams=1,detail={detail}").make()
         captioner.load("cpu")
         assert all(captioner.describe(pictures))
 
@@ -76,7 +74,7 @@ def test_florence2_captions_and_regions(models: Path, pictures: list[Picture], m
         assert [region.label for region in found] == ["a dog", "a red car"]
         height, width = picture.size
         assert found[0].box == pytest.approx(
-            (0.1005 * width, 0.2005 * height, 0.5005 * width, 0.6005 * height), abs=0.51
+            (0.1005 * width, 0.2005 * height, 0.5005 * width, 0.6005 * height), abs=1.0
         )
         assert 0 <= found[1].box[0] < found[1].box[2] <= width
 
@@ -177,9 +175,7 @@ def test_local_chat_model_that_writes_well(models: Path, monkeypatch: pytest.Mon
     writer = choose("writer", f"transformers:model={folder},max_new_tokens=4").make()
     writer.load("cpu")
     assert "system: Be brief." in writer._prompt(_request())
-    monkeypatch.setattr(
-        type(writer._tokenizer), "decode", lambda self, ids, **_: " ".join(["The road is wet."] * 8)
-    )
+    monkeypatch.setattr(type(writer._tokenizer), "decode", lambda self, ids, **_: " ".join(["The road is wet."] * 8))
     writer.max_new_tokens = 4
     monkeypatch.setattr(writer, "_generate", _finished(writer._generate))
     (written,) = writer.write([_request()])

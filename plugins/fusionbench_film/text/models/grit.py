@@ -1,8 +1,8 @@
 """Reading what GRIT wrote (Wu et al., 2022: a generative region-to-text transformer), the paper's dense captioner.
 
 GRIT has no installable package. Run it once over the images, and let it write one JSON file for all of them,
-``{"FILE NAME": [OBJECT, ...]}``, or a folder with a file ``STEM.json`` of ``[OBJECT, ...]`` for each image. An object is
-``{"box": [left, top, right, bottom], "label": "a man riding a bike", "score": 0.87}`` in pixels. ``caption`` or
+``{"FILE NAME": [OBJECT, ...]}``, or a folder with a file ``STEM.json`` of ``[OBJECT, ...]`` for each image. An object
+is ``{"box": [left, top, right, bottom], "label": "a man riding a bike", "score": 0.87}`` in pixels. ``caption`` or
 ``description`` in place of ``label``, ``bbox`` in place of ``box``, and an object ``{"instances": [OBJECT, ...]}``
 in place of the list are read as well.
 """
