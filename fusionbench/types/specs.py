@@ -123,6 +123,8 @@ class WeightSpec:
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
         package_file: A file inside the plugin's own package, for weights that ship with it.
+        when: Option name -> values of that option for which these weights are the right ones; for
+            methods with several networks, such as one per fusion rule.
     """
 
     name: str
@@ -135,6 +137,7 @@ class WeightSpec:
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable
