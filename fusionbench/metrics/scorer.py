@@ -52,15 +52,38 @@ class Scorer:
         device: str | torch.device = "cpu",
         dtype: Literal["float32", "float64"] = "float64",
     ) -> None:
-        if dtype not in _DTYPES:
-            raise MetricError(f"dtype: expected 'float32' or 'float64', got {dtype!r}.")
         if isinstance(profiles, str):
             profiles = [name.strip() for name in profiles.split(",")]
-        chosen = [(spec, profile) for profile in profiles for spec in select(metrics, profile)]
-        self.specs: list[MetricSpec] = list({spec.key: spec for spec, _ in chosen}.values())
+        chosen = [spec for profile in profiles for spec in select(metrics, profile)]
+        self._set_up(
+            list({spec.key: spec for spec in chosen}.values()), device, dtype, qualified=len(set(profiles)) > 1
+        )
+
+    @classmethod
+    def of_specs(
+        cls,
+        specs: Sequence[MetricSpec],
+        *,
+        device: str | torch.device = "cpu",
+        dtype: Literal["float32", "float64"] = "float64",
+    ) -> Scorer:
+        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``.
+
+        It does not warn of undefined values: its caller looks at them.
+        """
+        scorer = cls.__new__(cls)
+        scorer._set_up(list(specs), device, dtype, qualified=True)
+        scorer._warns = False
+        return scorer
+
+    def _set_up(self, specs: list[MetricSpec], device: str | torch.device, dtype: str, *, qualified: bool) -> None:
+        if dtype not in _DTYPES:
+            raise MetricError(f"dtype: expected 'float32' or 'float64', got {dtype!r}.")
+        self.specs = specs
         self.device = torch.device(device)
         self.dtype = _DTYPES[dtype]
-        self._qualified = len(set(profiles)) > 1
+        self._qualified = qualified
+        self._warns = True
 
     @property
     def columns(self) -> list[str]:
@@ -99,7 +122,7 @@ class Scorer:
         for column, spec in zip(self.columns, self.specs, strict=True):
             result[column] = values[spec.key].double().cpu().numpy()
             undefined = [name for name, value in zip(names, result[column], strict=True) if np.isnan(value)]
-            if undefined:
+            if undefined and self._warns:
                 warnings.warn(f"{column} is undefined for {_listing(undefined)}.", MetricWarning, stacklevel=2)
         return result
 

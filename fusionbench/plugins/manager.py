@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import sys
@@ -176,6 +177,19 @@ class Plugins:
         for attribute, _ in _REGISTRATION.values():
             getattr(self, attribute).withdraw(origin)
 
+    def with_methods(self, specs: Iterable[MethodSpec], origin: Origin) -> Plugins:
+        """The same plugins and further methods, which may replace earlier ones of the same origin.
+
+        Raises:
+            PluginError: A plugin has taken one of the names.
+        """
+        methods = self.methods.copy()
+        for spec in specs:
+            methods.replace(spec, origin)
+        other = copy.copy(self)
+        other.methods = methods
+        return other
+
     def notify(self, event: str, **arguments: Any) -> None:
         """Call an event hook of every plugin; one that raises is warned of and does not stop the run."""
         for implementation in getattr(self._manager.hook, event).get_hookimpls():
@@ -231,7 +245,7 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
         PluginError: A requested plugin does not exist or does not load.
     """
     global _current
-    environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if entry]
+    environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(",") if entry]
     wanted = [*environment, *requested]
     plugins = Plugins(blocked=tuple(entry[3:] for entry in wanted if entry.startswith("no:")))
     for source in BUILTIN:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fusionbench.types import Origin, PluginError, UnknownNameError
 
 T = TypeVar("T")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not among ``known``, with the nearest ones."""
+    lowered = {item.lower(): item for item in known}
+    near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
+    return UnknownNameError(f"unknown {kind} {name!r}.", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,23 @@ class Registry(Mapping[str, T]):
             )
         self._items[name] = Registered(spec, origin)
 
+    def copy(self) -> Registry[T]:
+        """A registry with the same content that can be changed on its own."""
+        other: Registry[T] = Registry(self.kind, self._key)
+        other._items = dict(self._items)
+        return other
+
+    def replace(self, spec: T, origin: Origin) -> None:
+        """Register a spec, in place of one of the same name and plugin.
+
+        Raises:
+            PluginError: Another plugin has taken the name.
+        """
+        existing = self._items.get(self._key(spec))
+        if existing is not None and existing.origin.plugin == origin.plugin:
+            del self._items[self._key(spec)]
+        self.add(spec, origin)
+
     def withdraw(self, origin: Origin) -> None:
         """Forget everything a plugin registered."""
         self._items = {name: item for name, item in self._items.items() if item.origin != origin}
@@ -58,6 +83,11 @@ class Registry(Mapping[str, T]):
             return self._items[name].spec
         except KeyError:
             raise self.unknown(name) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The spec, or ``default`` for a name that nobody registered; ``[]`` raises no KeyError here."""
+        item = self._items.get(name)
+        return default if item is None else item.spec
 
     def __contains__(self, name: object) -> bool:
         return name in self._items
@@ -75,8 +105,4 @@ class Registry(Mapping[str, T]):
 
     def unknown(self, name: str) -> UnknownNameError:
         """The error for a name that is not registered, with the nearest ones."""
-        lowered = {item.lower(): item for item in self._items}
-        near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
-        known = ", ".join(sorted(self._items)) or "none"
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {known}."
-        return UnknownNameError(f"unknown {self.kind} {name!r}.", hint=hint)
+        return unknown_name(self.kind, name, self._items)

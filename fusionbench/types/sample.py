@@ -22,10 +22,12 @@ class LazyArray:
         name: What error messages call it, for instance ``MSRS_test.h5:imageA/00537D``.
         read: Returns the array: an image as HW or HWC (uint8, uint16, or float in [0, 1]), a text
             feature as (T, D) float32. Called from worker threads, at most once a run.
+        shape: Shape of what ``read`` returns, where that is known without reading.
     """
 
     name: str
     read: Callable[[], np.ndarray]
+    shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,46 @@
+"""Exposure fusion (Mertens)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fusionbench.images.colour import luma
+from fusionbench_classic.filters import laplacian
+from fusionbench_classic.pyramids import collapse, depth, gaussian_pyramid, laplacian_pyramid
+from fusionbench_classic.selection import shares
+
+_FLOOR = 1e-12  # weight of a pixel that no quality speaks for
+
+
+def mertens(
+    *sources: Tensor,
+    contrast: float = 1.0,
+    saturation: float = 1.0,
+    exposedness: float = 1.0,
+    sigma: float = 0.2,
+) -> Tensor:
+    """Blend exposures by contrast, saturation and well-exposedness (Mertens, Kautz, Van Reeth 2007).
+
+    Args:
+        sources: Any number of exposures, N x 3 x H x W.
+        contrast, saturation, exposedness: Exponents of the three qualities. Pictures without any
+            colour are blended without regard to saturation, which is zero everywhere.
+        sigma: Width of well-exposedness around mid grey.
+    """
+    stack = torch.stack(sources)
+    weights = shares(quality(stack, contrast, saturation, exposedness, sigma) + _FLOOR)
+    levels = depth(*stack.shape[-2:], stack.shape[-1])
+    bands = laplacian_pyramid(stack, levels)
+    blend = gaussian_pyramid(weights, levels)
+    return collapse([(weight * band).sum(dim=0) for weight, band in zip(blend, bands, strict=True)])
+
+
+def quality(stack: Tensor, contrast: float, saturation: float, exposedness: float, sigma: float) -> Tensor:
+    """S x N x 1 x H x W: how much of each pixel should be used."""
+    colourfulness = stack.std(dim=2, keepdim=True, unbiased=False) if stack.shape[2] > 1 else torch.zeros_like(stack)
+    without_colour = colourfulness.amax(dim=(0, 2, 3, 4), keepdim=True) < 1e-6
+    colourfulness = torch.where(without_colour, torch.ones_like(colourfulness), colourfulness)
+    exposed = torch.exp(-((stack - 0.5) ** 2) / (2 * sigma**2)).prod(dim=2, keepdim=True)
+    grey = torch.stack([luma(source) for source in stack])
+    return laplacian(grey).abs() ** contrast * colourfulness**saturation * exposed**exposedness

@@ -1,0 +1,251 @@
+"""The suite in Python: the same things that the command line does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.fusing import Fuser, load_fuser, pick_device
+from fusionbench.plugins import current_plugins
+from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.results import load_run
+from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, execute
+from fusionbench.runs.engine import Watcher, open_datasets
+from fusionbench.runs.opening import adopt
+from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
+
+__all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
+
+AnyMethod = str | MethodRequest | MethodSpec | Callable[..., Any]
+AnyDataset = str | DatasetRequest | Dataset
+
+# The method that reads fused images from a folder; what `score` is made of.
+PRECOMPUTED = "precomputed"
+
+
+def run(
+    methods: Sequence[AnyMethod] | AnyMethod = (),
+    datasets: Sequence[AnyDataset] | AnyDataset = (),
+    *,
+    config: RunConfig | Path | str | None = None,
+    isolate: bool | None = None,
+    watcher: Watcher | None = None,
+    **settings: Any,
+) -> Run:
+    """Run methods over data sets, score the results, and journal everything in a run folder.
+
+    Args:
+        methods: Registered names (``"cddfuse"``, ``"label=cddfuse"``), functions or classes decorated with
+            :func:`fusionbench.method`, or requests with options and weights.
+        datasets: ``"NAME[@SPLIT][=ROOT]"``, requests, or open data sets.
+        config: Settings to start from: a :class:`fusionbench.runs.RunConfig` or the path of a YAML file.
+        isolate: Compute in a supervised worker process, which survives crashes and hanging methods. By
+            default this is done unless a method or data set exists only in this process.
+        watcher: Told about progress.
+        **settings: Fields of :class:`fusionbench.runs.RunConfig`, e.g. ``out="runs/mine"``, ``limit=5``.
+
+    Returns:
+        The run, with ``frame()``, ``table()``, ``failed`` and ``path``.
+
+    Raises:
+        UsageError: The settings cannot be carried out; nothing was computed.
+        DataError: A data set is absent or has the wrong layout; nothing was computed.
+
+    Example:
+        >>> import fusionbench as fb
+        >>> result = fb.run("average", "demo-ivf", limit=1, out=str(tmp_path / "run"))
+        >>> sorted(result.frame().metric.unique())[:3]
+        ['AG', 'EN', 'PSNR_GT']
+    """
+    base = _base(config)
+    given_methods, specs = _method_requests(_listed(methods))
+    given_datasets, opened_here = _dataset_requests(_listed(datasets))
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    unknown = set(settings) - {item.name for item in dataclasses.fields(RunConfig)}
+    if unknown:
+        RunConfig.from_dict(dict.fromkeys(sorted(unknown)), source="fusionbench.run")
+    full = dataclasses.replace(
+        base, methods=(*base.methods, *given_methods), datasets=(*base.datasets, *given_datasets), **settings
+    )
+    plugins = current_plugins()
+    if specs:
+        plugins = plugins.with_methods(specs, Origin("python"))
+    local = bool(specs or opened_here)
+    if isolate and local:
+        raise UsageError(
+            "isolate=True needs methods and data sets that a worker process can find.",
+            hint="Put them into a plugin file and load it with plugins=['file.py'] or -p file.py.",
+        )
+    elsewhere = tuple(request for request in full.datasets if request.key not in opened_here)
+    opened = {key: adopt(dataset, request, full) for key, (request, dataset) in opened_here.items()}
+    if elsewhere or not opened:
+        opened |= open_datasets(dataclasses.replace(full, datasets=elsewhere))
+    inline = local if isolate is None else not isolate
+    return execute(full, plugins, opened=opened, inline=inline, watcher=watcher)
+
+
+def score(
+    fused: Path | str,
+    dataset: AnyDataset,
+    *,
+    name: str | None = None,
+    options: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Run:
+    """Score fused images that other code wrote.
+
+    Args:
+        fused: Folder of fused images, matched to samples by name.
+        dataset: The data set they were made from.
+        name: Label of the row; the folder's name by default.
+        options: Further options of the ``precomputed`` method, such as ``suffix``.
+        **settings: As of :func:`run`, e.g. ``profiles=("zhao", "vifb")``.
+
+    Raises:
+        UsageError, DataError: As of :func:`run`; also if the folder does not exist.
+    """
+    folder = Path(fused)
+    request = MethodRequest(
+        name=PRECOMPUTED, label=name or folder.resolve().name, options={"folder": str(folder), **(options or {})}
+    )
+    settings.setdefault("images", False)
+    return run(request, dataset, **settings)
+
+
+def get_method(
+    name: str,
+    *,
+    device: str = "auto",
+    weights: Path | str | None = None,
+    task: Task | str | None = None,
+    precision: str = "float32",
+    **options: Any,
+) -> Fuser:
+    """Load a registered method.
+
+    Args:
+        name: Registered name.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        weights: A file to load instead of searching the weights folder.
+        task: Chooses among weights for several tasks.
+        precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
+        **options: Options of the method.
+
+    Returns:
+        A :class:`fusionbench.fusing.Fuser`: call it with tensors; ``.network`` is the ``nn.Module``.
+
+    Raises:
+        UnknownNameError: No such method.
+        WeightsError: Its weights are missing or do not fit.
+
+    Example:
+        >>> import fusionbench as fb, torch
+        >>> fuse = fb.get_method("average", device="cpu")
+        >>> fuse(torch.zeros(1, 8, 8), torch.ones(1, 8, 8)).mean().item()
+        0.5
+    """
+    spec = current_plugins().methods[name]
+    return load_fuser(
+        spec,
+        device=pick_device(device),
+        task=_task(task),
+        weights=Path(weights) if weights is not None else None,
+        options=options,
+        precision=precision,
+    )
+
+
+def get_dataset(name: str, *, root: Path | str | None = None, split: str | None = None, **options: Any) -> Dataset:
+    """Open a registered data set: everything listed, nothing decoded.
+
+    Args:
+        name: Registered name, or ``NAME[@SPLIT][=ROOT]``.
+        root: Folder that holds it.
+        split: One of its splits; the first by default.
+        **options: Options of the adapter.
+
+    Raises:
+        UnknownNameError: No such data set or split.
+        DataError: The folder is absent or has the wrong layout; the message says what is expected.
+    """
+    reference = DatasetRef.parse(name)
+    if root is not None:
+        reference = dataclasses.replace(reference, root=Path(root))
+    if split is not None:
+        reference = dataclasses.replace(reference, split=split)
+    return open_dataset(reference, options=options)
+
+
+def _task(task: Task | str | None) -> Task | None:
+    try:
+        return None if task is None else Task(task)
+    except ValueError:
+        raise UsageError(f"unknown task {task!r}; tasks are {', '.join(Task)}.") from None
+
+
+def _base(config: RunConfig | Path | str | None) -> RunConfig:
+    if config is None:
+        return RunConfig()
+    return config if isinstance(config, RunConfig) else RunConfig.from_yaml(Path(config))
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list of one for a single method or data set."""
+    if isinstance(value, str | MethodRequest | DatasetRequest | MethodSpec) or callable(value):
+        return [value]
+    if not isinstance(value, Iterable):
+        return [value]
+    return list(value)
+
+
+def method_request(text: str) -> MethodRequest:
+    """``NAME`` or ``LABEL=NAME``."""
+    label, equals, name = text.partition("=")
+    return MethodRequest(name=name, label=label) if equals else MethodRequest(name=text)
+
+
+def dataset_request(text: str) -> DatasetRequest:
+    """``NAME[@SPLIT][=ROOT]``."""
+    reference = DatasetRef.parse(text)
+    root = None if reference.root is None else str(reference.root)
+    return DatasetRequest(name=reference.name, split=reference.split, root=root)
+
+
+def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[MethodSpec]]:
+    requests, specs = [], []
+    for entry in methods:
+        spec = entry if isinstance(entry, MethodSpec) else getattr(entry, SPEC_ATTRIBUTE, None)
+        if isinstance(entry, MethodRequest):
+            requests.append(entry)
+        elif isinstance(entry, str):
+            requests.append(method_request(entry))
+        elif spec is not None:
+            specs.append(spec)
+            requests.append(MethodRequest(name=spec.name))
+        else:
+            raise UsageError(
+                f"{entry!r} is no method.", hint="Decorate it with @fusionbench.method(name, tasks=[...])."
+            )
+    return requests, specs
+
+
+def _dataset_requests(
+    datasets: list[Any],
+) -> tuple[list[DatasetRequest], dict[str, tuple[DatasetRequest, Dataset]]]:
+    requests: list[DatasetRequest] = []
+    opened: dict[str, tuple[DatasetRequest, Dataset]] = {}
+    for entry in datasets:
+        if isinstance(entry, str):
+            requests.append(dataset_request(entry))
+        elif isinstance(entry, DatasetRequest):
+            requests.append(entry)
+        elif isinstance(entry, Dataset):
+            request = DatasetRequest(name=entry.name)
+            requests.append(request)
+            opened[request.key] = (request, entry)
+        else:
+            raise UsageError(f"{entry!r} is no data set.", hint="Give NAME[@SPLIT][=ROOT] or an opened data set.")
+    return requests, opened

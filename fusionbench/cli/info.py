@@ -1,0 +1,71 @@
+"""``fusionbench info``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from fusionbench.cli.options import plugin_option
+
+
+@click.command("info")
+@click.argument("name")
+@plugin_option
+def command(name: str, plugins: tuple[str, ...]) -> None:
+    """All that is known about a method, data set, metric or plugin."""
+    from fusionbench.plugins import Registry, current_plugins
+    from fusionbench.types import UnknownNameError
+
+    found = current_plugins()
+    shown = 0
+    for registry in (found.methods, found.datasets, found.metrics, found.published):
+        for key in registry:
+            if name.lower() in (key.lower(), key.lower().partition("@")[0]):
+                click.echo("" if not shown else "\n", nl=False)
+                click.echo(f"{registry.kind} {key}, from plugin {registry.origin(key)}")
+                for label, value in _facts(registry[key]):
+                    click.echo(f"  {label}: {value}")
+                shown += 1
+    if name in found.origins:
+        click.echo(f"plugin {found.origins[name]}: {', '.join(found.hooks[name])}")
+        shown += 1
+    if not shown:
+        everything: Registry[str] = Registry("name", lambda text: text)
+        for registry in (found.methods, found.datasets):
+            for key in registry:
+                if key not in everything:
+                    everything.add(key, registry.origin(key))
+        for key in {key.partition("@")[0] for key in found.metrics} - set(everything):
+            everything.add(key, found.metrics.origin(next(k for k in found.metrics if k.partition("@")[0] == key)))
+        error = everything.unknown(name)
+        raise UnknownNameError(error.message, hint=error.hint)
+
+
+def _facts(spec: Any) -> Iterator[tuple[str, str]]:
+    for item in dataclasses.fields(spec):
+        value = getattr(spec, item.name)
+        if item.name == "name" or value in ("", None, (), {}, False):
+            continue
+        if item.name == "options":
+            for key, option in value.items():
+                choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
+                yield f"option {key}", f"default {option.default!r}{choices} {option.help}".rstrip()
+        elif item.name == "weights":
+            for weights in value:
+                tasks = f" for {', '.join(weights.tasks)}" if weights.tasks else ""
+                yield f"weights {weights.name}{tasks}", f"{weights.filename} from {weights.page} ({weights.licence})"
+        elif item.name == "sources":
+            fewest, most = value
+            yield (
+                "sources",
+                f"{fewest}" if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}",
+            )
+        elif isinstance(value, tuple):
+            yield item.name, ", ".join(map(str, value))
+        elif isinstance(value, Mapping):
+            yield item.name, "; ".join(f"{k}: {v}" for k, v in value.items())
+        else:
+            yield item.name, str(value).strip().replace("\n", "\n    ")

@@ -1,0 +1,134 @@
+"""Telling a person how a run is going: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from fusionbench.runs.engine import Watcher
+    from fusionbench.runs.plan import Unit
+    from fusionbench.runs.stream import Outcome
+
+_PLAIN_EVERY = 10.0
+_SHOWN_NOTICES = 20
+
+
+class PlainWatcher:
+    """A line now and then, on standard error."""
+
+    def __init__(self) -> None:
+        self._total = self._done = self._failed = self._notices = 0
+        self._started = self._said = time.monotonic()
+
+    def notice(self, message: str) -> None:
+        """Print a remark; after a screenful, only count."""
+        self._notices += 1
+        if self._notices <= _SHOWN_NOTICES:
+            self.say(message)
+        elif self._notices == _SHOWN_NOTICES + 1:
+            self.say("(further remarks are in the run's records; see `fusionbench data check`)")
+
+    def say(self, message: str) -> None:
+        """Print one line."""
+        click.echo(message, err=True)
+
+    def checking(self, dataset: str, total: int) -> None:
+        """Announce the look at a data set's files."""
+        self.say(f"checking {total} samples of {dataset}")
+
+    def checked(self, count: int) -> None:
+        """Nothing to say."""
+
+    def starting(self, total: int, done: int) -> None:
+        """Announce the computation."""
+        self._total, self._started = total, time.monotonic()
+        kept = f", {done} are finished already" if done else ""
+        self.say(f"{total} samples to compute{kept}")
+
+    def finished(self, unit: Unit, outcome: Outcome) -> None:
+        """Count, and say so from time to time."""
+        self._done += 1
+        if outcome.record.status != "ok":
+            self._failed += 1
+            self.notice(f"failed: {unit.method} on {unit.dataset}, {outcome.sample}: {outcome.record.error}")
+        for (metric, *_), value in outcome.record.scores.items():
+            if value != value:  # NaN
+                self.notice(f"undefined: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}")
+        for (metric, *_), error in outcome.record.score_errors.items():
+            self.notice(f"not scored: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}: {error}")
+        now = time.monotonic()
+        if now - self._said >= _PLAIN_EVERY or self._done == self._total:
+            self._said = now
+            rate = self._done / max(now - self._started, 1e-9)
+            left = (self._total - self._done) / rate
+            failed = f", {self._failed} failed" if self._failed else ""
+            self.say(
+                f"{self._done}/{self._total} ({unit.method} on {unit.dataset}), {rate:.1f}/s, "
+                f"about {left:.0f} s left{failed}"
+            )
+
+
+class LiveWatcher(PlainWatcher):
+    """A progress bar with rate and remaining time, on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task("checking", total=None, rate="")
+
+    def say(self, message: str) -> None:
+        """Print above the bar."""
+        self._console.print(message, markup=False, highlight=False)
+
+    def checking(self, dataset: str, total: int) -> None:
+        """Show the look at a data set's files."""
+        self._progress.reset(self._task, description=f"checking {dataset}", total=total, rate="")
+
+    def checked(self, count: int) -> None:
+        """Advance the bar."""
+        self._progress.advance(self._task, count)
+
+    def starting(self, total: int, done: int) -> None:
+        """Begin the bar of the computation."""
+        super().starting(total, done)
+        self._said = float("inf")
+        self._progress.reset(self._task, description="running", total=total, rate="")
+
+    def finished(self, unit: Unit, outcome: Outcome) -> None:
+        """Advance the bar."""
+        super().finished(unit, outcome)
+        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        self._progress.update(
+            self._task, advance=1, description=f"{unit.method} on {unit.dataset}", rate=f"{rate:.1f}/s"
+        )
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+
+def make_watcher() -> Watcher:
+    """A live display where standard error is a terminal, plain lines elsewhere."""
+    console = Console(stderr=True)
+    return LiveWatcher(console) if console.is_terminal else PlainWatcher()
+
+
+def stop(watcher: Watcher) -> None:
+    """End a live display."""
+    if isinstance(watcher, LiveWatcher):
+        watcher.stop()

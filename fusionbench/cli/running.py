@@ -1,0 +1,61 @@
+"""Carrying out a configured run for a person at a terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fusionbench.cli import progress
+from fusionbench.runs import Run, RunConfig, execute
+from fusionbench.runs.engine import open_datasets
+from fusionbench.runs.plan import expand
+
+
+def run_and_report(config: RunConfig) -> None:
+    """Run, print the table, and end the process with the run's exit status."""
+    from fusionbench.plugins import current_plugins
+
+    watcher = progress.make_watcher()
+    try:
+        run = execute(config, current_plugins(), watcher=watcher)
+    except KeyboardInterrupt:
+        progress.stop(watcher)
+        click.echo(f"interrupted; the same command continues in {config.folder}", err=True)
+        sys.exit(130)
+    finally:
+        progress.stop(watcher)
+    report(run)
+    sys.exit(0 if run.complete else 1)
+
+
+def report(run: Run) -> None:
+    """The table on standard output, where everything is on standard error."""
+    from fusionbench.plugins import current_plugins
+    from fusionbench.types import resolve
+
+    exporter = current_plugins().exporters["markdown"]
+    click.echo(resolve(exporter.render)(run.table()))
+    if run.failed:
+        click.echo(
+            f"{run.failed} samples failed; their rows say why (frame().error, `fusionbench table` marks them).",
+            err=True,
+        )
+    click.echo(f"results: {run.path}   table: fusionbench table {run.path} --format latex", err=True)
+
+
+def dry(config: RunConfig) -> None:
+    """Say what a run would do."""
+    from fusionbench.plugins import current_plugins
+
+    expansion = expand(config, current_plugins(), open_datasets(config))
+    for pairing in expansion.pairings:
+        marks = f" ({pairing.marks})" if pairing.marks else ""
+        click.echo(f"{pairing.method.key} on {pairing.dataset.key}: {len(pairing.dataset.samples)} samples{marks}")
+    for line in expansion.skipped:
+        click.echo(f"skipped: {line}")
+    for key, dataset in expansion.datasets.items():
+        for problem in dataset.problems:
+            click.echo(f"{key}: {problem.message}")
+    click.echo(f"metrics: {', '.join(metric.key for metric in expansion.metrics)}")
+    click.echo(f"run folder: {config.folder}")

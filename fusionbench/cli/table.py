@@ -1,0 +1,113 @@
+"""``fusionbench table``: the table of one or more runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fusionbench.cli.options import plugin_option
+from fusionbench.reports.model import LAYOUTS, MARKS
+
+if TYPE_CHECKING:
+    from fusionbench.types import ExporterSpec
+
+
+def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    return [name.strip() for name in value.split(",") if name.strip()] if value else None
+
+
+@click.command(name="table")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    help="latex, markdown, csv, html, json, or a plugin's own. Follows the suffix of -o; otherwise markdown.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default="side-by-side",
+    show_default=True,
+    help="Data sets beside each other, below each other, or a line for each value.",
+)
+@click.option("--metrics", metavar="M,M,...", callback=_names, help="Metrics to show, in this order.")
+@click.option("--decimals", type=click.IntRange(0, 10), default=2, show_default=True)
+@click.option(
+    "--mark",
+    type=click.Choice(MARKS),
+    default="bold-underline",
+    show_default=True,
+    help="How the best and second best of a column are marked.",
+)
+@click.option(
+    "--sort", metavar="METRIC", help="Best rows of this metric first; side by side, by the first data set that has it."
+)
+@click.option("--order", metavar="A,B,...", callback=_names, help="Methods to put first, in this order.")
+@click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
+@click.option(
+    "--rank-published/--no-rank-published",
+    default=True,
+    show_default=True,
+    help="Whether published values compete for the marks.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File; standard output if absent."
+)
+@plugin_option
+def command(
+    runs: tuple[Path, ...],
+    format_name: str | None,
+    layout: str,
+    metrics: list[str] | None,
+    decimals: int,
+    mark: str,
+    sort: str | None,
+    order: list[str] | None,
+    published: tuple[str, ...],
+    rank_published: bool,
+    output: Path | None,
+    plugins: tuple[str, ...],
+) -> None:
+    """Make a table from one or more RUN folders.
+
+    Each number is the mean over the samples of a data set. Failed samples are never averaged in:
+    cells that miss some are marked and say how many they have.
+    """
+    from fusionbench.plugins import current_plugins
+    from fusionbench.reports.from_runs import table_from_runs
+    from fusionbench.reports.writing import write_text
+    from fusionbench.results import load_run
+    from fusionbench.types import resolve
+
+    registries = current_plugins()
+    exporter = registries.exporters[format_name or _format_of(output, registries.exporters)]
+    table = table_from_runs(
+        {str(path): load_run(path) for path in runs},
+        registries,
+        published=published,
+        command=shlex.join(["fusionbench", *sys.argv[1:]]),
+        layout=layout,
+        metrics=metrics,
+        decimals=decimals,
+        mark=mark,
+        sort=sort,
+        order=order,
+        rank_published=rank_published,
+    )
+    text = resolve(exporter.render, owner=f"table format {exporter.name}")(table)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(output, text)
+
+
+def _format_of(output: Path | None, exporters: Mapping[str, ExporterSpec]) -> str:
+    """The format whose suffix the output file has; Markdown where that says nothing."""
+    suffix = output.suffix.lower() if output else ""
+    return next((name for name, spec in exporters.items() if suffix and spec.suffix == suffix), "markdown")

@@ -1,0 +1,100 @@
+"""Text features from files: small float arrays, read without executing anything."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from fusionbench.data.hdf5 import open_hdf5
+from fusionbench.images.names import shown
+from fusionbench.types import DataError, LazyArray, Readable
+
+MAX_VALUES = 1 << 26
+"""Most values a text feature may have: 256 MB as float32; a paragraph has about 200 x 768."""
+
+_HDF5_SUFFIXES = (".h5", ".hdf5")
+
+
+def read_features(source: Readable) -> np.ndarray:
+    """Read the features of one sample's texts.
+
+    Args:
+        source: ``.npy`` of shape (T, D) or (1, T, D), an HDF5 file that holds one such array, or a
+            lazy array.
+
+    Returns:
+        (T, D) float32, T tokens of width D.
+
+    Raises:
+        DataError: Missing, damaged, not numbers, of another shape, empty, too large, or with NaN.
+    """
+    name = shown(source)
+    if isinstance(source, LazyArray):
+        return _checked(np.asarray(source.read()), name)
+    if source.suffix.lower() in _HDF5_SUFFIXES:
+        return _checked(_read_hdf5(source, name), name)
+    try:
+        with source.open("rb") as file:
+            return _checked(_read_npy(file, source.stat().st_size, name), name)
+    except OSError as error:
+        raise DataError(f"text features {name}: cannot be read: {error.strerror or error}.") from error
+
+
+def _read_npy(file: BinaryIO, size: int, name: str) -> np.ndarray:
+    try:
+        version = npy.read_magic(file)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+    except ValueError as error:
+        raise DataError(f"text features {name}: not a .npy file, or damaged ({error}).") from error
+    if dtype.hasobject:
+        raise DataError(
+            f"text features {name}: holds Python objects, which would have to be unpickled; that can run any code.",
+            hint="Save it again as a float array: numpy.save(path, array.astype('float32')).",
+        )
+    _check_shape(shape, name)
+    needed = math.prod(shape) * dtype.itemsize
+    there = size - file.tell()
+    if needed > there:
+        raise DataError(f"text features {name}: shape {shape} needs {needed} bytes, the file has {there}: cut off.")
+    values = np.frombuffer(file.read(needed), dtype=dtype)
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+def _read_hdf5(path: Path, name: str) -> np.ndarray:
+    with open_hdf5(path) as file:
+        found: list[Any] = []
+        file.visititems(lambda _, item: found.append(item) if hasattr(item, "shape") else None)
+        if len(found) != 1:
+            raise DataError(f"text features {name}: holds {len(found)} arrays, expected one.")
+        _check_shape(found[0].shape, name)
+        if found[0].dtype.hasobject:
+            raise DataError(f"text features {name}: holds {found[0].dtype}, not numbers.")
+        try:
+            return found[0][()]
+        except (OSError, RuntimeError) as error:
+            raise DataError(f"text features {name}: damaged ({error}).") from error
+
+
+def _check_shape(shape: tuple[int, ...], name: str) -> None:
+    """Refuse from the header what could not be a text feature, before anything is allocated."""
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] != 1):
+        raise DataError(f"text features {name}: shape {shape}, expected (T, D) or (1, T, D).")
+    if math.prod(shape) > MAX_VALUES:
+        raise DataError(f"text features {name}: shape {shape} has more than {MAX_VALUES} values.")
+    if math.prod(shape) == 0:
+        raise DataError(f"text features {name}: shape {shape} is empty.", hint="Encode the text again.")
+
+
+def _checked(values: np.ndarray, name: str) -> np.ndarray:
+    _check_shape(values.shape, name)
+    if values.dtype.kind not in "fiu":
+        raise DataError(f"text features {name}: values of type {values.dtype}, expected floats.")
+    features = np.ascontiguousarray(values.reshape(values.shape[-2:]), dtype=np.float32)
+    if not np.isfinite(features).all():
+        raise DataError(f"text features {name}: NaN or infinite values.", hint="Encode the text again.")
+    return features

@@ -1,0 +1,106 @@
+"""Decoding a sample's files into tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fusionbench.images import colour
+from fusionbench.images.decode import Image, read_image
+from fusionbench.types import ImageError, Sample, Task
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedSample:
+    """A sample in memory, on the CPU.
+
+    Attributes:
+        id, task: Of the sample.
+        sources: As stored, scaled to [0, 1]: float32, 1 x H x W or 3 x H x W each.
+        eight_bit: For each source whether its file has 8 bits.
+        coloured: For each source whether it has colour (more than R = G = B).
+        reference: Ground truth likewise, or None.
+        text: Text features (T, D) float32, or None.
+        texts: Paragraphs.
+    """
+
+    id: str
+    task: Task
+    sources: tuple[Tensor, ...]
+    eight_bit: tuple[bool, ...]
+    coloured: tuple[bool, ...]
+    reference: Tensor | None = None
+    text: Tensor | None = None
+    texts: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.sources[0].shape[-2:]
+        return int(height), int(width)
+
+    def lumas(self) -> list[Tensor]:
+        """Luma of each source, 1 x H x W, rounded to 8 bits where the file has 8 bits."""
+        planes = [colour.luma(source[None])[0] for source in self.sources]
+        return [
+            colour.round_to_8_bits(plane) if narrow and plane is not source else plane
+            for plane, source, narrow in zip(planes, self.sources, self.eight_bit, strict=True)
+        ]
+
+
+def decode_sample(sample: Sample, *, with_text: bool = False) -> DecodedSample:
+    """Read and check a sample's sources, ground truth and, if asked for, text features.
+
+    Raises:
+        ImageError: A file cannot be decoded, or sizes differ; the files are named.
+        DataError: The text features cannot be read.
+    """
+    images = [read_image(source) for source in sample.sources]
+    _check_sizes(sample, images)
+    reference = None
+    if sample.reference is not None:
+        truth = read_image(sample.reference)
+        if (truth.height, truth.width) != (images[0].height, images[0].width):
+            raise ImageError(
+                f"sample {sample.id}: ground truth {sample.reference} is {truth.width}x{truth.height}, "
+                f"the sources are {images[0].width}x{images[0].height}."
+            )
+        reference = to_tensor(truth)
+    text = None
+    if with_text and sample.text_features is not None:
+        from fusionbench.data import read_features
+
+        text = torch.from_numpy(read_features(sample.text_features))
+    return DecodedSample(
+        id=sample.id,
+        task=sample.task,
+        sources=tuple(to_tensor(image) for image in images),
+        eight_bit=tuple(image.peak == 255 for image in images),
+        coloured=tuple(not image.is_gray for image in images),
+        reference=reference,
+        text=text,
+        texts=sample.texts,
+    )
+
+
+def to_tensor(image: Image) -> Tensor:
+    """A decoded image as float32 C x H x W in [0, 1]."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image.pixels.astype(np.float32, copy=False)))
+    pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+    return pixels / image.peak
+
+
+def _check_sizes(sample: Sample, images: Sequence[Image]) -> None:
+    sizes = {(image.height, image.width) for image in images}
+    if len(sizes) > 1:
+        listed = ", ".join(
+            f"{source} is {i.width}x{i.height}" for source, i in zip(sample.sources, images, strict=True)
+        )
+        raise ImageError(
+            f"sample {sample.id}: the sources differ in size: {listed}.",
+            hint="Register and crop them to one size; fusionbench never resizes sources.",
+        )

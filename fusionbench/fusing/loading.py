@@ -1,0 +1,120 @@
+"""From a method's name and options to a :class:`Fuser` on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fusionbench.fusing.fuser import Colour, Fuser
+from fusionbench.types import FusionBenchError, MethodError, MethodSpec, Task, UnknownNameError, UsageError, resolve
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
+
+    Raises:
+        UsageError: The device does not exist on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N.") from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if not count:
+            raise UsageError(f"device {name}: torch {torch.__version__} sees no CUDA device.", hint="Use --device cpu.")
+        if (device.index or 0) >= count:
+            raise UsageError(f"device {name}: there are only {count} CUDA devices, numbered from 0.")
+    return device
+
+
+def parse_options(spec: MethodSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a method, given ones converted to their type, the others at their default.
+
+    Raises:
+        UsageError: An option is unknown (near names are offered) or has an unusable value.
+    """
+    import difflib
+
+    for name in options:
+        if name not in spec.options:
+            near = difflib.get_close_matches(name, spec.options, n=1)
+            known = ", ".join(spec.options) or "none"
+            hint = f"Did you mean {spec.name}.{near[0]}?" if near else f"Options of {spec.name}: {known}."
+            raise UnknownNameError(f"method {spec.name} has no option {name!r}.", hint=hint)
+    return {
+        name: option.parse(f"{spec.name}.{name}", options.get(name, option.default))
+        for name, option in spec.options.items()
+    }
+
+
+def load_fuser(
+    spec: MethodSpec,
+    *,
+    device: torch.device,
+    task: Task | None = None,
+    weights: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    precision: str = "float32",
+    compiled: bool = False,
+    colour_mode: Colour = "restore",
+) -> Fuser:
+    """Build a method and load its weights.
+
+    Args:
+        spec: The registered method.
+        device: Where to put it.
+        task: Chooses among weights for several tasks; also passed as option ``task`` where there is one.
+        weights: A file given by the user, instead of the search in the weights folder.
+        options: Options by name.
+        precision: ``float32``, ``bfloat16`` or ``float16`` (autocast).
+        compiled: Whether to ``torch.compile`` the network.
+        colour_mode: See :class:`Fuser`.
+
+    Raises:
+        WeightsError: Weights are missing or do not fit.
+        UsageError: An option is unknown or has an unusable value.
+        MethodError: The method's own code failed.
+    """
+    given = dict(options or {})
+    if task is not None and "task" in spec.options:
+        given.setdefault("task", str(task))
+    parsed = parse_options(spec, given)
+    path = weights_for(spec, task, weights, parsed)
+    try:
+        method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
+        method.load(device, path)
+        network = getattr(method, "network", None)
+        if compiled and network is not None:
+            method.network = torch.compile(network)
+    except FusionBenchError:
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise MethodError(f"method {spec.name} could not be loaded: {type(error).__name__}: {first}") from error
+    return Fuser(method, spec, device, precision=precision, colour_mode=colour_mode)
+
+
+def weights_for(
+    spec: MethodSpec, task: Task | None, given: Path | None, options: Mapping[str, Any] | None = None
+) -> Path | None:
+    """The weights file to load, or None for a method without any.
+
+    ``options`` matter to methods that have weights for each value of an option (``WeightSpec.when``).
+
+    Raises:
+        WeightsError: There is none; the message says where to get it and where to put it.
+        UsageError: Weights were given to a method that has none.
+    """
+    if not spec.weights:
+        if given is not None:
+            raise UsageError(f"method {spec.name} has no weights, but {given} was given.")
+        return None
+    from fusionbench.nn.weights import find_weights
+
+    return find_weights(spec, task, given, options=options)

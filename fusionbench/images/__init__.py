@@ -1,0 +1,19 @@
+"""Images: safe decoding and encoding, colour, padding and tiling."""
+
+from fusionbench.images.decode import MAX_PIXELS, MIN_SIDE, Image, ImageInfo, probe_image, read_image
+from fusionbench.images.encode import write_png
+from fusionbench.images.hashing import content_sha256, file_sha256
+from fusionbench.images.names import shown
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "Image",
+    "ImageInfo",
+    "content_sha256",
+    "file_sha256",
+    "probe_image",
+    "read_image",
+    "shown",
+    "write_png",
+]

@@ -1,0 +1,35 @@
+"""How bright an image is, quickly: what puts exposures into order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from fusionbench.images.content import explained
+from fusionbench.images.decode import probe_image, read_image
+from fusionbench.images.names import shown
+
+_WEIGHTS = np.array([0.299, 0.587, 0.114])
+_JPEG_REDUCTION = 8
+_LARGE = 2_000_000
+
+
+def mean_luma(path: Path) -> float:
+    """Mean of 0.299 R + 0.587 G + 0.114 B in [0, 1].
+
+    A large JPEG is decoded at an eighth of its size, which takes milliseconds instead of a third of a
+    second for 12 megapixels; the mean then ignores clipping within blocks of 8 x 8 pixels.
+
+    Raises:
+        ImageError: As of :func:`fusionbench.images.read_image`.
+    """
+    info = probe_image(path)
+    if info.format == "JPEG" and info.height * info.width > _LARGE:
+        with explained(shown(path)), PIL.Image.open(path, formats=("JPEG",)) as opened:
+            opened.draft("L", (opened.width // _JPEG_REDUCTION, opened.height // _JPEG_REDUCTION))
+            return float(np.asarray(opened.convert("L")).mean() / 255.0)
+    image = read_image(path)
+    means = image.pixels.reshape(-1, image.channels).mean(axis=0) / image.peak
+    return float(means[0] if image.channels == 1 else means @ _WEIGHTS)

@@ -1,0 +1,87 @@
+"""Gray and luma/chroma conversions: full-range BT.601, the ones image-fusion code uses.
+
+The suite's colour rules, one for each case:
+
+* *Luma* of a colour image is 0.299 R + 0.587 G + 0.114 B, rounded to 8 bits where the file has 8
+  bits, as the published scripts do. Gray stored as R = G = B is its own luma.
+* *Restored colour*: infrared-visible results take the chroma of the visible image. In the other
+  tasks each chroma channel is the mean of the sources' chroma weighted by its magnitude
+  (Prabhakar et al., DeepFuse, ICCV 2017), so a gray source contributes nothing.
+* Where no source has colour, the result of a luma method is gray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from fusionbench.types import Task
+
+_RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """Y of N x 3 x H x W (or N x 1 x H x W, returned as it is) in [0, 1]; N x 1 x H x W, not rounded."""
+    if rgb.shape[1] == 1:
+        return rgb
+    red, green, blue = rgb.split(1, dim=1)
+    return _RED * red + _GREEN * green + _BLUE * blue
+
+
+def chroma(rgb: Tensor) -> Tensor:
+    """Cb and Cr of N x 3 x H x W in [0, 1]; N x 2 x H x W in [-0.5, 0.5]. Zero for one channel."""
+    if rgb.shape[1] == 1:
+        return rgb.new_zeros(()).expand(rgb.shape[0], 2, *rgb.shape[2:])
+    y = luma(rgb)
+    return torch.cat(((rgb[:, 2:3] - y) / 1.772, (rgb[:, 0:1] - y) / 1.402), dim=1)
+
+
+def with_chroma(y: Tensor, cb_cr: Tensor) -> Tensor:
+    """RGB of luma N x 1 x H x W and chroma N x 2 x H x W; N x 3 x H x W, not clipped."""
+    cb, cr = cb_cr.split(1, dim=1)
+    red = y + 1.402 * cr
+    blue = y + 1.772 * cb
+    green = (y - _RED * red - _BLUE * blue) / _GREEN
+    return torch.cat((red, green, blue), dim=1)
+
+
+def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
+    """New luma with an image's chroma by the rounded YCrCb constants of OpenCV's and kornia's float conversions.
+
+    Forth and back are not exact inverses, which is why methods whose authors used them get this function.
+
+    Args:
+        y: N x 1 x H x W.
+        rgb: N x 3 x H x W in [0, 1].
+
+    Returns:
+        RGB, N x 3 x H x W, not clipped.
+    """
+    old = luma(rgb)
+    cb, cr = (rgb[:, 2:3] - old) * 0.564, (rgb[:, 0:1] - old) * 0.713
+    return torch.cat((y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb), dim=1)
+
+
+def fuse_chroma(sources: Sequence[Tensor], task: Task) -> Tensor:
+    """Chroma of the fused image by the task's rule (see the module's description).
+
+    Args:
+        sources: N x 3 x H x W or N x 1 x H x W each, in [0, 1], canonical order.
+        task: The fusion task.
+
+    Returns:
+        N x 2 x H x W in [-0.5, 0.5].
+    """
+    if task is Task.IVF:
+        return chroma(sources[1])
+    planes = torch.stack([chroma(source) for source in sources])
+    weights = planes.abs()
+    total = weights.sum(dim=0)
+    return torch.where(total > 0, (planes * weights).sum(dim=0) / total.clamp_min(1e-12), 0.0)
+
+
+def round_to_8_bits(image: Tensor) -> Tensor:
+    """Clip to [0, 1] and round to multiples of 1/255."""
+    return torch.round(image.clamp(0, 1) * 255) / 255

@@ -1,0 +1,51 @@
+"""Writing images: whole files or none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from fusionbench.images.names import shown
+from fusionbench.types import ImageError
+
+MAX_NAME_BYTES = 255
+"""Longest file name that common file systems take."""
+
+_LEVEL = 3  # zlib level: within a few per cent of the default's size in half of its time
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write an 8-bit PNG; a reader, or a process killed half-way, never sees an incomplete file.
+
+    Args:
+        path: Target; its folder is made.
+        pixels: H x W or H x W x 3, uint8.
+
+    Raises:
+        ImageError: The name is too long, the disk is full, or the folder cannot be written.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        raise ValueError(f"write_png takes uint8 H x W or H x W x 3, not {pixels.dtype} {pixels.shape}")
+    name_bytes = len(os.fsencode(path.name))
+    if name_bytes > MAX_NAME_BYTES:
+        raise ImageError(
+            f"{shown(path)}: the file name has {name_bytes} bytes, file systems take {MAX_NAME_BYTES}.",
+            hint="Rename the source image, or write without images.",
+        )
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="PNG", compress_level=_LEVEL)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "Free some space and run the same command again." if error.errno == errno.ENOSPC else ""
+        raise ImageError(f"{shown(path)}: cannot be written: {error.strerror or error}.", hint=hint) from error

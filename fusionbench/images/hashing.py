@@ -1,0 +1,38 @@
+"""What identifies content: SHA-256 of files and arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from fusionbench.images.names import shown
+from fusionbench.types import DataError, LazyArray, Readable
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}.") from error
+
+
+def content_sha256(source: Readable) -> str:
+    """SHA-256 of a file's bytes, or of an array's type, shape and values.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    if not isinstance(source, LazyArray):
+        return file_sha256(source)
+    import numpy as np
+
+    array = np.ascontiguousarray(source.read())
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(array.data)
+    return digest.hexdigest()

@@ -1,0 +1,164 @@
+"""What a table is: rows, groups of columns and cells; immutable, and the same for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from fusionbench.reports.published import PublishedTable
+    from fusionbench.types import MetricSpec
+
+Layout = Literal["side-by-side", "stacked", "long"]
+Mark = Literal["bold-underline", "color", "none"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+MARKS: tuple[str, ...] = get_args(Mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableInfo:
+    """What a table has to know besides the frame.
+
+    Attributes:
+        version: Version(s) of fusionbench that computed the rows.
+        colour: How colour was handled, in words.
+        pairs: Data set name -> number of samples the run was planned for. A run that was cut short has
+            fewer in its frame; without this its cells would look complete.
+        metrics: Metric specs by ``name@profile``; one that is missing has no direction.
+        methods, datasets: Titles by name, in the order in which to show them; what is missing comes
+            after them under its own name.
+        runs: Where the rows come from, for the provenance comment.
+        command: The command that made the table, likewise.
+    """
+
+    version: str
+    colour: str = ""
+    pairs: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumn:
+    """A metric as a column: ``key`` is ``name@profile``, ``label`` what the header says."""
+
+    key: str
+    label: str
+    higher_is_better: bool | None
+
+    @property
+    def heading(self) -> str:
+        """The label with the direction as an arrow."""
+        return self.label + {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The columns of one data set. ``pairs`` is the number of its samples, scored or not."""
+
+    dataset: str
+    title: str
+    task: str
+    pairs: int
+    metrics: tuple[MetricColumn, ...]
+
+    @property
+    def heading(self) -> str:
+        """The title with the number of samples."""
+        return f"{self.title} (n = {self.pairs})"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method, measured or (``published`` names the table) as printed in a paper.
+
+    ``remarks`` are what a reader has to know about it, such as data sets of a task it was not made for.
+    """
+
+    key: str
+    title: str
+    published: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What the first column says; rows that are published or have remarks are marked."""
+        sign = f" [{self.published}]" if self.published else ""
+        return self.title + sign + ("‡" if self.remarks else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The mean of one metric of one method on one data set.
+
+    Attributes:
+        mean: Mean over the samples that have a finite value; None where there is none.
+        n: How many those are; None for published values whose number of samples is not known.
+        expected: How many there should be.
+        published: Whether it was printed and not measured.
+        rank: 1 for the best value of the column, 2 for the second best, else None.
+    """
+
+    mean: float | None
+    n: int | None
+    expected: int
+    published: bool = False
+    rank: int | None = None
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether samples are missing from the mean: failed, not yet computed, or undefined."""
+        return not self.published and self.n != self.expected
+
+    @property
+    def other_pairs(self) -> bool:
+        """Whether a published value is known to be a mean over another number of samples."""
+        return self.published and self.n is not None and self.n != self.expected
+
+    @property
+    def comparable(self) -> bool:
+        """Whether it may be ranked against the other cells of its column."""
+        return self.mean is not None and not self.incomplete and not self.other_pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Methods against the metrics of data sets, ready for any format.
+
+    Attributes:
+        rows, groups: In the order in which they are shown.
+        rows_by_dataset: For layouts that show a data set at a time, the rows that have anything in it; a
+            table sorted by a metric is sorted within each data set.
+        cells: By row key, data set and metric key; what is absent was never computed.
+        profiles: Metric conventions of the measured rows.
+        published: The published tables that rows were taken from.
+        rank_published: Whether published rows took part in the ranking.
+    """
+
+    rows: tuple[Row, ...]
+    groups: tuple[Group, ...]
+    rows_by_dataset: Mapping[str, tuple[Row, ...]]
+    cells: Mapping[tuple[str, str, str], Cell]
+    layout: Layout
+    decimals: int
+    mark: Mark
+    profiles: tuple[str, ...]
+    info: TableInfo
+    published: tuple[PublishedTable, ...] = ()
+    rank_published: bool = True
+
+    def cell(self, row: Row, group: Group, metric: MetricColumn) -> Cell | None:
+        """The cell at a place, None where nothing was computed."""
+        return self.cells.get((row.key, group.dataset, metric.key))
+
+    def row_cells(self, row: Row, group: Group) -> list[Cell | None]:
+        """A row's cells of one data set, in the order of its metrics."""
+        return [self.cell(row, group, metric) for metric in group.metrics]
+
+    def rows_of(self, group: Group) -> tuple[Row, ...]:
+        """The rows that have anything in a data set."""
+        return self.rows_by_dataset[group.dataset]

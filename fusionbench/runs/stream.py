@@ -1,0 +1,277 @@
+"""The stream of one unit of work: decode ahead, fuse in batches, score and write behind.
+
+Memory is bounded: at most a window of decoded samples waits before the method and a few fused ones
+behind it, whatever the size of the data set.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
+from fusionbench.images.decode import read_image
+from fusionbench.images.encode import write_png
+from fusionbench.images.hashing import file_sha256
+from fusionbench.metrics import Scorer
+from fusionbench.results.journal import FusionRecord
+from fusionbench.runs.config import RunConfig
+from fusionbench.runs.plan import Job, MetricKey, Unit
+from fusionbench.types import FusionBenchError, MetricSpec, Sample
+
+_SCORERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fusing:
+    """The method is about to see these samples; a supervisor may start its clock."""
+
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """The method has returned; scoring and writing follow."""
+
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A sample is finished, well or not."""
+
+    sample: str
+    record: FusionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something a method said while it was made ready, for the user to read."""
+
+    message: str
+
+
+Event = Fusing | Fused | Outcome | Remark
+
+
+def stream(
+    unit: Unit,
+    samples: Mapping[str, Sample],
+    load: Callable[[], Fuser],
+    metrics: Sequence[MetricSpec],
+    config: RunConfig,
+    folder: Path,
+    *,
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[Event]:
+    """Execute a unit of work.
+
+    Args:
+        unit: What to do.
+        samples: The data set's samples by id.
+        load: Makes the method ready; called only if something has to be fused.
+        metrics: The run's metrics.
+        config: The run's settings.
+        folder: The run folder.
+        batch_size: Samples of equal size to fuse at once.
+        device: Where scores are computed.
+    """
+    jobs = deque(job for job in unit.jobs if not job.error)
+    for job in unit.jobs:
+        if job.error:
+            yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=job.error))
+    fuser: Fuser | None = None
+    if any(not job.rescore for job in jobs):
+        try:
+            fuser, remarks = _listening(load)
+            yield from remarks
+        except FusionBenchError as error:
+            for job in jobs:
+                yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(error)))
+            return
+    if fuser is None or not fuser.spec.batched:
+        batch_size = 1
+    if batch_size > 1:
+        jobs = deque(sorted(jobs, key=lambda job: job.size or (0, 0)))
+    with_text = fuser is not None and fuser.spec.text != "none"
+    scoring = _Scoring(metrics, folder, device, keep=config.images)
+    with ThreadPoolExecutor(config.workers) as readers, ThreadPoolExecutor(_SCORERS) as finishers:
+        decoded = _decode_ahead(readers, jobs, samples, window=config.workers + 2 * batch_size, with_text=with_text)
+        finishing: deque[tuple[Job, Future[FusionRecord]]] = deque()
+        for batch in _batches(decoded, batch_size):
+            ready = [(job, item) for job, item, _ in batch if isinstance(item, DecodedSample)]
+            seconds = {job.sample: spent for job, _, spent in batch}
+            for job, item, _ in batch:
+                if isinstance(item, FusionBenchError):
+                    yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(item)))
+            fresh = [(job, item) for job, item in ready if not job.rescore]
+            results: dict[str, FusedImage | FusionBenchError] = {}
+            if fresh and fuser is not None:
+                names = tuple(job.sample for job, _ in fresh)
+                yield Fusing(names)
+                _seed(config.seed, names[0])
+                fused = fuser.fuse_samples([item for _, item in fresh])
+                results = dict(zip(names, fused, strict=True))
+                yield Fused(names)
+            for job, item in ready:
+                result = results.get(job.sample)
+                if isinstance(result, FusionBenchError):
+                    yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(result)))
+                else:
+                    task = finishers.submit(scoring.finish, job, item, result, seconds[job.sample])
+                    finishing.append((job, task))
+            while finishing and (len(finishing) > 2 * batch_size + _SCORERS or finishing[0][1].done()):
+                job, task = finishing.popleft()
+                yield Outcome(job.sample, task.result())
+        for job, task in finishing:
+            yield Outcome(job.sample, task.result())
+
+
+def _listening(load: Callable[[], Fuser]) -> tuple[Fuser, list[Remark]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fuser = load()
+    return fuser, [Remark(str(warning.message)) for warning in caught if warning.category is UserWarning]
+
+
+_Decoded = tuple[Job, DecodedSample | FusionBenchError, float]
+
+
+def _decode_ahead(
+    pool: ThreadPoolExecutor, jobs: deque[Job], samples: Mapping[str, Sample], *, window: int, with_text: bool
+) -> Iterator[_Decoded]:
+    def decode(job: Job) -> _Decoded:
+        started = time.perf_counter()
+        try:
+            item: DecodedSample | FusionBenchError = decode_sample(samples[job.sample], with_text=with_text)
+        except FusionBenchError as error:
+            item = error
+        except (OSError, MemoryError) as error:
+            item = FusionBenchError(f"sample {job.sample} cannot be read: {error}")
+        return job, item, time.perf_counter() - started
+
+    waiting: deque[Future[_Decoded]] = deque()
+    while jobs or waiting:
+        while jobs and len(waiting) < window:
+            waiting.append(pool.submit(decode, jobs.popleft()))
+        yield waiting.popleft().result()
+
+
+def _batches(decoded: Iterator[_Decoded], batch_size: int) -> Iterator[list[_Decoded]]:
+    """Consecutive samples of equal size, number of sources and task, at most ``batch_size`` of them."""
+    batch: list[_Decoded] = []
+    shape: object = None
+    for entry in decoded:
+        job, item, _ = entry
+        this = (item.size, len(item.sources), job.rescore) if isinstance(item, DecodedSample) else None
+        if batch and (this != shape or this is None or len(batch) >= batch_size):
+            yield batch
+            batch = []
+        batch.append(entry)
+        shape = this
+    if batch:
+        yield batch
+
+
+def _seed(seed: int, sample: str) -> None:
+    """A seed of its own for each batch, so that results do not depend on what was computed before."""
+    torch.manual_seed((seed << 32) ^ zlib.crc32(sample.encode()))
+
+
+class _Scoring:
+    """Writes fused images and scores what was written. Used from threads."""
+
+    def __init__(self, metrics: Sequence[MetricSpec], folder: Path, device: torch.device, *, keep: bool) -> None:
+        self.folder = folder
+        self.device = device
+        self.keep = keep
+        self._by_key: dict[MetricKey, MetricSpec] = {(m.name, m.profile, m.version): m for m in metrics}
+        self._scorers: dict[tuple[MetricKey, ...], Scorer] = {}
+
+    def finish(self, job: Job, sample: DecodedSample, fused: FusedImage | None, decoding: float) -> FusionRecord:
+        """Write (unless the image exists) and score one fused image."""
+        timings = {"decode": decoding}
+        digest = None
+        notes = ""
+        try:
+            if fused is None:
+                assert job.image is not None
+                pixels = _stored_pixels(self.folder / job.image)
+            else:
+                pixels, notes = fused.pixels, "; ".join(fused.notes)
+                timings["fuse"] = fused.seconds
+                if self.keep and job.image is not None:
+                    started = time.perf_counter()
+                    digest = self._write(self.folder / job.image, pixels)
+                    timings["write"] = time.perf_counter() - started
+            started = time.perf_counter()
+            scores, errors = self._score(job, sample, pixels)
+            timings["score"] = time.perf_counter() - started
+        except FusionBenchError as error:
+            return FusionRecord(key=job.fusion, status="failed", error=str(error))
+        except (OSError, MemoryError) as error:
+            reason = f"{job.image} cannot be written: {getattr(error, 'strerror', None) or error}."
+            return FusionRecord(key=job.fusion, status="failed", error=reason)
+        return FusionRecord(
+            key=job.fusion,
+            status="ok",
+            seconds=None if fused is None else fused.seconds,
+            timings=timings,
+            image=job.image if self.keep else None,
+            image_sha256=digest,
+            notes=notes,
+            scores=scores,
+            score_errors=errors,
+        )
+
+    def _write(self, path: Path, pixels: Tensor) -> str:
+        array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_png(path, array)
+        return file_sha256(path)
+
+    def _score(
+        self, job: Job, sample: DecodedSample, pixels: Tensor
+    ) -> tuple[dict[MetricKey, float], dict[MetricKey, str]]:
+        errors: dict[MetricKey, str] = {}
+        usable = []
+        for key in job.metrics:
+            most = self._by_key[key].max_sources
+            if self._by_key[key].operands == "F|A,B" and most is not None and len(sample.sources) > most:
+                errors[key] = f"{key[0]} is defined for {most} sources, {sample.id} has {len(sample.sources)}."
+            else:
+                usable.append(key)
+        try:
+            return self._values(tuple(usable), sample, pixels), errors
+        except FusionBenchError as error:
+            return {}, {key: str(error) for key in job.metrics} | errors
+        except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
+            reason = f"scoring failed: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            return {}, dict.fromkeys(job.metrics, reason) | errors
+
+    def _values(self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor) -> dict[MetricKey, float]:
+        if not keys:
+            return {}
+        scorer = self._scorers.get(keys)
+        if scorer is None:
+            scorer = self._scorers[keys] = Scorer.of_specs([self._by_key[key] for key in keys], device=self.device)
+        to_8_bits = [(source * 255).round().to(torch.uint8)[None] for source in sample.sources]
+        reference = None if sample.reference is None else (sample.reference * 255).round().to(torch.uint8)[None]
+        values = scorer.score(pixels[None], to_8_bits, reference=reference, ids=(sample.id,))
+        return {key: float(column[0]) for key, column in zip(keys, values.values(), strict=True)}
+
+
+def _stored_pixels(path: Path) -> Tensor:
+    image = read_image(path)
+    pixels = torch.from_numpy(image.pixels)
+    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
