@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -67,7 +66,7 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
     else:
         temporary = _beside(target)
         shutil.copyfile(source, temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     return weight, target
 
 
@@ -83,7 +82,7 @@ def convert(source: Path, target: Path) -> None:
     temporary = _beside(target)
     try:
         safetensors.torch.save_file(state, temporary, metadata=metadata)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except (OSError, safetensors.SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
@@ -128,7 +127,9 @@ def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
-        raise MissingExtraError("fetching weights needs huggingface_hub.", hint="pip install huggingface_hub") from error
+        raise MissingExtraError(
+            "fetching weights needs huggingface_hub.", hint="pip install huggingface_hub"
+        ) from error
     repository, filename, revision = weight.hub
     try:
         found = hf_hub_download(repository, filename, revision=revision)
