@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench_classic.filters import laplacian, luma
+from fusionbench.images.colour import luma
+from fusionbench_classic.filters import laplacian
 from fusionbench_classic.pyramids import collapse, depth, gaussian_pyramid, laplacian_pyramid
 from fusionbench_classic.selection import shares
 
@@ -41,4 +42,5 @@ def quality(stack: Tensor, contrast: float, saturation: float, exposedness: floa
     without_colour = colourfulness.amax(dim=(0, 2, 3, 4), keepdim=True) < 1e-6
     colourfulness = torch.where(without_colour, torch.ones_like(colourfulness), colourfulness)
     exposed = torch.exp(-((stack - 0.5) ** 2) / (2 * sigma**2)).prod(dim=2, keepdim=True)
-    return laplacian(luma(stack)).abs() ** contrast * colourfulness**saturation * exposed**exposedness
+    grey = torch.stack([luma(source) for source in stack])
+    return laplacian(grey).abs() ** contrast * colourfulness**saturation * exposed**exposedness

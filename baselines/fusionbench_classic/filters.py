@@ -101,11 +101,3 @@ def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float) -> Tens
     slope = covariance / (variance.clamp_min(0) + epsilon)
     offset = mean_target - slope * mean_guide
     return (box_mean(slope, radius) * guide + box_mean(offset, radius)).to(x.dtype)
-
-
-def luma(rgb: Tensor) -> Tensor:
-    """N x 1 x H x W luma (0.299, 0.587, 0.114) of N x 3 x H x W; one channel is returned as it is."""
-    if rgb.shape[-3] == 1:
-        return rgb
-    red, green, blue = rgb.unbind(-3)
-    return (0.299 * red + 0.587 * green + 0.114 * blue).unsqueeze(-3)

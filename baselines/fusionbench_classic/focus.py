@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench_classic.filters import box_mean, correlate, laplacian, luma, mirror_pad
+from fusionbench.images.colour import luma
+from fusionbench_classic.filters import box_mean, correlate, laplacian, mirror_pad
 from fusionbench_classic.selection import winner_weights
 
 
@@ -21,7 +22,8 @@ def focus_map(*sources: Tensor, measure: str = "sml", radius: int = 4, vote_radi
         soften: Radius over which the map's edges are blended; 0 for a hard cut.
     """
     stack = torch.stack(sources)
-    sharpness = box_mean(MEASURES[measure](luma(stack), radius), radius, mirror=True)
+    grey = torch.stack([luma(source) for source in sources])
+    sharpness = box_mean(MEASURES[measure](grey, radius), radius, mirror=True)
     weights = winner_weights(sharpness)
     if vote_radius:
         weights = winner_weights(box_mean(weights, vote_radius, mirror=True))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusionbench.data.checking import Report, check_dataset
-    from fusionbench.data.dataset import FileDataset, LayoutError, open_split
+    from fusionbench.data.dataset import FileDataset, LayoutError, open_split, restricted, whole
     from fusionbench.data.features import read_features
     from fusionbench.data.hdf5 import open_hdf5
-    from fusionbench.data.layouts import FolderPerScene, FolderPerSide, Layout, OneFolder, Part, Stacks
+    from fusionbench.data.layouts import FolderPerScene, FolderPerSide, Layout, OneFolder, Parts, Stacks
     from fusionbench.data.lists import ListEntry, read_list
     from fusionbench.data.opening import DatasetRef, open_dataset
     from fusionbench.data.pairing import Group, Pairing
@@ -30,7 +30,7 @@ _HOMES = {
     "ListEntry": "lists",
     "OneFolder": "layouts",
     "Pairing": "pairing",
-    "Part": "layouts",
+    "Parts": "layouts",
     "Report": "checking",
     "Stacks": "layouts",
     "check_dataset": "checking",
@@ -39,6 +39,8 @@ _HOMES = {
     "open_split": "dataset",
     "read_features": "features",
     "read_list": "lists",
+    "restricted": "dataset",
+    "whole": "dataset",
 }
 
 __all__ = [
@@ -52,7 +54,7 @@ __all__ = [
     "ListEntry",
     "OneFolder",
     "Pairing",
-    "Part",
+    "Parts",
     "Report",
     "Stacks",
     "check_dataset",
@@ -61,6 +63,8 @@ __all__ = [
     "open_split",
     "read_features",
     "read_list",
+    "restricted",
+    "whole",
 ]
 
 

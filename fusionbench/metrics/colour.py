@@ -89,7 +89,7 @@ def opencv_gray(image: Tensor) -> Tensor:
     is the fused operation.
     """
     if image.shape[1] == 1:
-        return rounded(image[:, 0])
+        return image[:, 0]
     red, green, blue = image.unbind(1)
     if image.requires_grad:
         return rounded(_OPENCV[0] * red + _OPENCV[1] * green + _OPENCV[2] * blue)
@@ -103,7 +103,7 @@ def opencv_gray(image: Tensor) -> Tensor:
 def matlab_gray(image: Tensor, *, eight_bit: bool = True) -> Tensor:
     """N x H x W of MATLAB's luma; rounded half away from zero as for uint8 input, or left as doubles."""
     if image.shape[1] == 1:
-        return _half_away(image[:, 0]) if eight_bit else image[:, 0]
+        return image[:, 0]
     red, green, blue = (channel.double() for channel in image.unbind(1))
     luma = _MATLAB[0] * red + _MATLAB[1] * green + _MATLAB[2] * blue
     return (_half_away(luma) if eight_bit else luma).to(image.dtype)
@@ -117,7 +117,95 @@ def _one_plane(gray: Callable[[Tensor], Tensor]) -> Callable[[Images], Planes]:
     return rule
 
 
+def _flattened(image: Tensor) -> Tensor:
+    """N x 3 x H x W as 3N x H x W."""
+    return image.flatten(0, 1)
+
+
+def _gray_source(source: Tensor, conversion: str) -> Tensor:
+    if source.shape[1] == 1:
+        return source[:, 0]
+    if conversion == "none":
+        raise UndefinedForColour
+    return matlab_gray(source, eight_bit=conversion == "rounded")
+
+
+def _by_channels(toolbox: str, conversion: str) -> Callable[[Images], Planes]:
+    """A metric for each channel of F, averaged, as the two MATLAB benchmarks go through them.
+
+    With a gray F, ``conversion`` says what becomes of colour sources: ``rounded`` or ``unrounded`` gray, or
+    ``none`` where the original fails.
+    """
+
+    def rule(images: Images) -> Planes:
+        fused, sources = images.fused, images.sources
+        if fused.shape[1] == 1:
+            return Planes(fused[:, 0], tuple(_gray_source(source, conversion) for source in sources))
+        channels = [source.shape[1] for source in sources]
+        if toolbox == "mefb" and all(count == 1 for count in channels):
+            return Planes(fused[:, 0], tuple(source[:, 0] for source in sources))
+        # vifb reuses a gray second source for every channel; every other mixture makes the original fail.
+        needed = channels[:1] if toolbox == "vifb" else channels
+        if any(count == 1 for count in needed):
+            raise UndefinedForColour
+        planes = tuple(_flattened(source.expand(-1, 3, -1, -1)) for source in sources)
+        return Planes(_flattened(fused), planes, per_image=3)
+
+    return rule
+
+
+def _fused_channels(images: Images) -> Planes:
+    """The channels of F, whatever the sources are."""
+    return Planes(_flattened(images.fused), per_image=images.fused.shape[1])
+
+
+def _fused_or_first_channel(images: Images) -> Planes:
+    """The channels of F, or only its first where all sources are gray."""
+    if images.sources and all(source.shape[1] == 1 for source in images.sources):
+        return Planes(images.fused[:, 0])
+    return _fused_channels(images)
+
+
+def _fused_channels_or_gray(images: Images) -> Planes:
+    """The channels of F, or its gray image where all sources are gray."""
+    if images.sources and all(source.shape[1] == 1 for source in images.sources):
+        return Planes(matlab_gray(images.fused, eight_bit=False))
+    return _fused_channels(images)
+
+
+def _fused_side_by_side(images: Images) -> Planes:
+    """The channels of F laid side by side as one H x 3W plane."""
+    return Planes(torch.cat(images.fused.unbind(1), dim=-1))
+
+
+def _alike_in_gray(images: Images) -> Planes:
+    """MATLAB gray of every image, where all have the same number of channels."""
+    if len({image.shape[1] for image in (images.fused, *images.sources)}) > 1:
+        raise UndefinedForColour
+    return _one_plane(matlab_gray)(images)
+
+
+def _reference_channels(images: Images) -> Planes:
+    """F and the ground truth by channels; a gray one is compared with every channel of the other."""
+    fused, truth = images.fused, images.reference
+    count = max(fused.shape[1], truth.shape[1])
+    expanded = (_flattened(image.expand(-1, count, -1, -1)) for image in (fused, truth))
+    return Planes(next(expanded), (), next(expanded), per_image=count)
+
+
 RULES: dict[str, Callable[[Images], Planes]] = {
     "gray": _one_plane(opencv_gray),
     "gray-matlab": _one_plane(matlab_gray),
+    "vifb": _by_channels("vifb", "rounded"),
+    "vifb-unrounded": _by_channels("vifb", "unrounded"),
+    "vifb-strict": _by_channels("vifb", "none"),
+    "vifb-side-by-side": _fused_side_by_side,
+    "mefb": _by_channels("mefb", "rounded"),
+    "mefb-unrounded": _by_channels("mefb", "unrounded"),
+    "mefb-strict": _by_channels("mefb", "none"),
+    "mefb-gray": _alike_in_gray,
+    "mefb-fused": _fused_or_first_channel,
+    "mefb-channels-or-gray": _fused_channels_or_gray,
+    "fused-channels": _fused_channels,
+    "reference-channels": _reference_channels,
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,7 +13,7 @@ from fusionbench.metrics.filters import correlate, correlate_every_second, gauss
 from fusionbench.metrics.planes import Planes, shared
 
 _EPS = 1e-10
-_NOISE = 2.0
+_LN10 = math.log(10)
 
 
 def _fits(height: int, width: int) -> bool:
@@ -36,11 +40,19 @@ def _windowed(stack: Tensor, window: int, *, halve: bool = False) -> Tensor:
     return correlate_every_second(stack, taps) if halve else correlate(stack, taps, taps)
 
 
-def _scale_sums(fused: Tensor, sources: tuple[Tensor, ...], window: int) -> list[tuple[Tensor, Tensor]]:
-    """Numerator and denominator of one scale for each source, summed over positions."""
+class _Channel(NamedTuple):
+    """What the fused image tells about one source at each position of one scale."""
+
+    gain: Tensor
+    transmitted: Tensor
+    available: Tensor
+
+
+def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: float) -> list[_Channel]:
+    """The distortion channel from each source to the fused image, information in nats."""
     fused_mean = _windowed(fused, window)
     fused_var = (_windowed(fused.square(), window) - fused_mean.square()).clamp(min=0)
-    sums = []
+    channels = []
     for source in sources:
         mean = _windowed(source, window)
         var = (_windowed(source.square(), window) - mean.square()).clamp(min=0)
@@ -49,31 +61,44 @@ def _scale_sums(fused: Tensor, sources: tuple[Tensor, ...], window: int) -> list
         silent = (var < _EPS) | (fused_var < _EPS) | (cov < 0)
         gain = torch.where(silent, 0.0, cov / (var + _EPS))
         residual = (fused_var - gain * cov).clamp(min=_EPS)
-        transmitted = torch.log1p(gain.square() * var / (residual + _NOISE))
-        available = torch.log1p(torch.where(var < _EPS, 0.0, var) / _NOISE)
-        sums.append(tuple(term.sum((-2, -1), dtype=torch.float64) for term in (transmitted, available)))
-    return sums
+        transmitted = torch.log1p(gain.square() * var / (residual + noise))
+        available = torch.log1p(torch.where(var < _EPS, 0.0, var) / noise)
+        channels.append(_Channel(gain, transmitted, available))
+    return channels
 
 
-@shared
-def vif_of_sources(planes: Planes) -> list[Tensor]:
-    """Pixel-domain VIF of the fused image with each source as reference; NaN where nothing can be known.
-
-    Four scales with Gaussian windows of 17, 9, 5, 3 pixels, sigma a fifth of the size; every further scale
-    is the image filtered with its own window and halved; noise variance 2. Sheikh & Bovik 2006.
-    """
-    fused, sources = planes.fused, planes.sources
+def _scales(planes: Planes) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
+    """The window of each of the four scales, and the fused image and sources there."""
+    fused, sources = planes.fused, list(planes.sources)
     if _fits(planes.height, planes.width):
         # Variances do not depend on the mean; removing it keeps their digits in float32.
         fused, *sources = (image - image.detach().mean((-2, -1), keepdim=True).round() for image in (fused, *sources))
-    totals: list[tuple[Tensor, Tensor]] = [(planes.filled(0.0).double(),) * 2 for _ in sources]
     for scale in range(1, 5):
         window = 2 ** (5 - scale) + 1
         if scale > 1:
             fused = _windowed(fused, window, halve=True)
             sources = [_windowed(source, window, halve=True) for source in sources]
-        sums = _scale_sums(fused, tuple(sources), window)
-        totals = [(top + more[0], bottom + more[1]) for (top, bottom), more in zip(totals, sums, strict=True)]
+        yield window, fused, sources
+
+
+def _total(values: Tensor) -> Tensor:
+    return values.sum((-2, -1), dtype=torch.float64)
+
+
+@shared
+def vif_of_sources(planes: Planes) -> list[Tensor]:
+    """Pixel-domain VIF of the fused image with each source as reference; NaN for a source without information.
+
+    Four scales with Gaussian windows of 17, 9, 5, 3 pixels, sigma a fifth of the size; every further scale
+    is the image filtered with its own window and halved; noise variance 2. Sheikh & Bovik 2006.
+    """
+    totals = [(0.0, 0.0)] * len(planes.sources)
+    for window, fused, sources in _scales(planes):
+        channels = _channels(fused, sources, window, noise=2.0)
+        totals = [
+            (top + _total(channel.transmitted), bottom + _total(channel.available))
+            for (top, bottom), channel in zip(totals, channels, strict=True)
+        ]
     return [top / bottom for top, bottom in totals]
 
 
@@ -96,5 +121,35 @@ def vif_zhao(planes: Planes) -> Tensor:
     The Python evaluator calls it VIFF. It is not the fusion VIF of Han et al. 2013. Any number of sources.
     """
     if not _scipy_accepts(planes.height, planes.width):
-        return planes.filled(float("nan"))
+        return planes.filled(torch.nan).double()
     return sum(torch.where(value.isnan(), 1.0, value) for value in vif_of_sources(planes))
+
+
+def vif_strict(planes: Planes) -> Tensor:
+    """Sum over the sources of their VIF, undefined where a source has no information or a window does not fit.
+
+    Any number of sources.
+    """
+    if not _fits(planes.height, planes.width):
+        return planes.filled(torch.nan).double()
+    return sum(vif_of_sources(planes))
+
+
+def vif_fusion(planes: Planes) -> Tensor:
+    """Visual information fidelity for fusion of Han, Cai, Cao & Xu 2013. Range 0.. (about 1 typical at most).
+
+    VIF maps with noise variance 0.005 * 255^2; each position takes the source with the smaller gain (B where
+    equal); per scale (sum of transmitted + 1e-7) / (sum of available + 1e-7); weights (1, 0, 0.15, 1) / 2.15.
+    """
+    if not _fits(planes.height, planes.width):
+        return planes.filled(torch.nan).double()
+    total = 0.0
+    for (window, fused, sources), weight in zip(_scales(planes), (1, 0, 0.15, 1), strict=True):
+        if not weight:
+            continue
+        first, second = _channels(fused, sources, window, noise=0.005 * 255**2)
+        use_first = first.gain < second.gain
+        transmitted = torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
+        available = torch.where(use_first, first.available, second.available) / _LN10 + 1e-7
+        total = total + weight / 2.15 * _total(transmitted) / _total(available)
+    return total

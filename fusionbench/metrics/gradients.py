@@ -7,17 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate
+from fusionbench.metrics.filters import sobel
 from fusionbench.metrics.planes import Planes, shared
-
-
-def sobel(image: Tensor, border: str = "zero") -> tuple[Tensor, Tensor]:
-    """Unscaled Sobel responses of P x H x W, sized like the image: left minus right, lower minus upper.
-
-    The signs are those of a true convolution with (-1 0 1) to the right and (1 0 -1) downwards, as the
-    published codes do. They matter: the orientation of vertical lines is +pi/2 in either case.
-    """
-    return correlate(image, (1, 2, 1), (1, 0, -1), border), correlate(image, (-1, 0, 1), (1, 2, 1), border)
 
 
 @shared
@@ -30,20 +21,33 @@ def edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     return strength, torch.where(vertical, math.pi / 2, angle)
 
 
-def edge_preservation(planes: Planes, index: int) -> Tensor:
-    """Q of one source: how well its edges' strength and orientation are kept in the fused image, per pixel."""
+def edge_preservation(planes: Planes, index: int, unit: float = 1.0) -> Tensor:
+    """Q of one source: how well its edges' strength and orientation are kept in the fused image, per pixel.
+
+    ``unit`` is the factor by which a convention scales the gray levels first.
+    """
     fused_strength, fused_angle = edges(planes, 0)
     strength, angle = edges(planes, index)
     low, high = torch.minimum(strength, fused_strength), torch.maximum(strength, fused_strength)
     equal = low == high
     # Where the two are equal the published code keeps the strength itself instead of 1.
-    ratio = torch.where(equal, strength, low / torch.where(high == 0, 1.0, high))
+    ratio = torch.where(equal, strength * unit, low / torch.where(high == 0, 1.0, high))
     alignment = 1 - (angle - fused_angle).abs() * (2 / math.pi)
     return _sigmoid(ratio, 0.9994, 15, 0.5) * _sigmoid(alignment, 0.9879, 22, 0.8)
 
 
 def _sigmoid(values: Tensor, gain: float, slope: float, centre: float) -> Tensor:
     return gain / (1 + torch.exp(-slope * (values - centre)))
+
+
+def _transfer(planes: Planes, unit: float) -> Tensor:
+    kept, weight = 0.0, 0.0
+    for index in planes.source_indices:
+        strength, _ = edges(planes, index)
+        preserved = edge_preservation(planes, index, unit)
+        kept = kept + (preserved * strength).sum((-2, -1), dtype=torch.float64)
+        weight = weight + strength.sum((-2, -1), dtype=torch.float64)
+    return kept / weight
 
 
 def qabf(planes: Planes) -> Tensor:
@@ -53,9 +57,46 @@ def qabf(planes: Planes) -> Tensor:
     to the larger strength (the strength itself where both are equal), A = 1 - |angle difference| / (pi/2).
     Range 0..1; any number of sources. Xydeas & Petrovic 2000.
     """
-    kept, weight = 0.0, 0.0
-    for index in planes.source_indices:
-        strength, _ = edges(planes, index)
-        kept = kept + (edge_preservation(planes, index) * strength).sum((-2, -1), dtype=torch.float64)
-        weight = weight + strength.sum((-2, -1), dtype=torch.float64)
-    return kept / weight
+    return _transfer(planes, 1.0)
+
+
+def qabf_scaled(planes: Planes) -> Tensor:
+    """:func:`qabf` of gray levels multiplied by a further 255, which shows only where two strengths are equal."""
+    return _transfer(planes, 255.0)
+
+
+@shared
+def _mirrored_edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
+    """Strength and orientation atan(sx/sy) of Sobel/8, the orientation 0 where both responses are 0.
+
+    The image is mirrored without repeating its edge sample.
+    """
+    across, down = (response / 8 for response in sobel(planes[index], "reflect"))
+    strength = (across.square() + down.square()).sqrt()
+    level = down == 0
+    angle = torch.atan(across / torch.where(level, 1.0, down))
+    return strength, torch.where(level, torch.sign(across) * (math.pi / 2), angle)
+
+
+def nabf(planes: Planes) -> Tensor:
+    """Artefacts brought in by fusion, as the toolbox calls it: A in the role of the fused image, (B, F) as sources.
+
+    The routine with roles (f; x, y) sums (1 - Q_x) w_x + (1 - Q_y) w_y over the pixels where f's edges are
+    stronger than both sources' and divides by the sum of w_x + w_y over all; w = g^1.5 where the strength
+    g >= 2, else 0.001; Q^2 = [0.9999 / (1 + exp(-19 (G - 0.5)))] [0.9995 / (1 + exp(-22 (O - 0.5)))], G the
+    ratio of strengths (0 if one is 0), O = | |angle difference| - pi/2 | 2 / pi. Not symmetric in the
+    sources. Meant to be low. Shreyamsha Kumar 2013.
+    """
+    strength, angle = _mirrored_edges(planes, 1)
+    lost, weight, artefact = 0.0, 0.0, torch.ones_like(strength, dtype=torch.bool)
+    for index in (2, 0):
+        other, other_angle = _mirrored_edges(planes, index)
+        low, high = torch.minimum(strength, other), torch.maximum(strength, other)
+        ratio = torch.where(low == 0, 0.0, low / torch.where(high == 0, 1.0, high))
+        alignment = ((angle - other_angle).abs() - math.pi / 2).abs() * (2 / math.pi)
+        kept = (_sigmoid(ratio, 0.9999, 19, 0.5) * _sigmoid(alignment, 0.9995, 22, 0.5)).sqrt()
+        weights = torch.where(other >= 2, other.pow(1.5), 0.001)
+        lost = lost + (1 - kept) * weights
+        weight = weight + weights.sum((-2, -1), dtype=torch.float64)
+        artefact = artefact & (strength > other)
+    return torch.where(artefact, lost, 0.0).sum((-2, -1), dtype=torch.float64) / weight

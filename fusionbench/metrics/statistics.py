@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.filters import sobel
+from fusionbench.metrics.planes import Planes, shared
 
 
 def standard_deviation(planes: Planes) -> Tensor:
@@ -15,19 +16,46 @@ def standard_deviation(planes: Planes) -> Tensor:
     return centred.square().mean((-2, -1)).sqrt()
 
 
+def standard_deviation_saturated(planes: Planes) -> Tensor:
+    """sqrt(mean(sat(sat(F - mean F)^2))) in uint8 arithmetic; sat rounds half away from zero and clips to 0..255.
+
+    Pixels darker than the mean vanish and squares stop at 255, so values lie near 8 to 11 where the
+    standard deviation is 30 to 60. Range 0..16.
+    """
+    values = torch.floor(planes.fused.double() + 0.5)
+    above = torch.floor(values - values.mean((-2, -1), keepdim=True) + 0.5).clamp(0, 255)
+    return above.square().clamp(max=255).mean((-2, -1)).sqrt()
+
+
+@shared
+def _difference_sums(planes: Planes) -> tuple[Tensor, Tensor]:
+    """Sums of squares of horizontal and vertical first differences."""
+    return tuple(planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
+
+
 def spatial_frequency(planes: Planes) -> Tensor:
     """sqrt(mean dx^2 + mean dy^2) of first differences, each mean over its own count. Gray levels."""
-    dx, dy = planes.fused.diff(dim=-1), planes.fused.diff(dim=-2)
-    return (_mean_square(dx) + _mean_square(dy)).sqrt()
+    across, down = _difference_sums(planes)
+    height, width = planes.height, planes.width
+    return (across / (height * (width - 1)) + down / ((height - 1) * width)).sqrt()
 
 
-def _mean_square(values: Tensor) -> Tensor:
-    return values.square().mean((-2, -1), dtype=torch.float64)
+def spatial_frequency_per_pixel(planes: Planes) -> Tensor:
+    """sqrt((sum dx^2 + sum dy^2) / MN) of first differences: both sums divided by the number of pixels."""
+    across, down = _difference_sums(planes)
+    return ((across + down) / (planes.height * planes.width)).sqrt()
 
 
-def gradient_lengths(planes: Planes) -> Tensor:
-    """sqrt((gx^2 + gy^2) / 2), central differences inside and one-sided ones at the borders."""
-    return _central(planes.fused, -1).square().add(_central(planes.fused, -2).square()).mul(0.5).sqrt()
+def spatial_frequency_unit(planes: Planes) -> Tensor:
+    """Spatial frequency of the image scaled to 0..1: the usual value divided by 255."""
+    return spatial_frequency(planes) / 255
+
+
+@shared
+def _gradient_sum(planes: Planes) -> Tensor:
+    """Sum of sqrt((gx^2 + gy^2) / 2), central differences inside and one-sided ones at the borders."""
+    across, down = _central(planes.fused, -1), _central(planes.fused, -2)
+    return across.square().add(down.square()).mul(0.5).sqrt().sum((-2, -1), dtype=torch.float64)
 
 
 def _central(image: Tensor, dim: int) -> Tensor:
@@ -39,5 +67,16 @@ def _central(image: Tensor, dim: int) -> Tensor:
 
 
 def average_gradient(planes: Planes) -> Tensor:
-    """Mean over all pixels of the gradient length. Gray levels per pixel."""
-    return gradient_lengths(planes).mean((-2, -1), dtype=torch.float64)
+    """Mean over all pixels of sqrt((gx^2 + gy^2) / 2), g central differences. Gray levels per pixel."""
+    return _gradient_sum(planes) / (planes.height * planes.width)
+
+
+def average_gradient_inner(planes: Planes) -> Tensor:
+    """The sum over all pixels of sqrt((gx^2 + gy^2) / 2) divided by (M - 1)(N - 1). Gray levels per pixel."""
+    return _gradient_sum(planes) / ((planes.height - 1) * (planes.width - 1))
+
+
+def edge_intensity(planes: Planes) -> Tensor:
+    """Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated. Rajalingam & Priya 2018."""
+    across, down = sobel(planes.fused, "replicate")
+    return (across.square() + down.square()).sqrt().mean((-2, -1), dtype=torch.float64)

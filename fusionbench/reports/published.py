@@ -64,6 +64,7 @@ def read_published(spec: PublishedSpec) -> PublishedTable:
     values: dict[tuple[str, str, str], float] = {}
     methods: dict[str, str] = {}
     sources: dict[str, None] = {}
+    seen: set[tuple[str, str]] = set()
     for number, line in enumerate(body, start=2):
         if not line:
             continue
@@ -76,12 +77,13 @@ def read_published(spec: PublishedSpec) -> PublishedTable:
         dataset = spec.datasets.get(record["dataset"], record["dataset"])
         methods.setdefault(method, record["method"])
         sources[record.get("source", "").strip() or str(spec.paper or spec.name)] = None
+        if (method, dataset) in seen:
+            raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {record['dataset']}.")
+        seen.add((method, dataset))
         for column in columns:
-            key = (method, dataset, _metric_key(spec, column))
-            if key in values:
-                raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {record['dataset']}.")
             if record[column].strip():
-                values[key] = _number(record[column], spec.path, number, column)
+                value = _number(record[column], spec.path, number, column)
+                values |= {(method, dataset, key): value for key in _metric_keys(spec, column)}
     pairs = {spec.datasets.get(dataset, dataset): count for dataset, count in spec.pairs.items()}
     return PublishedTable(name=spec.name, source="; ".join(sources), values=values, methods=methods, pairs=pairs)
 
@@ -89,9 +91,9 @@ def read_published(spec: PublishedSpec) -> PublishedTable:
 _FORM = "Expected a CSV with the columns task, dataset, method and one for each metric."
 
 
-def _metric_key(spec: PublishedSpec, printed: str) -> str:
-    name = spec.metrics.get(printed, printed)
-    return name if "@" in name or not spec.profile else f"{name}@{spec.profile}"
+def _metric_keys(spec: PublishedSpec, printed: str) -> list[str]:
+    names = spec.metrics.get(printed, (printed,))
+    return [name if "@" in name or not spec.profile else f"{name}@{spec.profile}" for name in names]
 
 
 def _number(text: str, path: Path, line: int, column: str) -> float:

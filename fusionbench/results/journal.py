@@ -20,6 +20,8 @@ from typing import Any
 from fusionbench.types import FusionBenchError
 
 SCHEMA_VERSION = 1
+# Seconds to wait for another process that reads or writes at this moment.
+_PATIENCE = 60.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, outcome TEXT, provenance TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    height INTEGER, width INTEGER, error TEXT);
+    height INTEGER, width INTEGER, notes TEXT NOT NULL DEFAULT '', error TEXT);
 CREATE TABLE IF NOT EXISTS fusions (
     key TEXT PRIMARY KEY, status TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', seconds REAL,
     timings TEXT NOT NULL DEFAULT '{}', image TEXT, image_sha256 TEXT, notes TEXT NOT NULL DEFAULT '',
@@ -52,6 +54,7 @@ class FileRecord:
     sha256: str
     height: int | None = None
     width: int | None = None
+    notes: str = ""
     error: str | None = None
 
 
@@ -108,9 +111,9 @@ class Journal:
         self.path = path
         try:
             if readonly:
-                self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+                self._db = _connect_for_reading(path)
             else:
-                self._db = sqlite3.connect(path, isolation_level=None)
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
                 # A row must survive power loss before the next one is begun.
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_SCHEMA)
@@ -181,22 +184,29 @@ class Journal:
     def file(self, path: str, size: int, mtime_ns: int) -> FileRecord | None:
         """What was found out about a file earlier, if it has not changed since."""
         row = self._db.execute(
-            "SELECT sha256, height, width, error FROM files WHERE path=? AND size=? AND mtime_ns=?",
+            "SELECT sha256, height, width, notes, error FROM files WHERE path=? AND size=? AND mtime_ns=?",
             (path, size, mtime_ns),
         ).fetchone()
         if row is None:
             return None
-        sha256, height, width, error = row
+        sha256, height, width, notes, error = row
         return FileRecord(
-            path=path, size=size, mtime_ns=mtime_ns, sha256=sha256, height=height, width=width, error=error
+            path=path,
+            size=size,
+            mtime_ns=mtime_ns,
+            sha256=sha256,
+            height=height,
+            width=width,
+            notes=notes,
+            error=error,
         )
 
     def add_files(self, records: Iterable[FileRecord]) -> None:
         """Remember files, replacing what was known of the same paths."""
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((r.path, r.size, r.mtime_ns, r.sha256, r.height, r.width, r.error) for r in records),
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                ((r.path, r.size, r.mtime_ns, r.sha256, r.height, r.width, r.notes, r.error) for r in records),
             )
 
     # Cells, fusions, scores -----------------------------------------------------------------------
@@ -257,6 +267,21 @@ class Journal:
         """Value and error of every score, by (fusion, metric, profile, version)."""
         rows = self._db.execute("SELECT fusion, metric, profile, version, value, error FROM scores")
         return {(fusion, metric, profile, version): (v, e) for fusion, metric, profile, version, v, e in rows}
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    """Open without creating. A journal whose writer was killed has to be rolled back by its next reader, which
+    needs the right to write; where there is none (an archive), reading alone is tried."""
+    for mode in ("rw", "ro"):
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_PATIENCE)
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master")
+            return database
+        except sqlite3.OperationalError:
+            database.close()
+            if mode == "ro":
+                raise
+    raise AssertionError
 
 
 def _storable(value: float) -> float | None:

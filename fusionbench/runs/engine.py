@@ -22,7 +22,7 @@ from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
-from fusionbench.runs.stream import Outcome
+from fusionbench.runs.stream import Outcome, Remark
 from fusionbench.types import DataError, UsageError
 
 CONFIG = "config.yaml"
@@ -186,6 +186,8 @@ def _prepare(
         for sample, found in facts[key].items():
             if found.error:
                 watcher.notice(f"{key}: {sample} cannot be used: {found.error}")
+            for note in found.notes:
+                watcher.notice(f"{key}: note: {note}")
     bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())
     provenance_facts["datasets"] = {
         key: {
@@ -233,6 +235,8 @@ def _compute(
     with contextlib.closing(executor):
         for unit in units:
             for event in executor.execute(unit):
+                if isinstance(event, Remark):
+                    watcher.notice(f"{unit.method} on {unit.dataset}: {event.message}")
                 if not isinstance(event, Outcome):
                     continue
                 record = event.record

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fusionbench.allocator import keep_freed_memory
 from fusionbench.runs.config import RunConfig
 
 
 def prepare_process(config: RunConfig) -> None:
-    """Make float32 mean float32: no TF32 in convolutions and matrix products unless autocast is asked for."""
+    """Make float32 mean float32 (no TF32 unless autocast is asked for), and reuse freed memory."""
+    keep_freed_memory()
     import torch
 
     exact = config.precision == "float32"

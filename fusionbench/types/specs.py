@@ -67,19 +67,23 @@ class Option:
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
         type: ``int``, ``float``, ``bool``, ``str`` or ``Path``; needed where the default is None.
+        required: Whether it has to be given; such an option has no default.
     """
 
     default: Any = None
     help: str = ""
     choices: tuple[Any, ...] = ()
     type: type | None = None
+    required: bool = False
 
     def parse(self, name: str, value: Any) -> Any:
         """Convert a command-line or YAML value to the option's type.
 
         Raises:
-            UsageError: The value cannot be converted or is not among the choices.
+            UsageError: The value cannot be converted, is not among the choices, or is needed and absent.
         """
+        if self.required and value is None:
+            raise UsageError(f"option {name} is needed: {self.help}")
         kind = self.type or (type(self.default) if self.default is not None else None)
         if value is not None and kind is not None and not isinstance(value, kind):
             value = _convert(name, value, kind)
@@ -119,6 +123,8 @@ class WeightSpec:
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
         package_file: A file inside the plugin's own package, for weights that ship with it.
+        how: What a person does to get them, in place of the sentence about downloading; ``{target}``
+            stands for the path under which they are looked for.
         when: Option name -> values of that option for which these weights are the right ones; for
             methods with several networks, such as one per fusion rule.
     """
@@ -133,6 +139,7 @@ class WeightSpec:
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
+    how: str = ""
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -319,8 +326,8 @@ class PublishedSpec:
     Attributes:
         profile: Convention the numbers were computed with.
         datasets, methods: Printed name -> our name.
-        metrics: Printed name -> our ``name`` or ``name@profile``, where a table's metric is not the
-            one of that name in ``profile``.
+        metrics: Printed name -> the metrics that it is, ``name`` or ``name@profile``; without an entry
+            the one of that name in ``profile``. Several where profiles share a definition.
         pairs: Printed data set -> number of samples its means are over, where that is known.
     """
 
@@ -330,7 +337,7 @@ class PublishedSpec:
     paper: Citation | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
 
 

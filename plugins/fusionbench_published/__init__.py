@@ -26,6 +26,10 @@ _DATASETS = {
     "Lytro": "lytro",
 }
 
+# Profile cddfuse differs from zhao in SSIM alone: its evaluator leaves SSIM's data range to scikit-image,
+# which took 2 for values of 0 to 255. The other metrics are the same in both.
+_METRICS = {name: (f"{name}@zhao", f"{name}@cddfuse") for name in ("EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf")}
+
 _FILM = Citation(
     title="Image Fusion via Vision-Language Model",
     authors="Zhao et al.",
@@ -50,7 +54,8 @@ def fusionbench_published() -> list[PublishedSpec]:
             path=_HERE / "film2024.csv",
             paper=_FILM,
             datasets=_DATASETS,
-            # The official test split; how many samples of the others were used is not stated.
+            metrics=_METRICS,
+            # The official test split; how many samples of the others were used is not known to us.
             pairs={"MSRS": 361},
         ),
         PublishedSpec(
@@ -58,6 +63,7 @@ def fusionbench_published() -> list[PublishedSpec]:
             path=_HERE / "film2024-repository.csv",
             paper=_FILM,
             datasets=_DATASETS,
+            metrics=_METRICS,
             pairs={"MSRS": 361},
         ),
         PublishedSpec(
@@ -65,8 +71,8 @@ def fusionbench_published() -> list[PublishedSpec]:
             path=_HERE / "cddfuse2023.csv",
             paper=_CDDFUSE,
             datasets=_DATASETS,
-            # Its evaluator leaves SSIM's data range to scikit-image, which took 2 for values of 0 to 255.
-            metrics={"SSIM": "SSIM_cddfuse"},
+            profile="cddfuse",
+            metrics=_METRICS,
             pairs={"TNO": 25, "RoadScene": 50, "MRI_CT": 21, "MRI_PET": 42, "MRI_SPECT": 73},
         ),
     ]

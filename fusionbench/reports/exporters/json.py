@@ -53,4 +53,4 @@ def render(table: Table) -> str:
             if (cell := table.cell(row, group, metric))
         ],
     }
-    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,102 @@
+"""Metrics that weigh errors by human contrast sensitivity."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusionbench.metrics.filters import correlate, sobel
+from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.stretch import stretched
+
+
+def _frequency_steps(count: int, like: Tensor) -> Tensor:
+    """Normalised frequencies -1..1 in steps of 2/n, as the origin-centred grids of MATLAB have them."""
+    first = -1.0 + (1.0 / count if count % 2 else 0.0)
+    return first + torch.arange(count, dtype=like.dtype, device=like.device) * (2.0 / count)
+
+
+def radial_frequency(height: int, width: int, cycles: float, like: Tensor) -> Tensor:
+    """sqrt((u N / cycles)^2 + (v M / cycles)^2), zero frequency first, H x W."""
+    across = _frequency_steps(width, like) * (width / cycles)
+    down = _frequency_steps(height, like) * (height / cycles)
+    return torch.fft.ifftshift((across.square()[None, :] + down.square()[:, None]).sqrt())
+
+
+def _filtered(image: Tensor, response: Tensor) -> Tensor:
+    """Multiply the spectrum of P x H x W with a real response."""
+    return torch.fft.ifft2(torch.fft.fft2(image) * response).real
+
+
+def _broad_gaussian(sigma: float) -> tuple[float, ...]:
+    scale = 1 / (math.sqrt(2 * math.pi) * sigma)
+    return tuple(scale * math.exp(-(x**2) / (2 * sigma**2)) for x in range(-15, 16))
+
+
+@shared
+def _masked_contrast(planes: Planes, index: int, divisor: float) -> Tensor:
+    """Contrast of one image after the contrast sensitivity filter, with the masking non-linearity."""
+    image = stretched(planes, index, divisor)
+    r = radial_frequency(planes.height, planes.width, 30, image)
+    sensitivity = torch.exp(-((r / 15.387) ** 2)) - 0.7622 * torch.exp(-((r / 1.3456) ** 2))
+    seen = _filtered(image, sensitivity)
+    narrow, wide = (correlate(seen, taps, taps, "zero") for taps in (_broad_gaussian(2), _broad_gaussian(4)))
+    contrast = (narrow / wide - 1).abs()
+    return contrast**3 / (contrast**2 + 0.0001)
+
+
+def _preserved_contrast(planes: Planes, divisor: float) -> Tensor:
+    fused, first, second = (_masked_contrast(planes, index, divisor) for index in (0, 1, 2))
+    with_a = torch.minimum(first, fused) / torch.maximum(first, fused)
+    with_b = torch.minimum(second, fused) / torch.maximum(second, fused)
+    share = first.square() / (first.square() + second.square())
+    return (share * with_a + (1 - share) * with_b).mean((-2, -1))
+
+
+def chen_blum(planes: Planes) -> Tensor:
+    """Contrast preserved from the sources, weighted by their saliency. Range 0..1. Chen & Blum 2009.
+
+    Images stretched to 0..255, filtered with exp(-(r/15.387)^2) - 0.7622 exp(-(r/1.3456)^2); contrast
+    C = |G2 x / G4 x - 1|, C' = C^3 / (C^2 + 0.0001); min/max ratio of C' to the fused image's, weights
+    C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value undefined.
+    """
+    return _preserved_contrast(planes, 1.0)
+
+
+def chen_blum_unit(planes: Planes) -> Tensor:
+    """:func:`chen_blum` on images divided by 255 first, which moves values halfway between two levels."""
+    return _preserved_contrast(planes, 255.0)
+
+
+_BLOCK = 16
+
+
+def _block_sums(image: Tensor) -> Tensor:
+    """Sums over 16 x 16 blocks, the image extended by zeros to a multiple of 16."""
+    extra_rows, extra_columns = -image.shape[-2] % _BLOCK, -image.shape[-1] % _BLOCK
+    padded = F.pad(image, (0, extra_columns, 0, extra_rows))
+    return padded.unflatten(-1, (-1, _BLOCK)).unflatten(-3, (-1, _BLOCK)).sum((-3, -1))
+
+
+def chen_varshney(planes: Planes) -> Tensor:
+    """Squared differences as an eye sees them, weighted by local saliency. Lower is better. Chen & Varshney 2007.
+
+    Stretched images; per 16 x 16 block the saliency is the sum of Sobel magnitude^5 of the source and the
+    error the mean square of source minus fused, filtered with 2.6 (0.0192 + 0.144 r) exp(-(0.144 r)^1.1);
+    saliency-weighted mean over both sources and all blocks. 0 is best, no upper bound.
+    """
+    fused = stretched(planes, 0)
+    r = radial_frequency(planes.height, planes.width, 8, fused)
+    sensitivity = 2.6 * (0.0192 + 0.144 * r) * torch.exp(-((0.144 * r) ** 1.1))
+    weighted, weights = 0.0, 0.0
+    for index in planes.source_indices:
+        source = stretched(planes, index)
+        across, down = sobel(source)
+        saliency = _block_sums((across.square() + down.square()).sqrt() ** 5)
+        error = _block_sums(_filtered(source - fused, sensitivity).square()) / _BLOCK**2
+        weighted = weighted + (saliency * error).sum((-2, -1))
+        weights = weights + saliency.sum((-2, -1))
+    return weighted / weights

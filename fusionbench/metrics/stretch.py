@@ -1,0 +1,37 @@
+"""The stretch to 0..255 by an image's own extremes that the MATLAB toolboxes apply before some metrics."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.planes import Planes, shared
+
+
+def _extremes(values: Tensor) -> tuple[Tensor, Tensor]:
+    flat = values.flatten(1)
+    low, high = torch.aminmax(flat, dim=1)
+    return low[:, None, None], high[:, None, None]
+
+
+@shared
+def stretched(planes: Planes, index: int, divisor: float = 1.0) -> Tensor:
+    """round((x - min) / (max - min) * 255) half away from zero, after division by ``divisor``, in float64.
+
+    A black plane stays as it is; any other constant one becomes NaN. Dividing first moves values that
+    lie halfway between two levels.
+    """
+    values = planes[index].double() / divisor
+    low, high = _extremes(values)
+    scaled = torch.floor((values - low) / (high - low) * 255 + 0.5)
+    return torch.where((low == 0) & (high == 0), values, scaled)
+
+
+@shared
+def unstretchable(planes: Planes) -> Tensor:
+    """For each plane, whether the fused image or a source is constant and not black."""
+    bad = torch.zeros(len(planes), dtype=torch.bool, device=planes.fused.device)
+    for index in (0, *planes.source_indices):
+        low, high = _extremes(planes[index].detach())
+        bad |= ((low == high) & (high != 0)).flatten()
+    return bad

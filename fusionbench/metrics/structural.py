@@ -1,0 +1,192 @@
+"""Metrics of structural similarity between the fused image and its sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps
+from fusionbench.metrics.planes import Planes, shared
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A separable averaging window: its taps, what happens at the border, and how moments are rounded.
+
+    ``precise`` windows work in float64 whatever the working precision, for definitions whose constants are
+    too small for float32. With ``as_octave`` moments are computed from the gray levels as they are, each
+    window summed in the order of the original interpreter's convolution loop; that matters to definitions
+    whose values on flat areas are ratios of rounding errors.
+    """
+
+    taps: Taps
+    border: str = "valid"
+    precise: bool = False
+    as_octave: bool = False
+
+
+GAUSS11 = Window(gaussian_taps(11, 1.5))
+GAUSS11_PRECISE = Window(gaussian_taps(11, 1.5), precise=True)
+GAUSS11_REPLICATE = Window(gaussian_taps(11, 1.5), "replicate", precise=True)
+GAUSS11_OCTAVE = Window(gaussian_taps(11, 1.5), as_octave=True)
+GAUSS7_OCTAVE = Window(gaussian_taps(7, 1.5), as_octave=True)
+UNIFORM7 = Window((1 / 7,) * 7)
+UNIFORM7_PRECISE = Window((1 / 7,) * 7, precise=True)
+
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def average(image: Tensor, window: Window) -> Tensor:
+    """Weighted mean around each position."""
+    if window.as_octave:
+        return correlate_as_octave(image.double(), len(window.taps), 1.5)
+    if window.precise:
+        image = image.double()
+    return correlate(image, window.taps, window.taps, window.border)
+
+
+@shared
+def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
+    """A whole gray level near the plane's mean; removing it before squaring keeps digits."""
+    if window.as_octave:
+        return 0.0
+    return planes[index].detach().mean((-2, -1), keepdim=True).round()
+
+
+@shared
+def _shifted_mean(planes: Planes, window: Window, index: int) -> Tensor:
+    return average(planes[index] - _shift(planes, window, index), window)
+
+
+def mean(planes: Planes, window: Window, index: int) -> Tensor:
+    """Local mean of one image."""
+    return _shifted_mean(planes, window, index) + _shift(planes, window, index)
+
+
+@shared
+def covariance(planes: Planes, window: Window, first: int, second: int) -> Tensor:
+    """Local covariance of two images (variance of one with itself), divisor the window's sum."""
+    left, right = planes[first] - _shift(planes, window, first), planes[second] - _shift(planes, window, second)
+    expected = _shifted_mean(planes, window, first) * _shifted_mean(planes, window, second)
+    return average(left * right, window) - expected
+
+
+def similarity_map(
+    planes: Planes, window: Window, first: int, second: int, c1: float, c2: float, sampling: float = 1.0
+) -> Tensor:
+    """SSIM at each position: (2 m1 m2 + c1)(2 c + c2) / ((m1^2 + m2^2 + c1)(v1 + v2 + c2)).
+
+    ``sampling`` multiplies the (co)variances: n / (n - 1) for unbiased ones.
+    """
+    m1, m2 = mean(planes, window, first), mean(planes, window, second)
+    v1, v2 = covariance(planes, window, first, first), covariance(planes, window, second, second)
+    cov = covariance(planes, window, first, second)
+    numerator = (2 * m1 * m2 + c1) * (2 * sampling * cov + c2)
+    return numerator / ((m1.square() + m2.square() + c1) * (sampling * (v1 + v2) + c2))
+
+
+def _mean_similarity(
+    planes: Planes, window: Window, index: int, c1: float = _C1, c2: float = _C2, sampling: float = 1.0
+) -> Tensor:
+    if window.border == "valid" and min(planes.height, planes.width) < len(window.taps):
+        return planes.filled(torch.nan).double()
+    return similarity_map(planes, window, index, 0, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
+
+
+def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
+    return sum(_mean_similarity(planes, window, index, *constants) for index in planes.source_indices)
+
+
+def ssim_uniform(planes: Planes) -> Tensor:
+    """Sum over the sources of SSIM: 7 x 7 uniform window, sample covariance, range 255, borders of 3 left out.
+
+    Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh & Simoncelli 2004.
+    """
+    return _sum_over_sources(planes, UNIFORM7, _C1, _C2, 49 / 48)
+
+
+def ssim_range_two(planes: Planes) -> Tensor:
+    """As :func:`ssim_uniform` with a data range of 2 on 0..255 data: constants 0.02^2 and 0.06^2.
+
+    scikit-image 0.19, when not told the range, took floats to lie in -1..1. Values are 10 to 50 % lower.
+    """
+    return _sum_over_sources(planes, UNIFORM7_PRECISE, 0.02**2, 0.06**2, 49 / 48)
+
+
+def ssim_gaussian(planes: Planes) -> Tensor:
+    """Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 255. Maximum: their number."""
+    return _sum_over_sources(planes, GAUSS11, _C1, _C2)
+
+
+def ssim_range_one(planes: Planes) -> Tensor:
+    """Mean over the sources of SSIM: 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data. Maximum 1.
+
+    MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
+    """
+    return _sum_over_sources(planes, GAUSS11_REPLICATE, 0.01**2, 0.03**2) / len(planes.sources)
+
+
+def _edge_planes(planes: Planes) -> Planes:
+    def magnitude(image: Tensor) -> Tensor:
+        across = correlate(image, (1, 1, 1), (1, 0, -1), "zero")
+        down = correlate(image, (1, 0, -1), (1, 1, 1), "zero")
+        return (across.square() + down.square()).sqrt()
+
+    return Planes(magnitude(planes.fused), tuple(magnitude(source) for source in planes.sources))
+
+
+def edge_dependent_index(planes: Planes) -> Tensor:
+    """Piella & Heijmans' edge-dependent fusion index (labelled Qw by the toolbox), ICIP 2003. Range -1..1.
+
+    SSIM maps (11 x 11 Gaussian, range 255) of Prewitt magnitudes, mixed at each position in proportion to
+    the sources' local variances and weighted with the larger of the two.
+    """
+    if min(planes.height, planes.width) < 11:
+        return planes.filled(torch.nan).double()
+    edge = _edge_planes(planes)
+    var_a, var_b = covariance(edge, GAUSS11_OCTAVE, 1, 1), covariance(edge, GAUSS11_OCTAVE, 2, 2)
+    total = var_a + var_b
+    share = torch.where(total == 0, 0.5, var_a / torch.where(total == 0, 1.0, total))
+    with_a, with_b = (similarity_map(edge, GAUSS11_OCTAVE, index, 0, _C1, _C2) for index in (1, 2))
+    mixed = share * with_a + (1 - share) * with_b
+    # Where both sources are flat the original sets the variance itself to 0.5, not only the share.
+    salience = torch.where(total == 0, 0.5, torch.maximum(var_a, var_b))
+    return (salience * mixed).sum((-2, -1), dtype=torch.float64) / salience.sum((-2, -1), dtype=torch.float64)
+
+
+_TINY = 2e-16
+
+
+def covariance_weighted_index(planes: Planes) -> Tensor:
+    """Mean of s S(A, F) + (1 - s) S(B, F), s = c(A, F) / (c(A, F) + c(B, F)); Cvejic et al. 2005. Range -1..1.
+
+    S are SSIM maps with a 7 x 7 Gaussian and constants of 2e-16. As in the original the map is 0 where
+    s < 0 and 1 where s > 1, which makes it depend on the order of the sources. Undefined positions are
+    left out; flat areas are ratios of rounding noise.
+    """
+    if min(planes.height, planes.width) < 7:
+        return planes.filled(torch.nan).double()
+    cov_a, cov_b = covariance(planes, GAUSS7_OCTAVE, 1, 0), covariance(planes, GAUSS7_OCTAVE, 2, 0)
+    share = cov_a / (cov_a + cov_b)
+    values = share * similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
+    values = values + (1 - share) * similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
+    values = torch.where(share < 0, 0.0, torch.where(share > 1, 1.0, values))
+    return values.double().nanmean((-2, -1))
+
+
+def redundancy_aware_index(planes: Planes) -> Tensor:
+    """Yang et al. 2008: where SSIM(A, B) >= 0.75 the variance-weighted mean of S(A, F) and S(B, F), else the larger.
+
+    Maps as in :func:`covariance_weighted_index`. Range -1..1. Undefined positions are left out.
+    """
+    if min(planes.height, planes.width) < 7:
+        return planes.filled(torch.nan).double()
+    var_a, var_b = covariance(planes, GAUSS7_OCTAVE, 1, 1), covariance(planes, GAUSS7_OCTAVE, 2, 2)
+    with_a = similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
+    with_b = similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
+    share = var_a / (var_a + var_b)
+    redundant = similarity_map(planes, GAUSS7_OCTAVE, 1, 2, _TINY, _TINY) >= 0.75
+    values = torch.where(redundant, share * with_a + (1 - share) * with_b, torch.fmax(with_a, with_b))
+    return values.double().nanmean((-2, -1))

@@ -1,0 +1,26 @@
+"""Names that methods and data sets must not break a format with."""
+
+NAMES = [
+    "name with spaces",
+    "-leading-dash",
+    "percent%20sign",
+    "semi;colon'quote",
+    "x_1&<i>$%#{}~^",
+    "=2+3",
+    "画像 副本",
+    "trailing.dot.",
+    "two.dots.JPG",
+    "re\u0301sume\u0301",
+    "résumé",
+    "n" * 240,
+    "+cmd|' /C calc'!A0",
+    "@SUM(A1)",
+    "[optional] x",
+    "*starred",
+    r"\end{document}\input{/etc/passwd}",
+    "two\nlines\tand\x00more",
+    "says \"--\" and ``?`''",
+    "</td><script>alert(1)</script>",
+    "![x](http://example.org) `code` **bold** | column",
+    "Ωß Łódź ǰ 😀 \u202eright-to-left",
+]
