@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -179,7 +180,8 @@ def _digests(path: Path) -> Iterator[str]:
     if bundle_index(path) is not None:
         yield file_sha256(_data_file(path))
     elif _is_safetensors(path):
-        with safetensors.safe_open(path, "pt") as file:
+        # A damaged file is recognised by nothing; reading it will say what is wrong.
+        with contextlib.suppress(safetensors.SafetensorError), safetensors.safe_open(path, "pt") as file:
             yield (file.metadata() or {}).get(_SOURCE_KEY, "")
 
 
