@@ -99,9 +99,7 @@ class _NormedConvolution:
     """A norm, row by row, then a full 3x3 convolution over windows."""
 
     def __init__(self, norm: ChannelLayerNorm, kernel: Tensor) -> None:
-        self._norm = StreamedNorm(DIM, kernel)
-        # Unlike those of a norm in front of a 1x1 convolution, these cannot be folded: the padding is not normed.
-        self._weight, self._bias = norm.body.weight.clone(), norm.body.bias.clone()
+        self._norm = StreamedNorm(norm)
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
 
     def __call__(self, features: Tensor) -> Iterator[tuple[int, int, Tensor]]:
@@ -109,7 +107,7 @@ class _NormedConvolution:
         out_channels = len(self._kernel)
 
         def fill(first: int, last: int, out: Tensor) -> None:
-            torch.addcmul(self._bias, self._norm(flat(features[first:last])), self._weight, out=flat(out))
+            flat(out).copy_(self._norm(flat(features[first:last])))
 
         rows = strip_rows(width, out_channels, features.device)
         for first, last, window in windows(features, height, width, channels, rows, fill):

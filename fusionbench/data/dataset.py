@@ -15,6 +15,7 @@ from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem, Sample, Task
 
 ALL, TEST = "all", "test"
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +135,10 @@ def build(name: str, task: Task, root: Path, split: str, pairing: Pairing) -> Fi
         DataError: No group is left.
     """
     if not pairing.groups:
-        found = "\n".join(f"  {problem.message}" for problem in pairing.problems[:20])
-        raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.\n{found}".rstrip())
+        more = [f"and {len(pairing.problems) - _SHOWN} more problems"] if len(pairing.problems) > _SHOWN else []
+        found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
+        hint = "" if split == ALL else f"@{ALL} takes whatever is there."
+        raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
     features = _vlf_features(root)
     samples = tuple(
         Sample(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import threading
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,6 @@ CONTAINER_KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "
 # state). None of them runs code of the file. Files written with numpy 1 name its old modules.
 _HARMLESS: list[Any] = [
     OrderedDict,
-    defaultdict,
-    dict,
     np.dtype,
     *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type) and issubclass(kind, np.dtype)),
     (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),

@@ -19,11 +19,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusionbench.nn.restormer import NORM_EPSILON, NORM_FLOOR, GatedFeedForward, RestormerBlock
+from fusionbench.nn.restormer import (
+    NORM_EPSILON,
+    NORM_FLOOR,
+    ChannelLayerNorm,
+    GatedFeedForward,
+    RestormerBlock,
+)
 
 # Values of the widest map of a strip: a strip and its result stay in the second-level cache of a
 # present CPU core, or keep a GPU busy with few launches.
-_CPU_STRIP = 640_000
+_CPU_STRIP = 320_000
 _GPU_STRIP = 64_000_000
 
 
@@ -77,34 +83,25 @@ def windows(
 
 
 class StreamedNorm:
-    """Layer norm over channels without its affine part, which :func:`fold_norm` moves elsewhere.
+    """A :class:`ChannelLayerNorm` of P x C pixels.
 
     Args:
-        channels: Number of channels.
-        like: A tensor of the features' dtype and device.
-        centred: False for the norm without bias, which scales but does not subtract the mean.
+        norm: The module; its parameters are copied.
     """
 
-    def __init__(self, channels: int, like: Tensor, *, centred: bool = True) -> None:
-        self._mean = like.new_full((channels, 1), 1 / channels)
-        self._centred = centred
+    def __init__(self, norm: ChannelLayerNorm) -> None:
+        self._weight = norm.body.weight.detach().clone()
+        self._bias = None if norm.body.bias is None else norm.body.bias.detach().clone()
+        self._mean = self._weight.new_full((len(self._weight), 1), 1 / len(self._weight))
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """P x C to P x C."""
         # Means as matrix products: reductions over few channels are slow in torch.
         centred = pixels - pixels @ self._mean
         scale = (centred.square() @ self._mean).add_(NORM_EPSILON).rsqrt_()
-        return centred.mul_(scale) if self._centred else pixels * scale
-
-
-def fold_norm(weight: Tensor, bias: Tensor | None, norm: nn.Module) -> tuple[Tensor, Tensor | None]:
-    """A projection (out x C) that follows a norm, with the norm's weight and bias folded into it."""
-    scale, shift = norm.body.weight.double(), norm.body.bias
-    total = None if bias is None else bias.double()
-    if shift is not None:
-        moved = weight.double() @ shift.double()
-        total = moved if total is None else total + moved
-    return (weight.double() * scale).to(weight.dtype), None if total is None else total.to(weight.dtype)
+        if self._bias is None:
+            return (pixels * scale).mul_(self._weight)
+        return torch.addcmul(self._bias, centred.mul_(scale), self._weight)
 
 
 class StreamedRestormer:
@@ -140,12 +137,11 @@ class _Projection:
     """A norm and a 1x1 convolution, row by row, then a depthwise 3x3 convolution over windows."""
 
     def __init__(
-        self, norm: nn.Module, pointwise: nn.Conv2d, depthwise: nn.Conv2d, select: slice = slice(None)
+        self, norm: ChannelLayerNorm, pointwise: nn.Conv2d, depthwise: nn.Conv2d, select: slice = slice(None)
     ) -> None:
-        bias = None if pointwise.bias is None else pointwise.bias[select]
-        weight, self._bias = fold_norm(pointwise.weight[select, :, 0, 0], bias, norm)
-        self._weight = weight.t()
-        self._norm = StreamedNorm(weight.shape[1], weight, centred=norm.body.bias is not None)
+        self._norm = StreamedNorm(norm)
+        self._weight = pointwise.weight[select, :, 0, 0].t().clone()
+        self._bias = None if pointwise.bias is None else pointwise.bias[select].clone()
         self._kernel = depthwise.weight[select].clone()
         self._kernel_bias = None if depthwise.bias is None else depthwise.bias[select]
         self._groups = len(self._kernel) // depthwise.weight.shape[1]
@@ -217,7 +213,7 @@ class StreamedAttention:
 class StreamedFeedForward:
     """A norm, a :class:`GatedFeedForward` and their residual, in place."""
 
-    def __init__(self, feed_forward: GatedFeedForward, norm: nn.Module) -> None:
+    def __init__(self, feed_forward: GatedFeedForward, norm: ChannelLayerNorm) -> None:
         self._hidden = feed_forward.project_out.in_channels
         self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv)
         self._out = feed_forward.project_out.weight[:, :, 0, 0].t()

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fusionbench.nn.hub import fetch, is_hub_id
 from fusionbench.nn.tensorflow_bundle import bundle_index
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
 
 ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
 
 
-def weights_root() -> Path:
+def weights_folder() -> Path:
     """The user's weights folder, which need not exist."""
     chosen = os.environ.get(ENVIRONMENT)
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "fusionbench" / "weights"
@@ -67,7 +68,8 @@ def find_weights(
         spec: The method.
         task: The task to be run; chooses among several weights.
         weights: The user's ``weights`` option: a file, a folder with the file in it, the path of a
-            TensorFlow bundle, or the name of one of ``spec.weights``.
+            TensorFlow bundle, the name of one of ``spec.weights``, or ``hf:OWNER/REPOSITORY`` (see
+            :mod:`fusionbench.nn.hub`).
         options: The method's other options; choose among weights that say ``when``.
 
     Returns:
@@ -78,6 +80,8 @@ def find_weights(
         WeightsError: Nothing is there; the message says where to get it and where to put it.
     """
     name = str(weights) if weights is not None and str(weights) in {w.name for w in spec.weights} else None
+    if weights is not None and is_hub_id(str(weights)):
+        return fetch(str(weights), default_file=choose_weights(spec, task, options=options).filename)
     if weights is not None and name is None:
         return _given(spec, task, Path(weights).expanduser(), options)
     weight = choose_weights(spec, task, name, options=options)
@@ -89,7 +93,7 @@ def find_weights(
 
 def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
     """Where these weights lie on this machine, or None."""
-    found = next(_inside(weights_root() / spec.name, weight), None)
+    found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
         return weight.package_file
     return found
@@ -97,7 +101,9 @@ def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
 
 def how_to_get(spec: MethodSpec, weight: WeightSpec) -> str:
     """What a person has to do to install these weights."""
-    target = weights_root() / spec.name / weight.filename
+    target = weights_folder() / spec.name / weight.filename
+    if weight.how:
+        return weight.how.replace("{target}", str(target))
     if weight.hub is not None:
         return f"fusionbench weights fetch {spec.name} --name {weight.name}   (stores {target})"
     what = " and ".join(weight.official) or "them"

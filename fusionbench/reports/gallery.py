@@ -32,7 +32,8 @@ def gallery(
         datasets: Data sets of the run, under the names they have in the frame.
         metrics: Specs, for the direction in which scores are ranked.
         methods: Specs, for titles.
-        results: How many methods are shown; those of best mean rank over the data set's samples and metrics.
+        results: How many methods are shown: those of best mean rank over the data set's samples and
+            metrics, or over the metrics against ground truth where there is one.
 
     Returns:
         uint8 (H, W, 3).
@@ -58,8 +59,10 @@ def gallery(
 
 
 def _leading(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec]) -> list[str]:
-    ranks = average_ranks(frame, metrics).groupby("method")["rank"].mean().sort_values(kind="stable")
-    return list(ranks.index)
+    against_truth = [spec.name for spec in metrics.values() if spec.operands == "F|GT"]
+    judged = frame[frame["metric"].isin(against_truth)]
+    ranks = average_ranks(frame if judged.empty else judged, metrics)
+    return list(ranks.groupby("method")["rank"].mean().sort_values(kind="stable").index)
 
 
 def _row(sample: Sample, fused: Mapping[str, Path]) -> PanelRow:

@@ -163,11 +163,9 @@ class _Guide:
         token_dim = len(self._weight)
         if text is None:
             return features.new_zeros(rows * columns, token_dim)
-        from_rows, from_columns = (
-            _nearest(rows, features.shape[0], features),
-            _nearest(columns, features.shape[1], features),
-        )
-        cells = features[from_rows][:, from_columns].reshape(rows * columns, -1)
+        height, width, _ = features.shape
+        pixels = _nearest(rows, height, features)[:, None] * width + _nearest(columns, width, features)
+        cells = flat(features).index_select(0, pixels.view(-1))
         channels = torch.addmm(self._bias[:, None], self._weight, cells.t())
         factors = modulation(self._attend(text, channels.view(-1, text.shape[-1])), None).view(-1)
         # The grid has a multiple of hidden_dim cells, so all channels share the factor of a cell.

@@ -101,6 +101,11 @@ class TestRoadScene:
         assert ids(open_dataset(f"roadscene@train={root}")) == ["FLIR_00001", "FLIR_video_00018"]
         assert len(ids(open_dataset(f"roadscene@all={root}"))) == 52
 
+    def test_a_folder_without_test_pairs_is_explained(self, tmp_path: Path) -> None:
+        tree(tmp_path, "cropinfrared/FLIR_00001.jpg", "crop_LR_visible/FLIR_00001.jpg")
+        with pytest.raises(DataError, match=r"FLIR_00211(.|\n)*and 45 more(.|\n)*@all"):
+            open_dataset(f"roadscene={tmp_path}")
+
     def test_missing_test_pairs_are_named(self, root: Path) -> None:
         (root / "cropinfrared" / "FLIR_00211.jpg").unlink()
         messages = [problem.message for problem in open_dataset(f"roadscene={root}").problems if problem.fatal]

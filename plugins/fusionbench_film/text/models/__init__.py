@@ -1,0 +1,1 @@
+"""Providers that look at images or write paragraphs with models."""

@@ -1,0 +1,83 @@
+"""From ``NAME:option=value,...`` on the command line to a provider with its identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusionbench.plugins import current_plugins
+from fusionbench.types import ProviderKind, ProviderSpec, UsageError, resolve
+
+# Options that change speed, cost or patience and never the result; they stay out of the store's keys,
+# so that a run can be continued with other ones.
+WITHOUT_EFFECT = frozenset(
+    {
+        "attempts",
+        "batch_size",
+        "concurrency",
+        "key_env",
+        "max_cost",
+        "max_total_tokens",
+        "points_per_batch",
+        "price_in",
+        "price_out",
+        "requests_per_minute",
+        "timeout",
+        "tokens_per_minute",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenProvider:
+    """A provider and the options chosen for it; nothing is loaded yet."""
+
+    spec: ProviderSpec
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The provider's registered name."""
+        return self.spec.name
+
+    @property
+    def batch_size(self) -> int:
+        """Items handed over at once."""
+        return max(1, int(self.options.get("batch_size") or 1))
+
+    def identity(self) -> dict[str, Any]:
+        """What its results depend on: name, version and options, as plain data."""
+        options = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in sorted(self.options.items())
+            if name not in WITHOUT_EFFECT
+        }
+        return {"kind": self.spec.kind, "name": self.spec.name, "version": self.spec.version, "options": options}
+
+    def make(self) -> Any:
+        """The provider itself; still without its model."""
+        return resolve(self.spec.factory, owner=f"{self.spec.kind} {self.spec.name}")(**self.options)
+
+
+def choose(kind: ProviderKind, reference: str) -> ChosenProvider:
+    """Look up ``NAME`` or ``NAME:option=value,option=value``.
+
+    Raises:
+        UnknownNameError: Nobody registered such a provider.
+        UsageError: An option does not exist or its value does not fit.
+    """
+    name, _, tail = reference.partition(":")
+    plugins = current_plugins()
+    spec = plugins.text_encoders[name] if kind == "text_encoder" else plugins.captioners[f"{kind}:{name}"]
+    options = {option: known.default for option, known in spec.options.items()}
+    for item in filter(None, tail.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals or key not in spec.options:
+            known = ", ".join(spec.options) or "none"
+            raise UsageError(
+                f"{kind} {name}: {item!r} is not one of its options.",
+                hint=f"Write {name}:option=value,option=value; options: {known}.",
+            )
+        options[key] = spec.options[key].parse(f"{name}.{key}", value)
+    return ChosenProvider(spec, options)

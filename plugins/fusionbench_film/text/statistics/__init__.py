@@ -1,0 +1,1 @@
+"""The embedded describer: what can be measured in an image, said in words."""

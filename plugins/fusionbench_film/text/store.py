@@ -1,0 +1,234 @@
+"""The store: one SQLite file in which every stage's result for every image is durable at once.
+
+A result is found by its key, a digest of all it depends on: the image's content, the provider with its
+version and options, and for paragraphs the prompt. Nothing that is in the store is computed or paid for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusionbench.types import DataError
+
+FILENAME = "text.sqlite"
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outputs (
+    key TEXT PRIMARY KEY, stage TEXT NOT NULL, image TEXT NOT NULL, provider TEXT NOT NULL,
+    value TEXT, error TEXT NOT NULL DEFAULT '', retry INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0, tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE IF NOT EXISTS pictures (
+    task TEXT NOT NULL, dataset TEXT NOT NULL, name TEXT NOT NULL, folder TEXT NOT NULL,
+    sample TEXT NOT NULL, role TEXT NOT NULL, source TEXT NOT NULL, image TEXT NOT NULL,
+    chain TEXT NOT NULL, stages TEXT NOT NULL,
+    PRIMARY KEY (task, dataset, name, folder));
+CREATE TABLE IF NOT EXISTS features (
+    task TEXT NOT NULL, dataset TEXT NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
+    label TEXT NOT NULL, tokens INTEGER NOT NULL, width INTEGER NOT NULL,
+    PRIMARY KEY (task, dataset, name));
+"""
+_OUTPUT_COLUMNS = (
+    *("key", "stage", "image", "provider", "value", "error"),
+    *("retry", "seconds", "tokens_in", "tokens_out", "attempts"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A stored result: a value, or the error that stands in its place."""
+
+    key: str
+    stage: str
+    image: str
+    provider: str
+    value: Any = None
+    error: str = ""
+    retry: bool = False
+    seconds: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    attempts: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRow:
+    """One source image of a data set and the keys of its stages' results (stage -> key)."""
+
+    task: str
+    dataset: str
+    name: str
+    folder: str
+    sample: str
+    role: str
+    source: str
+    image: str
+    chain: str
+    stages: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRow:
+    """What is known about one feature file."""
+
+    task: str
+    dataset: str
+    name: str
+    key: str
+    label: str
+    tokens: int
+    width: int
+
+
+def digest(**parts: Any) -> str:
+    """SHA-256 of plain data, the same in every process."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+class Store:
+    """The store of one VLF folder. Use it in the thread that opened it.
+
+    Raises:
+        DataError: The file is no store, or one of a later format.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILENAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > _FORMAT:
+                raise DataError(f"{self.path}: written by a later version of fusionbench (format {version}).")
+            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version={_FORMAT}")
+        except (sqlite3.Error, OSError) as error:
+            raise DataError(
+                f"{self.path}: cannot be used as a store: {error}.", hint="Give another --out folder."
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def put(self, outputs: Iterable[Output]) -> None:
+        """Store results; durable when this returns. A later result of the same key replaces an earlier one."""
+        columns = [
+            "key",
+            "stage",
+            "image",
+            "provider",
+            "value",
+            "error",
+            "retry",
+            "seconds",
+            "tokens_in",
+            "tokens_out",
+            "attempts",
+        ]
+        rows = [
+            [json.dumps(output.value) if column == "value" else getattr(output, column) for column in columns]
+            for output in outputs
+        ]
+        marks = ",".join("?" * len(columns))
+        if not rows:
+            return
+        with self._transaction() as db:
+            db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(columns)}) VALUES ({marks})", rows)
+
+    def get(self, key: str) -> Output | None:
+        """The result with this key, if there is one."""
+        row = self._db.execute(f"SELECT {','.join(_OUTPUT_COLUMNS)} FROM outputs WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        names = [
+            "key",
+            "stage",
+            "image",
+            "provider",
+            "value",
+            "error",
+            "retry",
+            "seconds",
+            "tokens_in",
+            "tokens_out",
+            "attempts",
+        ]
+        fields = dict(zip(names, row, strict=True))
+        return Output(**{**fields, "value": json.loads(fields["value"] or "null"), "retry": bool(fields["retry"])})
+
+    def put_picture(self, row: PictureRow) -> None:
+        """Record which results belong to a source image."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO pictures VALUES (?,?,?,?,?,?,?,?,?,?)",
+                (
+                    row.task,
+                    row.dataset,
+                    row.name,
+                    row.folder,
+                    row.sample,
+                    row.role,
+                    row.source,
+                    row.image,
+                    row.chain,
+                    json.dumps(row.stages),
+                ),
+            )
+
+    def pictures(self) -> list[PictureRow]:
+        """All source images that were described, in order of name."""
+        names = ["task", "dataset", "name", "folder", "sample", "role", "source", "image", "chain", "stages"]
+        rows = self._db.execute(f"SELECT {','.join(names)} FROM pictures ORDER BY task, dataset, name, folder")
+        return [
+            PictureRow(**{**dict(zip(names, row, strict=True)), "stages": json.loads(row[-1])})
+            for row in rows.fetchall()
+        ]
+
+    def put_feature(self, row: FeatureRow) -> None:
+        """Record how a feature file was made."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO features VALUES (?,?,?,?,?,?,?)",
+                (row.task, row.dataset, row.name, row.key, row.label, row.tokens, row.width),
+            )
+
+    def feature(self, task: str, dataset: str, name: str) -> FeatureRow | None:
+        """How a feature file was made, if it was made here."""
+        row = self._db.execute(
+            "SELECT task, dataset, name, key, label, tokens, width FROM features "
+            "WHERE task = ? AND dataset = ? AND name = ?",
+            (task, dataset, name),
+        ).fetchone()
+        names = ["task", "dataset", "name", "key", "label", "tokens", "width"]
+        return None if row is None else FeatureRow(**dict(zip(names, row, strict=True)))
