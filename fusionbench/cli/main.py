@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
+    "train": ("fusionbench.cli.train", "Train a learned method."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 

@@ -18,9 +18,9 @@ from fusionbench.types import Batch, Dataset, MethodError, Readable, UsageError,
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm
+from fusionbench_film.vlf.names import VARIANTS_KEY
 
 METADATA_KEY = "film_config"
-VARIANTS_KEY = "text_features"
 
 
 class FilmMethod:
