@@ -11,7 +11,7 @@ A plugin reaches the harness in one of four ways:
 * an installed package with an entry point of group ``fusionbench``;
 * ``-p package.module`` on the command line (or ``plugins=[...]`` in Python);
 * ``-p path/to/file.py``;
-* the environment variable ``FUSIONBENCH_PLUGINS``, a list of the same separated by ``os.pathsep``.
+* the environment variable ``FUSIONBENCH_PLUGINS``, a list of the same separated by commas.
 
 ``-p no:NAME`` blocks the plugin of that name.
 """

@@ -58,6 +58,7 @@ METHODS = (
             title="Pixel-level image fusion using wavelets and principal component analysis",
             venue="Defence Science Journal",
             year=2008,
+            doi="10.14429/dsj.58.1653",
         ),
     ),
     _spec(
@@ -227,7 +228,8 @@ METHODS = (
         "Visual saliency for the bases, weighted least squares towards visible details.",
         Citation(
             authors="J. Ma, Z. Zhou, B. Wang, H. Zong",
-            title="Infrared and visible image fusion based on visual saliency map and weighted least square optimization",
+            title="Infrared and visible image fusion based on visual saliency map and weighted least square "
+            "optimization",
             venue="Infrared Physics & Technology",
             year=2017,
             doi="10.1016/j.infrared.2017.02.005",

@@ -30,7 +30,7 @@ def fpde(*sources: Tensor, iterations: int = 20, step: float = 0.9, kappa: float
 
 def _fuse(stack: Tensor, base: Tensor) -> Tensor:
     detail = stack - base
-    return (principal_weights(detail) * detail).sum(dim=0) + base.mean(dim=0)
+    return (principal_weights(detail, signed=True) * detail).sum(dim=0) + base.mean(dim=0)
 
 
 def perona_malik(x: Tensor, iterations: int, step: float, kappa: float) -> Tensor:

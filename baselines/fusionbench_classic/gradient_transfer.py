@@ -13,10 +13,10 @@ _MAX_STEPS = 500
 def gtf(infrared: Tensor, visible: Tensor, *, weight: float = 4.0, loops: int = 5, tolerance: float = 1e-2) -> Tensor:
     """Minimise ``|fused - infrared|_1 + weight TV(fused - visible)`` (Ma, Chen, Li, Huang 2016).
 
-    With ``z = fused - visible`` this is total-variation smoothing of ``infrared - visible`` with an L1 data
-    term, and it is solved as its authors did: by a few loops of iteratively reweighted least squares. Five loops stop well
-    short of the minimum; published results are those of the early stop. More loops and a smaller
-    tolerance approach the minimum.
+    With ``z = fused - visible`` this is total-variation smoothing of ``infrared - visible`` with an L1
+    data term, solved by iteratively reweighted least squares. Five loops stop well short of the minimum,
+    and the authors' published results look like that early stop, not like the minimum. More loops and
+    a smaller tolerance approach the minimum.
     """
     return visible + smooth_l1_tv(infrared - visible, weight, loops, tolerance)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -45,7 +47,7 @@ def gaussian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
 def laplacian_pyramid(x: Tensor, levels: int) -> list[Tensor]:
     """``levels`` band-pass images, finest first, and the remaining low-pass image."""
     gaussians = gaussian_pyramid(x, levels)
-    bands = [fine - expand(coarse, *fine.shape[-2:]) for fine, coarse in zip(gaussians, gaussians[1:], strict=False)]
+    bands = [fine - expand(coarse, *fine.shape[-2:]) for fine, coarse in pairwise(gaussians)]
     return [*bands, gaussians[-1]]
 
 

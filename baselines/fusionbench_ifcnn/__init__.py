@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 
-
 _PAGE = "https://github.com/uzeful/IFCNN"
 
 

@@ -15,7 +15,7 @@ from fusionbench_ifcnn.clahe import equalise
 
 def luma(rgb: Tensor) -> Tensor:
     """8-bit luma in [0, 1], N x 1 x H x W."""
-    return (_weighted(rgb * 255, 0.299, 0.587, 0.114)).round() / 255
+    return _pillow(rgb, 0.299, 0.587, 0.114) / 255
 
 
 def gray(rgb: Tensor) -> Tensor:
@@ -32,10 +32,11 @@ def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool
         sources: The RGB exposures.
         official: Also squeeze the luma into the limited range and enhance its local contrast.
     """
-    chroma_blue = _merged([_weighted(s * 255, -0.168736, -0.331264, 0.5) for s in sources])
-    chroma_red = _merged([_weighted(s * 255, 0.5, -0.418688, -0.081312) for s in sources])
+    chroma_blue = _merged([_pillow(source, -0.16874, -0.33126, 0.5) for source in sources])
+    chroma_red = _merged([_pillow(source, 0.5, -0.41869, -0.08131) for source in sources])
     if not official:
-        return _to_rgb(_weighted(fused.clamp(0, 1), 0.299, 0.587, 0.114) * 255, chroma_red, chroma_blue) / 255
+        red, green, blue = fused.clamp(0, 1).split(1, 1)
+        return _to_rgb((0.299 * red + 0.587 * green + 0.114 * blue) * 255, chroma_red, chroma_blue) / 255
     y = gray((fused.clamp(0, 1) * 255).floor() / 255).double()
     squeezed = (y * 235 + (1 - y) * 16).floor().to(torch.uint8)
     enhanced = torch.stack([equalise(image[0])[None] for image in squeezed])
@@ -43,13 +44,18 @@ def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool
     return _to_rgb_8bit(enhanced.to(torch.int32), red, blue).clamp(0, 255).to(fused.dtype) / 255
 
 
-def _weighted(rgb: Tensor, red: float, green: float, blue: float) -> Tensor:
-    return red * rgb[:, :1] + green * rgb[:, 1:2] + blue * rgb[:, 2:3]
+def _pillow(rgb: Tensor, *weights: float) -> Tensor:
+    """A channel of Pillow's YCbCr in 0..255 (chroma around zero).
+
+    Its tables hold 64ths, rounded by adding a half and cutting, also where they are negative; so do we.
+    """
+    values = (rgb * 255).round().double()
+    total = sum((64 * weight * plane + 0.5).trunc() for weight, plane in zip(weights, values.split(1, 1), strict=True))
+    return (total / 64).floor().to(rgb.dtype)
 
 
 def _merged(chromas: Sequence[Tensor]) -> Tensor:
     """Chroma around zero, each image's weighted by how far from gray it is."""
-    chromas = [chroma.round() for chroma in chromas]
     weights = [chroma.abs() for chroma in chromas]
     total = sum(weights)
     return sum(c * w for c, w in zip(chromas, weights, strict=True)) / torch.where(total > 0, total, 1)

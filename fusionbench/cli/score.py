@@ -24,12 +24,18 @@ from fusionbench.cli.settings import build_config, run_options
 @click.option("-d", "--dataset", required=True, metavar="NAME[@SPLIT][=ROOT]", help="The data set they were made from.")
 @click.option("--name", "names", multiple=True, metavar="LABEL", help="Row label, one for each --fused, in order.")
 @click.option(
-    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the matching, e.g. suffix=_fused."
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the matching, such as suffix=_fused."
 )
+@click.option("--dataset-option", "dataset_options", multiple=True, metavar="KEY=VALUE", help="Option of the data set.")
 @run_options
 @plugin_option
 def command(
-    folders: tuple[Path, ...], dataset: str, names: tuple[str, ...], options: tuple[str, ...], **given: Any
+    folders: tuple[Path, ...],
+    dataset: str,
+    names: tuple[str, ...],
+    options: tuple[str, ...],
+    dataset_options: tuple[str, ...],
+    **given: Any,
 ) -> None:
     """Score fused images that other code wrote.
 
@@ -47,15 +53,21 @@ def command(
 
     if names and len(names) != len(folders):
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
-    shared = {}
-    for entry in options:
-        key, equals, value = entry.partition("=")
-        if not equals:
-            raise UsageError(f"--option {entry!r} is not of the form KEY=VALUE.")
-        shared[key] = value
+    shared = _assignments("--option", options)
     requests = tuple(
         MethodRequest(name=PRECOMPUTED, label=label, options={"folder": str(folder), **shared})
         for folder, label in zip(folders, names or [folder.resolve().name for folder in folders], strict=True)
     )
     config = build_config(given, datasets=[dataset])
-    run_and_report(dataclasses.replace(config, methods=requests, images=False))
+    source = dataclasses.replace(config.datasets[0], options=_assignments("--dataset-option", dataset_options))
+    run_and_report(dataclasses.replace(config, methods=requests, datasets=(source,), images=False))
+
+
+def _assignments(option: str, entries: tuple[str, ...]) -> dict[str, str]:
+    from fusionbench.types import UsageError
+
+    pairs = [entry.partition("=") for entry in entries]
+    for key, equals, value in pairs:
+        if not (key and equals):
+            raise UsageError(f"{option} {key + equals + value!r} is not of the form KEY=VALUE.")
+    return {key: value for key, _, value in pairs}

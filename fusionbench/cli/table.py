@@ -45,7 +45,9 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     show_default=True,
     help="How the best and second best of a column are marked.",
 )
-@click.option("--sort", metavar="METRIC", help="Best rows of this metric first, by the first data set that has it.")
+@click.option(
+    "--sort", metavar="METRIC", help="Best rows of this metric first; side by side, by the first data set that has it."
+)
 @click.option("--order", metavar="A,B,...", callback=_names, help="Methods to put first, in this order.")
 @click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
 @click.option(

@@ -30,6 +30,11 @@ def image_stem(name: str) -> str:
     return stem if extension in IMAGE_EXTENSIONS else name
 
 
+def has_control(text: str) -> bool:
+    """Whether a name holds control characters or line breaks, which no table or log survives."""
+    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
+
+
 def normal(text: str) -> str:
     """Composed Unicode (NFC): files copied through macOS have decomposed names."""
     return unicodedata.normalize("NFC", text)
@@ -42,9 +47,6 @@ def loose(text: str) -> str:
 
 def natural_key(text: str) -> tuple[object, ...]:
     """Sort key under which 2 comes before 10."""
-    parts = ((0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in _parts(text))
-    return (*parts, (2, 0, text))
-
-
-def _parts(text: str) -> list[str]:
-    return [part for part in _DIGITS.split(text) if part]
+    parts = (part for part in _DIGITS.split(text) if part)
+    key = tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts)
+    return key, text

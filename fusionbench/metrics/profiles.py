@@ -266,8 +266,8 @@ MEFB: Mapping[str, Definition] = {
 
 # Against ground truth: standard definitions, part of no profile.
 FULL_REFERENCE: Mapping[str, Definition] = {
-    "PSNR_GT": _D(function="reference:psnr", colour="reference-channels", range="any"),
-    "SSIM_GT": _D(function="reference:ssim", colour="reference-channels", range="-1..1"),
+    "PSNR_GT": _D(function="reference:psnr", colour="reference-channels", range="any", default=True),
+    "SSIM_GT": _D(function="reference:ssim", colour="reference-channels", range="-1..1", default=True),
     "MS-SSIM_GT": _D(function="reference:ms_ssim", colour="reference-channels", range="0..1"),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import threading
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,6 @@ CONTAINER_KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "
 # state). None of them runs code of the file. Files written with numpy 1 name its old modules.
 _HARMLESS: list[Any] = [
     OrderedDict,
-    defaultdict,
-    dict,
     np.dtype,
     *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type) and issubclass(kind, np.dtype)),
     (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
@@ -108,7 +106,8 @@ def load_into(
     Batch counters (``num_batches_tracked``) may be missing: files written by old PyTorch lack them.
 
     Args:
-        module: The network; left unchanged if anything does not fit.
+        module: The network; left unchanged if anything does not fit. One built on the ``meta`` device
+            takes over the tensors of ``state`` instead of copying them, which halves the peak memory.
         state: Names and tensors, as in the file.
         path: Named in error messages.
         rename: Maps a name of the file to a name of the network; None drops the tensor.
@@ -135,7 +134,7 @@ def load_into(
             f"{path}: does not fit {type(module).__name__}; " + "; ".join(problems) + ".",
             hint="Are these the weights of this method, variant and task?",
         )
-    module.load_state_dict(renamed, strict=False)
+    module.load_state_dict(renamed, strict=False, assign=any(tensor.is_meta for tensor in own.values()))
 
 
 def from_tensorflow(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from fusionbench.nn.restormer import (
     NORM_EPSILON,
     NORM_FLOOR,
-    ChannelAttention,
     ChannelLayerNorm,
     GatedFeedForward,
     RestormerBlock,
@@ -96,6 +95,7 @@ class StreamedNorm:
         self._mean = self._weight.new_full((len(self._weight), 1), 1 / len(self._weight))
 
     def __call__(self, pixels: Tensor) -> Tensor:
+        """P x C to P x C."""
         # Means as matrix products: reductions over few channels are slow in torch.
         centred = pixels - pixels @ self._mean
         scale = (centred.square() @ self._mean).add_(NORM_EPSILON).rsqrt_()
@@ -116,9 +116,15 @@ class StreamedRestormer:
     """
 
     def __init__(self, block: RestormerBlock) -> None:
+        attention = block.attn
         with torch.no_grad():
-            self._attention = _StreamedAttention(block.attn, block.norm1)
-            self._feed_forward = _StreamedFeedForward(block.ffn, block.norm2)
+            dim = attention.project_out.in_channels
+            qk, v = (
+                _Projection(block.norm1, attention.qkv, attention.qkv_dwconv, part)
+                for part in (slice(0, 2 * dim), slice(2 * dim, 3 * dim))
+            )
+            self._attention = StreamedAttention(qk, v, attention.temperature, attention.project_out)
+            self._feed_forward = StreamedFeedForward(block.ffn, block.norm2)
 
     @torch.no_grad()
     def __call__(self, features: Tensor) -> None:
@@ -158,15 +164,28 @@ class _Projection:
             yield first, last, out.permute(0, 2, 3, 1).reshape(-1, self.channels)
 
 
-class _StreamedAttention:
-    def __init__(self, attention: ChannelAttention, norm: ChannelLayerNorm) -> None:
-        self._dim = dim = attention.project_out.in_channels
-        self._heads = attention.heads
-        self._temperature = attention.temperature.double()
-        self._qk = _Projection(norm, attention.qkv, attention.qkv_dwconv, slice(0, 2 * dim))
-        self._v = _Projection(norm, attention.qkv, attention.qkv_dwconv, slice(2 * dim, 3 * dim))
-        self._out = attention.project_out.weight[:, :, 0, 0].double()
-        self._out_bias = attention.project_out.bias
+# Features H x W x C to the strips of a map: first row, last row (exclusive), P x channels.
+StripMap = Callable[[Tensor], Iterator[tuple[int, int, Tensor]]]
+
+
+class StreamedAttention:
+    """Channel attention and its residual, in place.
+
+    Args:
+        qk: Makes the strips of q and k, q's channels first.
+        v: Makes the strips of v.
+        temperature: heads x 1 x 1.
+        project_out: The 1x1 convolution behind the attention.
+    """
+
+    def __init__(self, qk: StripMap, v: StripMap, temperature: Tensor, project_out: nn.Conv2d) -> None:
+        self._dim = project_out.in_channels
+        self._heads = len(temperature)
+        self._temperature = temperature.detach().double()
+        self._qk = qk
+        self._v = v
+        self._out = project_out.weight[:, :, 0, 0].detach().double()
+        self._out_bias = project_out.bias
 
     def __call__(self, features: Tensor) -> None:
         matrix = self._matrix(features)
@@ -191,7 +210,9 @@ class _StreamedAttention:
         return (self._out @ attention).t().to(features.dtype)
 
 
-class _StreamedFeedForward:
+class StreamedFeedForward:
+    """A norm, a :class:`GatedFeedForward` and their residual, in place."""
+
     def __init__(self, feed_forward: GatedFeedForward, norm: ChannelLayerNorm) -> None:
         self._hidden = feed_forward.project_out.in_channels
         self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv)

@@ -19,7 +19,7 @@ from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
 ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
 
 
-def weights_root() -> Path:
+def weights_folder() -> Path:
     """The user's weights folder, which need not exist."""
     chosen = os.environ.get(ENVIRONMENT)
     return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "fusionbench" / "weights"
@@ -93,7 +93,7 @@ def find_weights(
 
 def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
     """Where these weights lie on this machine, or None."""
-    found = next(_inside(weights_root() / spec.name, weight), None)
+    found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
         return weight.package_file
     return found
@@ -101,7 +101,7 @@ def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
 
 def how_to_get(spec: MethodSpec, weight: WeightSpec) -> str:
     """What a person has to do to install these weights."""
-    target = weights_root() / spec.name / weight.filename
+    target = weights_folder() / spec.name / weight.filename
     if weight.how:
         return weight.how.replace("{target}", str(target))
     if weight.hub is not None:

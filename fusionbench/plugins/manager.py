@@ -245,7 +245,7 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
         PluginError: A requested plugin does not exist or does not load.
     """
     global _current
-    environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if entry]
+    environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(",") if entry]
     wanted = [*environment, *requested]
     plugins = Plugins(blocked=tuple(entry[3:] for entry in wanted if entry.startswith("no:")))
     for source in BUILTIN:

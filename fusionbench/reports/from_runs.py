@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class RunResult(Protocol):
     """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour``, ``pairs`` (data set ->
-    number of samples planned) and ``metrics`` (key -> facts), each of which may be missing."""
+    number of samples planned), ``methods`` and ``metrics`` (key -> facts), each of which may be missing."""
 
     info: Mapping[str, Any]
 
@@ -53,17 +53,21 @@ def table_from_runs(
     for run in runs.values():
         for dataset, count in dict(run.info.get("pairs") or {}).items():
             pairs[dataset] = max(count, pairs.get(dataset, 0))
+    frame = merge_frames({name: run.frame() for name, run in runs.items()})
+    titles = {
+        key: facts["title"] for run in runs.values() for key, facts in dict(run.info.get("methods") or {}).items()
+    }
     info = TableInfo(
         version=_joined(runs, "version"),
         colour=_joined(runs, "colour"),
         pairs=pairs,
         metrics={**_recorded_metrics(runs), **plugins.metrics},
-        methods=plugins.methods,
-        datasets=plugins.datasets,
+        methods=titles
+        | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
+        datasets={name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]},
         runs=tuple(runs),
         command=command,
     )
-    frame = merge_frames({name: run.frame() for name, run in runs.items()})
     table = build_table(frame, info=info, published=sources, **settings)
     for source in sources:
         if not any(row.published == source.name for row in table.rows):
@@ -73,6 +77,14 @@ def table_from_runs(
                 f" {', '.join(group.dataset for group in table.groups)} in profile {', '.join(table.profiles)}.",
             )
     return table
+
+
+def _title(specs: Mapping[str, Any], name: str) -> str:
+    """``title`` of a spec; ``NAME@SPLIT`` is the title of NAME with the split behind it."""
+    base, _, split = name.partition("@")
+    if name in specs:
+        return specs[name].title or name
+    return f"{_title(specs, base)} ({split})" if split and base in specs else name
 
 
 def _recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from fusionbench.reports.published import PublishedTable
-    from fusionbench.types import DatasetSpec, MethodSpec, MetricSpec
+    from fusionbench.types import MetricSpec
 
 Layout = Literal["side-by-side", "stacked", "long"]
 Mark = Literal["bold-underline", "color", "none"]
@@ -26,7 +26,8 @@ class TableInfo:
         pairs: Data set name -> number of samples the run was planned for. A run that was cut short has
             fewer in its frame; without this its cells would look complete.
         metrics: Metric specs by ``name@profile``; one that is missing has no direction.
-        methods, datasets: Specs by name, for titles; what is missing goes by its name.
+        methods, datasets: Titles by name, in the order in which to show them; what is missing comes
+            after them under its own name.
         runs: Where the rows come from, for the provenance comment.
         command: The command that made the table, likewise.
     """
@@ -35,8 +36,8 @@ class TableInfo:
     colour: str = ""
     pairs: Mapping[str, int] = field(default_factory=dict)
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
-    methods: Mapping[str, MethodSpec] = field(default_factory=dict)
-    datasets: Mapping[str, DatasetSpec] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
+    datasets: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     command: str = ""
 
@@ -130,6 +131,8 @@ class Table:
 
     Attributes:
         rows, groups: In the order in which they are shown.
+        rows_by_dataset: For layouts that show a data set at a time, the rows that have anything in it; a
+            table sorted by a metric is sorted within each data set.
         cells: By row key, data set and metric key; what is absent was never computed.
         profiles: Metric conventions of the measured rows.
         published: The published tables that rows were taken from.
@@ -138,6 +141,7 @@ class Table:
 
     rows: tuple[Row, ...]
     groups: tuple[Group, ...]
+    rows_by_dataset: Mapping[str, tuple[Row, ...]]
     cells: Mapping[tuple[str, str, str], Cell]
     layout: Layout
     decimals: int
@@ -155,6 +159,6 @@ class Table:
         """A row's cells of one data set, in the order of its metrics."""
         return [self.cell(row, group, metric) for metric in group.metrics]
 
-    def rows_of(self, group: Group) -> list[Row]:
+    def rows_of(self, group: Group) -> tuple[Row, ...]:
         """The rows that have anything in a data set."""
-        return [row for row in self.rows if any(self.row_cells(row, group))]
+        return self.rows_by_dataset[group.dataset]

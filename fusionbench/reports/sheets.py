@@ -80,7 +80,7 @@ def _long(table: Table) -> Sheet:
         lines=tuple(
             (group.title, row.label, metric.heading, cell, count(cell))
             for group in table.groups
-            for row in table.rows
+            for row in table.rows_of(group)
             for metric in group.metrics
             if (cell := table.cell(row, group, metric))
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -22,15 +21,13 @@ from fusionbench.reports.model import (
     Table,
     TableInfo,
 )
-from fusionbench.reports.sheets import number
+from fusionbench.reports.ranking import Cells, best_first, ranked
 from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fusionbench.reports.published import PublishedTable
-
-Cells = dict[tuple[str, str, str], Cell]
 
 
 def build_table(
@@ -62,7 +59,8 @@ def build_table(
         metrics: Names (``SSIM``) or keys (``SSIM@zhao``) to show, in this order; all if None.
         decimals: Digits after the point, 0 to 10.
         mark: How the best and second best are marked.
-        sort: A metric; rows are ordered by it on the first data set that has it, best first.
+        sort: A metric; rows are ordered by it, best first: side by side on the first data set that has
+            it, in the other layouts within each data set.
         order: Methods to put first, in this order; the others keep theirs.
         published: Tables whose rows are set below the measured ones.
         rank_published: Whether published values compete for the marks.
@@ -81,25 +79,27 @@ def build_table(
     for source in published:
         found = _published(source, groups)
         cells |= found
-        present = dict.fromkeys(key[0] for key in found)
-        rows += [
-            Row(key, printed, source.name)
-            for method, printed in source.methods.items()
-            if (key := f"{source.name}:{method}") in present
-        ]
-    cells = _ranked(cells, rows, groups, decimals, rank_published)
+        rows += _published_rows(source, found)
+    cells = ranked(cells, rows, groups, decimals, rank_published=rank_published)
+    rows = rows if order is None else _ordered(rows, order)
+    rows_by_dataset = {
+        group.dataset: [row for row in rows if any((row.key, group.dataset, m.key) in cells for m in group.metrics)]
+        for group in groups
+    }
     if sort is not None:
-        rows = _sorted(rows, cells, groups, sort)
-    if order is not None:
-        rows = _ordered(rows, order)
+        metric = _matching([metric for group in groups for metric in group.metrics], sort)[0]
+        having = [group.dataset for group in groups if metric in group.metrics]
+        rows = best_first(rows, cells, having[0], metric)
+        rows_by_dataset |= {name: best_first(rows_by_dataset[name], cells, name, metric) for name in having}
     return Table(
         rows=tuple(rows),
         groups=tuple(groups),
+        rows_by_dataset=MappingProxyType({name: tuple(part) for name, part in rows_by_dataset.items()}),
         cells=MappingProxyType(cells),
         layout=layout,
         decimals=decimals,
         mark=mark,
-        profiles=tuple(dict.fromkeys(profile for profile in data["profile"] if profile)),
+        profiles=tuple(dict.fromkeys(profile for profile in data["profile"].unique() if profile)),
         info=info,
         published=tuple(published),
         rank_published=rank_published,
@@ -151,24 +151,24 @@ def _matching(columns: Iterable[MetricColumn], name: str) -> list[MetricColumn]:
     return found
 
 
-def _title(specs: Mapping[str, object], name: str) -> str:
-    """``title`` of a spec; ``NAME@SPLIT`` is the title of NAME with the split behind it."""
-    base, _, split = str(name).partition("@")
-    if name in specs:
-        return getattr(specs[name], "title", "") or str(name)
-    if split and base in specs:
-        return f"{_title(specs, base)} ({split})"
-    return str(name)
+def _in_order(names: Iterable[str], titles: Mapping[str, str]) -> list[str]:
+    """Names in the order of ``titles``, then the others as they came."""
+    names = list(names)
+    return [name for name in titles if name in names] + [name for name in names if name not in titles]
 
 
 def _groups(data: pd.DataFrame, columns: list[MetricColumn], info: TableInfo) -> list[Group]:
     groups = []
-    for dataset, part in data.groupby("dataset", sort=False, observed=True):
+    parts = dict(list(data.groupby("dataset", sort=False, observed=True)))
+    for dataset in _in_order(parts, info.datasets):
+        part = parts[dataset]
         present = set(part["key"])
         metrics = tuple(column for column in columns if column.key in present)
         if metrics:
             pairs = max(part["sample"].nunique(), info.pairs.get(dataset, 0))
-            groups.append(Group(dataset, _title(info.datasets, dataset), str(part["task"].iloc[0]), pairs, metrics))
+            groups.append(
+                Group(dataset, info.datasets.get(dataset, dataset), str(part["task"].iloc[0]), pairs, metrics)
+            )
     return groups
 
 
@@ -197,10 +197,13 @@ def _rows(frame: pd.DataFrame, cells: Cells, info: TableInfo) -> list[Row]:
     if "marks" in frame.columns:
         marked = frame.loc[frame["marks"].fillna("") != "", ["method", "dataset", "marks"]].drop_duplicates()
         for method, dataset, mark in marked.itertuples(index=False):
-            remarks.setdefault(method, []).append(f"{_title(info.datasets, dataset)}: {mark}")
+            remarks.setdefault(method, []).append(f"{info.datasets.get(dataset, dataset)}: {mark}")
     shown = {method for method, _, _ in cells}
-    names = [name for name in frame["method"].unique() if name in shown]
-    return [Row(name, _title(info.methods, name), remarks=tuple(remarks.get(name, ()))) for name in names]
+    return [
+        Row(name, info.methods.get(name, name), remarks=tuple(remarks.get(name, ())))
+        for name in _in_order(frame["method"].unique(), info.methods)
+        if name in shown
+    ]
 
 
 def _published(source: PublishedTable, groups: list[Group]) -> Cells:
@@ -214,36 +217,10 @@ def _published(source: PublishedTable, groups: list[Group]) -> Cells:
     }
 
 
-def _ranked(cells: Cells, rows: list[Row], groups: list[Group], decimals: int, rank_published: bool) -> Cells:
-    ranked = dict(cells)
-    for group in groups:
-        for metric in group.metrics:
-            if metric.higher_is_better is None:
-                continue
-            keys = [(row.key, group.dataset, metric.key) for row in rows if rank_published or not row.published]
-            shown = {key: cells[key] for key in keys if key in cells and cells[key].comparable}
-            printed = {key: float(number(cell, decimals)) for key, cell in shown.items()}
-            if len(printed) < 2:
-                continue
-            best = sorted(set(printed.values()), reverse=metric.higher_is_better)[:2]
-            for key, value in printed.items():
-                if value in best:
-                    ranked[key] = replace(cells[key], rank=best.index(value) + 1)
-    return ranked
-
-
-def _sorted(rows: list[Row], cells: Cells, groups: list[Group], sort: str) -> list[Row]:
-    every = dict.fromkeys(metric for group in groups for metric in group.metrics)
-    metric = _matching(every, sort)[0]
-    group = next(group for group in groups if metric in group.metrics)
-    sign = 1 if metric.higher_is_better is False else -1
-
-    def place(row: Row) -> tuple[bool, float]:
-        cell = cells.get((row.key, group.dataset, metric.key))
-        comparable = cell is not None and cell.comparable
-        return (not comparable, sign * cell.mean if comparable else 0.0)
-
-    return sorted(rows, key=place)
+def _published_rows(source: PublishedTable, cells: Cells) -> list[Row]:
+    present = {method for method, _, _ in cells}
+    keys = {f"{source.name}:{method}": printed for method, printed in source.methods.items()}
+    return [Row(key, printed, source.name) for key, printed in keys.items() if key in present]
 
 
 def _ordered(rows: list[Row], order: Sequence[str]) -> list[Row]:

@@ -40,13 +40,24 @@ class RunResults:
         Columns: ``method, dataset, task, sample, metric, value, profile, status, error, seconds`` and
         ``image`` (path of the fused image, or None), ``marks`` and ``notes``. ``status`` is ``ok``,
         ``failed`` (``error`` says why, ``value`` is NaN) or ``missing`` (not yet computed). ``seconds``
-        is the wall time of fusing the sample.
+        is the wall time of fusing the sample. Methods and data sets stand in the order in which they were
+        first asked for, samples in the data set's.
         """
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             scores = journal.scores()
-            records = [record for row in journal.rows() for record in self._records(row, scores)]
+            rows = sorted(journal.rows(), key=self._order)
+        records = [record for row in rows for record in self._records(row, scores)]
         frame = pd.DataFrame.from_records(records, columns=[*COLUMNS, "image", "marks", "notes"])
         return frame.astype({"value": "float64", "seconds": "float64"})
+
+    def _order(self, row: Sequence[Any]) -> tuple[int, int]:
+        """Methods and data sets in the order in which they were first asked for."""
+        methods, datasets = list(self.info.get("methods", ())), list(self.info.get("pairs", ()))
+        method, dataset = row[0], row[1]
+        return (
+            methods.index(method) if method in methods else len(methods),
+            datasets.index(dataset) if dataset in datasets else len(datasets),
+        )
 
     def _records(
         self, row: Sequence[Any], scores: Mapping[tuple[str, str, str, str], tuple[float | None, str]]

@@ -22,7 +22,7 @@ from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
-from fusionbench.runs.stream import Outcome
+from fusionbench.runs.stream import Outcome, Remark
 from fusionbench.types import DataError, UsageError
 
 CONFIG = "config.yaml"
@@ -233,6 +233,8 @@ def _compute(
     with contextlib.closing(executor):
         for unit in units:
             for event in executor.execute(unit):
+                if isinstance(event, Remark):
+                    watcher.notice(f"{unit.method} on {unit.dataset}: {event.message}")
                 if not isinstance(event, Outcome):
                     continue
                 record = event.record

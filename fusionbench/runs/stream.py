@@ -7,6 +7,7 @@ behind it, whatever the size of the data set.
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +53,14 @@ class Outcome:
     record: FusionRecord
 
 
-Event = Fusing | Fused | Outcome
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something a method said while it was made ready, for the user to read."""
+
+    message: str
+
+
+Event = Fusing | Fused | Outcome | Remark
 
 
 def stream(
@@ -85,7 +93,8 @@ def stream(
     fuser: Fuser | None = None
     if any(not job.rescore for job in jobs):
         try:
-            fuser = load()
+            fuser, remarks = _listening(load)
+            yield from remarks
         except FusionBenchError as error:
             for job in jobs:
                 yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(error)))
@@ -126,6 +135,13 @@ def stream(
                 yield Outcome(job.sample, task.result())
         for job, task in finishing:
             yield Outcome(job.sample, task.result())
+
+
+def _listening(load: Callable[[], Fuser]) -> tuple[Fuser, list[Remark]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fuser = load()
+    return fuser, [Remark(str(warning.message)) for warning in caught if warning.category is UserWarning]
 
 
 _Decoded = tuple[Job, DecodedSample | FusionBenchError, float]

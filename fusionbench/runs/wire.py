@@ -8,7 +8,7 @@ from typing import Any
 
 from fusionbench.results.journal import FusionRecord
 from fusionbench.runs.plan import Job, Unit
-from fusionbench.runs.stream import Event, Fused, Fusing, Outcome
+from fusionbench.runs.stream import Event, Fused, Fusing, Outcome, Remark
 
 _EVENTS = {"fusing": Fusing, "fused": Fused}
 
@@ -41,6 +41,8 @@ def event_to_line(event: Event) -> str:
         record["scores"] = [[*metric, value] for metric, value in event.record.scores.items()]
         record["score_errors"] = [[*metric, error] for metric, error in event.record.score_errors.items()]
         return json.dumps({"type": "outcome", "sample": event.sample, "record": record})
+    if isinstance(event, Remark):
+        return json.dumps({"type": "remark", "message": event.message})
     name = "fusing" if isinstance(event, Fusing) else "fused"
     return json.dumps({"type": name, "samples": event.samples})
 
@@ -57,4 +59,6 @@ def event_from_line(line: str) -> Event:
         record["scores"] = {tuple(entry[:3]): entry[3] for entry in record["scores"]}
         record["score_errors"] = {tuple(entry[:3]): entry[3] for entry in record["score_errors"]}
         return Outcome(data["sample"], FusionRecord(**record))
+    if data["type"] == "remark":
+        return Remark(data["message"])
     return _EVENTS[data["type"]](tuple(data["samples"]))

@@ -67,19 +67,23 @@ class Option:
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
         type: ``int``, ``float``, ``bool``, ``str`` or ``Path``; needed where the default is None.
+        required: Whether it has to be given; such an option has no default.
     """
 
     default: Any = None
     help: str = ""
     choices: tuple[Any, ...] = ()
     type: type | None = None
+    required: bool = False
 
     def parse(self, name: str, value: Any) -> Any:
         """Convert a command-line or YAML value to the option's type.
 
         Raises:
-            UsageError: The value cannot be converted or is not among the choices.
+            UsageError: The value cannot be converted, is not among the choices, or is needed and absent.
         """
+        if self.required and value is None:
+            raise UsageError(f"option {name} is needed: {self.help}")
         kind = self.type or (type(self.default) if self.default is not None else None)
         if value is not None and kind is not None and not isinstance(value, kind):
             value = _convert(name, value, kind)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,9 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from fusionbench import MethodSpec, Task
-from fusionbench.nn.weights import installed_file
-from fusionbench.plugins import load_plugins
+from fusionbench import MethodSpec
+from fusionbench.plugins import current_plugins
 from fusionbench.types import resolve
 from tests.helpers.shared import ROOT, available, shared_path
 
@@ -58,8 +56,14 @@ class Case:
     def crops(self) -> list[np.ndarray]:
         return [self.array("crop_in1"), self.array("crop_in2")]
 
-    def images(self, mode: str | None = None, *, gray_jpeg: bool = False) -> list[np.ndarray]:
-        """The whole sources; skips if this machine's decoder gives other pixels."""
+    def images(self, mode: str | None = None, *, gray_jpeg: bool = False, then: str | None = None) -> list[np.ndarray]:
+        """The whole sources; skips if this machine's decoder gives other pixels.
+
+        Args:
+            mode: Pillow's mode in which the golden case hashed them.
+            gray_jpeg: Let the JPEG decoder make gray.
+            then: Return them in this mode instead.
+        """
         images = []
         for slot in ("slot1", "slot2"):
             path = self.facts[slot].partition(":")[2]
@@ -76,6 +80,9 @@ class Case:
             digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
             if digest != self.facts[f"{slot}_sha256_of_decoded_bytes"]:
                 pytest.skip(f"{path} decodes to other pixels here")
+            if then is not None:
+                with Image.open(shared_path("data", path)) as image:
+                    pixels = np.asarray(image.convert(then))
             images.append(pixels)
         return images
 
@@ -90,7 +97,7 @@ def cases(method: str) -> list[Any]:
 
 
 def spec_of(method: str) -> MethodSpec:
-    return load_plugins().methods[method]
+    return current_plugins().methods[method]
 
 
 def loaded(method: str, weights: Path, **options: Any) -> Any:
@@ -126,11 +133,3 @@ def tensor(image: np.ndarray) -> torch.Tensor:
     """An 8-bit image as 1 x C x H x W in [0, 1]."""
     planes = image[..., None] if image.ndim == 2 else image
     return torch.from_numpy(planes.astype(np.float32)).movedim(-1, 0)[None] / 255
-
-
-def official_files(method: str) -> Iterator[Path]:
-    folder = ROOT / "weights" / method / "official"
-    yield from sorted(folder.glob("*")) if folder.is_dir() else ()
-
-
-__all__ = ["Case", "Task", "assert_crop", "assert_output", "assert_saved", "cases", "installed_file", "loaded"]

@@ -10,6 +10,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,25 @@ def golden_weight(name: str, shape: tuple[int, ...], *, gain: float = 1.0) -> Te
     return torch.from_numpy(np.ascontiguousarray(w, dtype=np.float32))
 
 
-def fill_golden(module: torch.nn.Module, *, gain: float = 1.0) -> str:
-    """Give a module its golden weights; the SHA-256 over names and bytes in state-dict order."""
+def fill_golden(
+    module: torch.nn.Module, *, gain: float = 1.0, aliases: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Give a module its golden weights; the SHA-256 over names and bytes in state-dict order.
+
+    Args:
+        module: The network; may be on the ``meta`` device.
+        gain: Of the method's json.
+        aliases: First components of names -> those of the module they share.
+    """
     digest = hashlib.sha256()
     state = module.state_dict()
     for name, tensor in state.items():
-        value = golden_weight(name, tuple(tensor.shape), gain=gain)
+        first, dot, rest = name.partition(".")
+        value = golden_weight(aliases.get(first, first) + dot + rest, tuple(tensor.shape), gain=gain)
         digest.update(name.encode())
         digest.update(value.numpy().tobytes())
         state[name] = value
-    module.load_state_dict(state)
+    module.load_state_dict(state, assign=any(tensor.is_meta for tensor in module.parameters()))
     return digest.hexdigest()
 
 
@@ -64,13 +74,18 @@ def golden_input(seed: str, shape: tuple[int, ...], *, normal: bool = False) -> 
 
 
 class GoldenMethod:
-    """Cases and expected arrays of one method; skips the test where they are absent."""
+    """Cases and expected arrays of one method; skips the test where they are absent.
+
+    Attributes:
+        gain: The same for all networks of the method.
+        sha256: Digest of the filled weights; a mapping where the method has several networks.
+    """
 
     def __init__(self, method: str) -> None:
         self.description: dict[str, Any] = json.loads(shared_path("reference", "golden", f"{method}.json").read_text())
         self.arrays: Mapping[str, np.ndarray] = np.load(shared_path("reference", "golden", f"{method}.npz"))
-        self.gain = float(self.description["gain"])
-        self.sha256: str = self.description["weights_sha256"]
+        self.gain = _gain(self.description["gain"])
+        self.sha256: Any = self.description["weights_sha256"]
         self.cases: dict[str, dict[str, Any]] = {case["name"]: case for case in self.description["cases"]}
 
     def inputs(self, case: str) -> dict[str, Tensor]:
@@ -86,3 +101,20 @@ class GoldenMethod:
     def expected(self, case: str, output: str) -> Tensor:
         """An expected output."""
         return torch.from_numpy(self.arrays[self.cases[case]["outputs"][output]["key"]])
+
+
+def _gain(value: Any) -> float:
+    if isinstance(value, Mapping):
+        (value,) = set(value.values())
+    return math.sqrt(2) if value == "sqrt(2)" else float(value)
+
+
+def manifest(method: str, network: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of an official state dict, in order."""
+    description = json.loads(shared_path("reference", f"{method}.state_dict.json").read_text())
+    return {name: tuple(entry["shape"]) for name, entry in description["networks"][network]["tensors"].items()}
+
+
+def shapes(module: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a network's state dict, in order."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -130,7 +129,7 @@ def test_blocking_by_name(tmp_path: Path) -> None:
 
 def test_environment_lists_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, "from_environment", FIVE_LINES)
-    monkeypatch.setenv("FUSIONBENCH_PLUGINS", os.pathsep.join([path, "no:classic"]))
+    monkeypatch.setenv("FUSIONBENCH_PLUGINS", f"{path},no:classic")
     plugins = load_plugins()
     assert plugins.methods.origin("mine").plugin == "from_environment"
     assert "classic" not in plugins.origins

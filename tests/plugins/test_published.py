@@ -39,9 +39,14 @@ def test_a_few_values_as_printed():
     assert cddfuse.pairs["roadscene"] == 50
 
 
-def test_every_printed_data_set_has_one_of_our_names():
-    for name in NAMES:
-        assert all(dataset == dataset.lower() for dataset in table(name).datasets)
+def test_every_printed_data_set_is_one_of_ours():
+    known = current_plugins().datasets
+    assert {dataset for name in NAMES for dataset in table(name).datasets} <= set(known)
+
+
+def test_every_printed_metric_is_one_of_ours():
+    known = current_plugins().metrics
+    assert {key for name in NAMES for _, _, key in table(name).values} <= set(known)
 
 
 @pytest.mark.shared

@@ -79,7 +79,7 @@ def test_every_line_of_the_manifests_is_covered() -> None:
     assert sum(len(pairs) for pairs in expected_pairs().values()) == 530
 
 
-@pytest.mark.parametrize(("dataset", "split"), CASES, ids="-".join)
+@pytest.mark.parametrize(("dataset", "split"), CASES, ids=["-".join(case) for case in CASES])
 def test_pairs(dataset: str, split: str) -> None:
     reference, folder, prefix = CASES[dataset, split]
     found = {name: paths for name, paths in opened(reference, folder).items() if name.startswith(prefix)}

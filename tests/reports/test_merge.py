@@ -78,6 +78,15 @@ def test_the_facts_of_all_runs_stand_in_the_table():
     assert table.groups[0].pairs == 4
 
 
+def test_titles_and_order_are_those_of_the_plan():
+    scores = {("a", "tno", "EN"): [1], ("a", "roadscene@train", "EN"): [1], ("b", "tno", "EN"): [1]}
+    facts = {"b": {"title": "Method B"}, "a": {"title": "A with option"}}
+    run = Run(scores, methods=facts, pairs={"roadscene@train": 1, "tno": 1})
+    table = table_from_runs({"run": run}, current_plugins())
+    assert [row.title for row in table.rows] == ["Method B", "A with option"]
+    assert [group.title for group in table.groups] == ["RoadScene (train)", "TNO"]
+
+
 def test_a_metric_whose_plugin_is_gone_keeps_its_direction():
     run = Run({("a", "road", "Odd"): [1], ("b", "road", "Odd"): [2]}, metrics={"Odd@zhao": {"higher_is_better": False}})
     table = table_from_runs({"run": run}, current_plugins())

@@ -123,6 +123,13 @@ def test_rows_can_be_sorted_by_a_metric_or_put_in_order():
     assert [row.key for row in build_table(frame, info=INFO, order=["c"]).rows] == ["c", "a", "b"]
 
 
+def test_layouts_of_one_data_set_at_a_time_are_sorted_within_each():
+    frame = tidy({("a", "x", "EN"): [1], ("b", "x", "EN"): [2], ("a", "y", "EN"): [4], ("b", "y", "EN"): [3]})
+    table = build_table(frame, info=INFO, sort="EN")
+    assert [row.key for row in table.rows] == ["b", "a"]
+    assert [[row.key for row in table.rows_of(group)] for group in table.groups] == [["b", "a"], ["a", "b"]]
+
+
 def test_an_order_of_titles_reaches_measured_and_published_rows():
     frame = tidy({("a", "road", "EN"): [1], ("film", "road", "EN"): [2]})
     paper = published({("FILM", "road", "EN@zhao"): 7.43})
@@ -159,12 +166,19 @@ def test_the_order_of_rows_does_not_change_a_mean():
     assert means(build_table(frame, info=INFO)) == means(build_table(shuffled, info=INFO))
 
 
-def test_splits_and_remarks_reach_titles():
-    frame = tidy({("film", "road@train", "EN"): [1]}).assign(marks="other task than MFF")
-    table = build_table(frame, info=INFO)
-    assert table.groups[0].title == "RoadScene (train)"
-    assert table.rows[0].label == "FILM‡"
-    assert table.rows[0].remarks == ("RoadScene (train): other task than MFF",)
+def test_remarks_of_the_run_mark_a_row():
+    frame = tidy({("film", "road", "EN"): [1]}).assign(marks="other task than MFF")
+    row = build_table(frame, info=INFO).rows[0]
+    assert row.label == "FILM‡"
+    assert row.remarks == ("RoadScene: other task than MFF",)
+
+
+def test_methods_and_data_sets_come_in_the_order_of_their_titles():
+    frame = tidy({(method, dataset, "EN"): [1] for method in "abc" for dataset in ("x", "y", "z")})
+    info = replace(INFO, methods={"c": "C", "a": "A"}, datasets={"z": "Z", "other": "O"})
+    table = build_table(frame, info=info)
+    assert [row.title for row in table.rows] == ["C", "A", "b"]
+    assert [group.title for group in table.groups] == ["Z", "x", "y"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def _stacked(table: Table) -> Iterator[list[Field]]:
 def _long(table: Table) -> Iterator[list[Field]]:
     yield ["dataset", "task", "method", "published", "metric", "better", "mean", "n", "expected", "rank"]
     for group in table.groups:
-        for row in table.rows:
+        for row in table.rows_of(group):
             yield from _long_lines(table, group, row)
 
 

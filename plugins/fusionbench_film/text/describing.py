@@ -18,7 +18,7 @@ from fusionbench_film.text.providers import ChosenProvider
 from fusionbench_film.text.store import Output, PictureRow, Store, digest
 from fusionbench_film.text.vlf import VlfFolder, flat_name, flat_names, side, write_text
 
-PARAGRAPH = "paragraph"
+PARAGRAPH, PROMPT = "paragraph", "prompt"
 
 
 class Progress(Protocol):
@@ -320,6 +320,8 @@ class _Run:
             request = self._request(provider, prompt, item)
             item.keys[PARAGRAPH] = request.key
             requests[request.key] = request
+            self._keep_prompt(item, request)
+        self.store.put(item.outputs[PROMPT] for item in items if PROMPT in item.outputs)
         with self._timed(PARAGRAPH):
             missing = self._reuse(PARAGRAPH, items)
             if not missing:
@@ -355,6 +357,12 @@ class _Run:
             task=item.source.task,
             picture=item.source.decode if looks else None,
         )
+
+    def _keep_prompt(self, item: _Item, request: WriteRequest) -> None:
+        """Prompts are stored as they were sent, so that a later change of their file does not change the record."""
+        value = {"system": request.system, "user": request.user}
+        item.keys[PROMPT] = digest(stage=PROMPT, **value)
+        item.outputs[PROMPT] = Output(key=item.keys[PROMPT], stage=PROMPT, image=item.content, provider="", value=value)
 
     def _keep(self, provider: ChosenProvider, item: _Item, written: Written) -> None:
         output = Output(

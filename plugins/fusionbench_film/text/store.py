@@ -161,6 +161,8 @@ class Store:
             for output in outputs
         ]
         marks = ",".join("?" * len(columns))
+        if not rows:
+            return
         with self._transaction() as db:
             db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(columns)}) VALUES ({marks})", rows)
 

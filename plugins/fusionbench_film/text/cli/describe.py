@@ -46,8 +46,8 @@ def command(
     """Write a paragraph about every source image of a data set.
 
     Without any part it uses --describe statistics: measurements in words, no model and no download. The chain of
-    the paper is --caption blip2 --dense grit --segment sam --write openai. The same command again continues where it was
-    stopped; nothing is computed or paid for twice. `fusionbench text` in the documentation lists all parts.
+    the paper is --caption blip2 --dense grit --segment sam --write openai. The same command again continues where it
+    was stopped; nothing is computed or paid for twice. docs/text.md lists all parts.
     """
     from fusionbench_film.text.describing import Chain, describe
     from fusionbench_film.text.providers import choose

@@ -33,13 +33,23 @@ class EndpointError(Exception):
         transient: Whether the same request may succeed later.
         retry_after: Seconds that the endpoint asked to wait, if it did.
         fatal: Whether no other request will succeed either (wrong key, unknown model).
+        charged: Whether the endpoint may have worked, and charge for it, all the same.
     """
 
-    def __init__(self, message: str, *, transient: bool, retry_after: float | None = None, fatal: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        transient: bool,
+        retry_after: float | None = None,
+        fatal: bool = False,
+        charged: bool = False,
+    ) -> None:
         super().__init__(message)
         self.transient = transient
         self.retry_after = retry_after
         self.fatal = fatal
+        self.charged = charged
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ def _read(response: Any, deadline: float) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > _MAX_ANSWER:
-            raise EndpointError(f"the answer is larger than {_MAX_ANSWER} bytes", transient=False)
+            raise EndpointError(f"the answer is larger than {_MAX_ANSWER} bytes", transient=False, charged=True)
         if time.monotonic() > deadline:
             raise TimeoutError
     return b"".join(parts)
@@ -159,7 +169,7 @@ def _from_status(error: urllib.error.HTTPError) -> EndpointError:
 def _from_connection(error: Exception, timeout: float) -> EndpointError:
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
-        return EndpointError(f"no answer within {timeout:g} s", transient=True)
+        return EndpointError(f"no answer within {timeout:g} s", transient=True, charged=True)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return EndpointError(f"the certificate is not valid: {reason.verify_message}", transient=False, fatal=True)
     return EndpointError(f"no connection: {reason or type(error).__name__}", transient=True)
@@ -203,7 +213,9 @@ def _parse(data: bytes) -> Completion:
             raise TypeError("content is no text")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise EndpointError(
-            f"the answer is not of the OpenAI form ({type(error).__name__}: {str(error)[:80]})", transient=True
+            f"the answer is not of the OpenAI form ({type(error).__name__}: {str(error)[:80]})",
+            transient=True,
+            charged=True,
         ) from None
     reason = choice.get("finish_reason")
     return Completion(

@@ -108,8 +108,8 @@ class OpenAIWriter:
             try:
                 completion = self._ask(messages, remark)
             except EndpointError as failure:
-                self.budget.settle(booked, (0, 0))
-                error, retry = str(failure), failure.transient
+                self.budget.settle(booked, booked if failure.charged else (0, 0))
+                error, retry = str(failure), failure.transient or failure.fatal
                 if self._hopeless(failure, tally):
                     break
                 continue

@@ -19,7 +19,7 @@ _NOISE_SCALE = 1.4826 / 6.0  # median of |Immerkaer's mask response| to standard
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A compact region: centre (row, column) and box in shares of the image, share of the area, and height by width in pixels."""
+    """A compact region: centre (row, column) in shares of the image, share of its area, height by width in pixels."""
 
     row: float
     column: float

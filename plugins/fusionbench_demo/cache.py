@@ -1,0 +1,93 @@
+"""The folder that generated pictures are kept in: whole, checked on every use, made again if damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from fusionbench.images.encode import write_png
+from fusionbench.images.hashing import file_sha256
+from fusionbench.types import DataError
+from fusionbench_demo.scene import Scene
+
+VERSION = "1"
+ENVIRONMENT = "FUSIONBENCH_CACHE"
+_LIST = "scenes.json"
+
+
+def cache_folder() -> Path:
+    """``$FUSIONBENCH_CACHE/demo-v1``, else ``$XDG_CACHE_HOME`` or ``~/.cache`` with ``fusionbench/demo-v1``."""
+    chosen = os.environ.get(ENVIRONMENT)
+    if chosen:
+        return Path(chosen).expanduser() / f"demo-v{VERSION}"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "fusionbench" / f"demo-v{VERSION}"
+
+
+def stored(folder: Path, make: Callable[[], Iterable[Scene]]) -> list[dict[str, Any]]:
+    """The scenes in a folder; made and written first if they are absent, incomplete or damaged.
+
+    Each scene is a dictionary with ``id``, ``sources`` (file names) and ``truth`` (a file name or None). The list
+    with the digests of all files is written last, and every file by renaming, so a process that is killed, or
+    another one that does the same at the same time, never leaves a state that passes the check.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+    scenes = _intact(folder)
+    if scenes is not None:
+        return scenes
+    scenes = [_write(folder, scene) for scene in make()]
+    files = sorted({name for scene in scenes for name in _names(scene)})
+    _replace(
+        folder / _LIST, json.dumps({"scenes": scenes, "sha256": {n: file_sha256(folder / n) for n in files}}, indent=1)
+    )
+    return scenes
+
+
+def _intact(folder: Path) -> list[dict[str, Any]] | None:
+    try:
+        listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        scenes, digests = listed["scenes"], listed["sha256"]
+        names = {name for scene in scenes for name in _names(scene)}
+        plain = all(Path(name).name == name for name in names)
+        if plain and names == set(digests) and all(file_sha256(folder / name) == digests[name] for name in names):
+            return scenes
+    except (OSError, ValueError, KeyError, TypeError, DataError):
+        # Whatever is wrong with the folder, the remedy is to write it anew.
+        return None
+    return None
+
+
+def _names(scene: dict[str, Any]) -> list[str]:
+    return [*scene["sources"], *([scene["truth"]] if scene["truth"] else [])]
+
+
+def _write(folder: Path, scene: Scene) -> dict[str, Any]:
+    sources = []
+    for number, pixels in enumerate(scene.sources, 1):
+        sources.append(f"{scene.id}_{number}.png")
+        write_png(folder / sources[-1], pixels)
+    truth = None
+    if scene.truth is not None:
+        truth = f"{scene.id}_truth.png"
+        write_png(folder / truth, scene.truth)
+    return {"id": scene.id, "sources": sources, "truth": truth}
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}.",
+            hint=f"Choose another folder with the environment variable {ENVIRONMENT}.",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
