@@ -149,6 +149,7 @@ def _vlf(task: Task) -> DatasetSpec:
         title=f"VLF {task}",
         splits=("test", "train", "all"),
         folders=("VLFDataset", "VLF"),
+        file_suffixes=(".h5", ".hdf5"),
         layout="Image/TASK/DATASET/SIDE/NAME.png with SPLIT.txt lists and TextFeature/TASK/DATASET/NAME.npy, "
         "or the official DATASET_SPLIT.h5",
         page=PAGE,
