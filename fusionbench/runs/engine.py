@@ -186,6 +186,8 @@ def _prepare(
         for sample, found in facts[key].items():
             if found.error:
                 watcher.notice(f"{key}: {sample} cannot be used: {found.error}")
+            for note in found.notes:
+                watcher.notice(f"{key}: note: {note}")
     bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())
     provenance_facts["datasets"] = {
         key: {

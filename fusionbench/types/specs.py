@@ -18,6 +18,7 @@ from fusionbench.types.sample import Batch, Problem, Sample
 from fusionbench.types.task import Task
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
     from torch import Tensor
 
@@ -367,6 +368,16 @@ class CommandSpec:
     command: Loadable
     summary: str
     parent: str = ""
+
+
+class RunView(Protocol):
+    """What event hooks see of a run: its folder, its facts, and its rows so far."""
+
+    path: Path
+    info: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each sample and metric; see :meth:`fusionbench.results.RunResults.frame`."""
 
 
 @dataclass(frozen=True, slots=True)
