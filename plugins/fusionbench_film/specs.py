@@ -116,7 +116,12 @@ def ablations() -> list[MethodSpec]:
         title="FILM w/o text",
         factory="fusionbench_film.ablation:FilmWithoutText",
         text="none",
-        options=dict(_OPTIONS) | {"preset": Option(default="no-text", choices=("auto", "no-text"), help="Dimensions.")},
+        options=dict(_OPTIONS)
+        | {
+            "preset": Option(
+                default="auto", choices=("auto", "no-text"), help="Dimensions; auto: as stored with the weights."
+            )
+        },
         weights=_trained_here("film-no-text"),
         summary="FILM, ablation I: visual features only, with extra Restormer blocks in place of the guidance.",
     )

@@ -149,7 +149,7 @@ def test_ablations_train_and_run(tmp_path: Path, method: str, network: dict[str,
     from fusionbench.runs import MethodRequest
 
     run = fb.run(
-        MethodRequest(name=method, weights=str(tmp_path / "out" / "weights.safetensors"), options={"preset": "auto"}),
+        MethodRequest(name=method, weights=str(tmp_path / "out" / "weights.safetensors")),
         f"vlf-ivf@train={root}",
         out=str(tmp_path / "run"),
         metrics=("EN",),
