@@ -241,6 +241,7 @@ class DatasetSpec:
         splits: Split names it knows; the first is the default.
         needs_root: Whether a folder must be given (False: generated or shipped).
         folders: Names under which ``--data-root DIR`` looks for it (``DIR/<folder>``), first wins.
+        file_suffixes: Suffixes of single files (``.h5``) that may be given in place of a folder.
         layout: What the folder must look like, for error messages and ``fusionbench info``.
         page: Where a person gets it.
         options: Settings by name.
@@ -254,6 +255,7 @@ class DatasetSpec:
     splits: tuple[str, ...] = ("test",)
     needs_root: bool = True
     folders: tuple[str, ...] = ()
+    file_suffixes: tuple[str, ...] = ()
     layout: str = ""
     page: str = ""
     licence: str = ""
