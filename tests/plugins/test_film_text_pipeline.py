@@ -256,7 +256,7 @@ def test_paragraphs_from_an_endpoint_are_paid_for_once(dataset: Dataset, tmp_pat
         assert describe(dataset, _chain(writer), tmp_path / "vlf", retry_failed=True).written == 6
         assert len(server.requests) == 8
         assert describe(dataset, _chain(writer, "direct"), tmp_path / "vlf").written == 6
-        assert len(server.requests) == 14, "another prompt is another paragraph"
+        assert len(server.requests) == 10, "another prompt is asked again, and equal prompts only once"
     user = server.requests[0]["messages"][1]["content"]
     assert " of 40 columns" in user
     assert "- a box; area 7.8 %; centre 5, 5; box 0, 0, 10, 10" in user
