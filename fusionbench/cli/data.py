@@ -76,7 +76,7 @@ def _settings(options: Sequence[str]) -> dict[str, str]:
 
 def _text(report: Report) -> str:
     lines = [f"{report.name} ({report.task}) {report.root}".rstrip()]
-    lines.append(f"  {report.samples} samples listed, {len(report.usable)} usable")
+    lines.append(f"  samples: {report.samples} listed, {len(report.usable)} usable")
     for side in report.sides:
         lines.append(f"  {side.name}: {_sizes(side.sizes)}; {_counts(side.channels)}; {_counts(side.formats)}")
     lines += _listed("problem", report.fatal)

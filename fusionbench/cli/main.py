@@ -18,8 +18,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
+    "weights": ("fusionbench.cli.weights", "Install and check the weights of learned methods."),
+    "cost": ("fusionbench.cli.cost", "Measure parameters, FLOPs, latency and memory of methods."),
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
+    "train": ("fusionbench.cli.train", "Train a learned method."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 

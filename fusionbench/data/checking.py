@@ -289,7 +289,7 @@ def _of_all(dataset: Dataset, findings: _Findings) -> Iterator[Problem]:
             several = sum(len(owners) - 1 for owners in repeats)
             some = _shortened("; ", [_shortened(" = ", owners) for owners in repeats])
             message = f"{several} {name} images repeat others byte by byte, so means are not over independent cases: "
-            yield notice("repeated", f"{message}{some}.")
+            yield notice("repeated", message + some)
         if len(findings.lows[side]) > 1 and all(findings.gray[side]) and _studio(findings, side):
             low, high = min(findings.lows[side]), max(findings.highs[side])
             yield notice(

@@ -14,7 +14,8 @@ from fusionbench.data.pairing import Pairing
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem, Sample, Task
 
-ALL = "all"
+ALL, TEST = "all", "test"
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class FileDataset:
     Attributes:
         name: As registered, or what the user called a folder.
         task: Its task.
-        samples: In natural order of their ids, or in the order of a list.
+        samples: In natural order of their ids.
         problems: What was found while listing; fatal ones concern samples that are left out.
         root: Its folder.
         split: Its split.
@@ -51,14 +52,13 @@ def open_split(
     *,
     folders: Mapping[str, tuple[str, ...]] | None = None,
     rules: Mapping[str, Callable[[Pairing], Pairing]] | None = None,
-    unsplit: str = "test",
 ) -> FileDataset:
     """Open one split of a data set; the first of these that applies decides what belongs to it.
 
     1. ``folders[split]``: a subfolder (``train``) that holds one of the layouts;
     2. a list ``<split>.txt`` in the root, as the VLF release has;
     3. ``rules[split]``: a known rule that keeps what belongs to it;
-    4. for the split ``unsplit``, everything, with a notice that membership cannot be checked.
+    4. for ``test``, everything, with a notice that membership cannot be checked.
 
     ``all`` joins the subfolders, or is everything in the root.
 
@@ -70,7 +70,6 @@ def open_split(
         layouts: Ways in which it may lie there; the first that fits is taken.
         folders: For each split, names of its subfolder.
         rules: For each split, a function that keeps its groups.
-        unsplit: The split for which an undivided folder is taken.
 
     Raises:
         LayoutError: No layout fits, or the split cannot be told from the folder.
@@ -93,7 +92,7 @@ def open_split(
         return build(name, task, root, split, restricted(pairing, read_list(listed), shown(listed)))
     if rules and split in rules:
         return build(name, task, root, split, rules[split](pairing))
-    if split != unsplit:
+    if split != TEST:
         wanted = " or ".join([*(f"a folder {place}" for place in folders.get(split, ())[:1]), f"a list {split}.txt"])
         raise LayoutError(f"{shown(root)}: split {split!r} needs {wanted}; without it only @{ALL} is known.")
     pairing.problems.append(
@@ -113,11 +112,12 @@ def whole(pairing: Pairing) -> Pairing:
 
 
 def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> Pairing:
-    """What a list names, in its order. Problems of files that it does not name are dropped.
+    """What a list names, in natural order. Problems of files that it does not name are dropped.
 
     A file is named if an entry is its name or stem, whatever the case.
     """
     groups, problems = select(pairing.groups, entries, source)
+    groups.sort(key=lambda group: natural_key(group.id))
     wanted = {loose(entry.name) for entry in entries} | {loose(Path(entry.name).stem) for entry in entries}
     ids = {group.id for group in groups}
 
@@ -135,8 +135,10 @@ def build(name: str, task: Task, root: Path, split: str, pairing: Pairing) -> Fi
         DataError: No group is left.
     """
     if not pairing.groups:
-        found = "\n".join(f"  {problem.message}" for problem in pairing.problems[:20])
-        raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.\n{found}".rstrip())
+        more = [f"and {len(pairing.problems) - _SHOWN} more problems"] if len(pairing.problems) > _SHOWN else []
+        found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
+        hint = "" if split == ALL else f"@{ALL} takes whatever is there."
+        raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
     features = _vlf_features(root)
     samples = tuple(
         Sample(

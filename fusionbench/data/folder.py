@@ -52,7 +52,7 @@ def open_folder(
         if pairing is not None:
             if list:
                 pairing = restricted(pairing, read_list(root / list), list)
-            return build(name or root.resolve().name, known, root, split, pairing)
+            return build(name or shown(root.absolute().name), known, root, split, pairing)
     folders = ", ".join(shown(folder.name) for folder in list_folders(root)[:12]) or "none"
     order = ", ".join(known.source_names)
     if sides or patterns:

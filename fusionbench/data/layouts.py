@@ -12,7 +12,7 @@ from typing import Protocol
 
 from fusionbench.data.listing import ImageFile, Listing, find_folder, list_folders, list_images, relative
 from fusionbench.data.names import loose
-from fusionbench.data.pairing import Group, Pairing, Side, pair
+from fusionbench.data.pairing import Group, Pairing, Side, attach_reference, pair
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem
 
@@ -56,12 +56,14 @@ class FolderPerSide:
         """See :class:`Layout`."""
         for place in self.inside:
             parent = find_folder(root, (place,))
-            folders = [find_folder(parent, names) for names in self.sides] if parent else [None]
-            if all(folder is not None for folder in folders):
-                return self._pair(parent, [folder for folder in folders if folder is not None], root)
+            if parent is None:
+                continue
+            folders = [folder for names in self.sides if (folder := find_folder(parent, names)) is not None]
+            if len(folders) == len(self.sides):
+                return self._pair(parent, folders, root)
         return None
 
-    def _pair(self, parent: Path | None, folders: Sequence[Path], root: Path) -> Pairing:
+    def _pair(self, parent: Path, folders: Sequence[Path], root: Path) -> Pairing:
         if len({folder.resolve() for folder in folders}) < len(folders):
             listed = ", ".join(shown(folder) for folder in folders)
             raise DataError(f"{listed}: two sources are the same folder.")
@@ -71,7 +73,7 @@ class FolderPerSide:
             _without_ending(Side(relative(folder, root), _named(listing)), ends)
             for folder, listing, ends in zip(folders, listings, endings, strict=True)
         ]
-        truth = find_folder(parent, self.reference) if parent and self.reference else None
+        truth = find_folder(parent, self.reference)
         reference = None
         if truth is not None:
             listings.append(list_images(truth, root))
@@ -101,7 +103,9 @@ class OneFolder:
         """See :class:`Layout`."""
         for place in self.inside:
             folder = find_folder(root, (place,))
-            listing = list_images(folder, root) if folder else Listing()
+            if folder is None:
+                continue
+            listing = list_images(folder, root)
             sides, others = _by_pattern(listing, self.sides)
             if all(side.entries for side in sides):
                 pairing = pair(sides, root)
@@ -184,7 +188,11 @@ class Stacks:
             listings = [(folder, list_images(folder, root)) for folder in folders]
             if any(len(listing.files) > 1 for _, listing in listings):
                 pairing = Pairing.joined(self._scene(folder, listing, root) for folder, listing in listings)
-                return self._with_truth(pairing, truth, root)
+                if truth is not None:
+                    labels = list_images(truth, root)
+                    pairing.problems += labels.problems
+                    attach_reference(pairing, Side(relative(truth, root), _named(labels)), root)
+                return pairing
         return None
 
     def _scene(self, folder: Path, listing: Listing, root: Path) -> Pairing:
@@ -203,17 +211,7 @@ class Stacks:
             return Pairing([], problems)
 
     def _truth(self, parent: Path, root: Path) -> Path | None:
-        if not self.reference:
-            return None
         return find_folder(parent, self.reference) or find_folder(root, self.reference)
-
-    def _with_truth(self, pairing: Pairing, truth: Path | None, root: Path) -> Pairing:
-        if truth is None:
-            return pairing
-        listing = list_images(truth, root)
-        by_name = {loose(file.stem): file.path for file in listing.files}
-        groups = [Group(group.id, group.paths, by_name.get(loose(group.id))) for group in pairing.groups]
-        return Pairing(groups, [*pairing.problems, *listing.problems])
 
     def __str__(self) -> str:
         return "a folder for each scene with all its images"

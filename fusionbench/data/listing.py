@@ -9,6 +9,7 @@ from pathlib import Path
 from fusionbench.data.names import (
     IMAGE_EXTENSIONS,
     UNREADABLE_EXTENSIONS,
+    has_control,
     loose,
     natural_key,
     normal,
@@ -140,7 +141,7 @@ def _complaint(entry: os.DirEntry[str], folder: Path, root: Path) -> str:
         entry.name.encode()
     except UnicodeEncodeError:
         return "the name is not valid UTF-8; rename the file."
-    if not entry.name.isprintable():
+    if has_control(entry.name):
         return "the name holds control characters; rename the file."
     try:
         if not entry.is_file():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusionbench.data.names import image_stem, loose, normal
+from fusionbench.data.names import has_control, image_stem, loose, normal
 from fusionbench.data.pairing import Group
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem
@@ -112,7 +112,7 @@ def _text(line: bytes) -> str | None:
 def _complaint(name: str) -> str:
     if not name:
         return ""
-    if not name.isprintable():
+    if has_control(name):
         return f"{name!r} holds a control character"
     if "/" in name or "\\" in name or name in (".", "..") or name.startswith("~") or _SCHEME.match(name):
         return f"{name!r} is not a plain file name; nothing outside the folder is read"

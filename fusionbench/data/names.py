@@ -30,6 +30,11 @@ def image_stem(name: str) -> str:
     return stem if extension in IMAGE_EXTENSIONS else name
 
 
+def has_control(text: str) -> bool:
+    """Whether a name holds control characters or line breaks, which no table or log survives."""
+    return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
+
+
 def normal(text: str) -> str:
     """Composed Unicode (NFC): files copied through macOS have decomposed names."""
     return unicodedata.normalize("NFC", text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.data.dataset import LayoutError
+from fusionbench.data.names import has_control
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.types import DataError, Dataset, DatasetSpec, UnknownNameError, UsageError, resolve
@@ -104,7 +105,7 @@ def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
     if ref.root is not None:
         if not ref.root.is_dir():
             raise DataError(f"data set {spec.name}: there is no folder {shown(ref.root)}.", hint=remedy(spec))
-        return ref.root
+        return _named_in_utf8(ref.root)
     if data_root is None and os.environ.get(DATA_ROOT):
         data_root = Path(os.environ[DATA_ROOT])
     if data_root is None:
@@ -113,23 +114,38 @@ def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
         raise DataError(f"there is no data root {shown(data_root)}.")
     for name in spec.folders or (spec.name,):
         if (data_root / name).is_dir():
-            return data_root / name
+            return _named_in_utf8(data_root / name)
     raise DataError(
         f"data set {spec.name}: {shown(data_root)} holds none of {', '.join(spec.folders or (spec.name,))}.",
         hint=remedy(spec),
     )
 
 
+def _named_in_utf8(root: Path) -> Path:
+    """The folder itself, if records and tables can hold its path."""
+    if shown(root) != str(root):
+        raise DataError(f"folder {shown(root)}: its path is not valid UTF-8.", hint="Rename it, or link to it.")
+    return root
+
+
 def _checked(dataset: Dataset, spec: DatasetSpec) -> Dataset:
     """Hold an opener's result against the contract: unique safe ids, two sources or more."""
     seen: set[str] = set()
     for sample in dataset.samples:
-        parts = sample.id.split("/")
-        if not sample.id or any(part in ("", ".", "..") for part in parts) or "\0" in sample.id or "\\" in sample.id:
-            raise DataError(f"data set {spec.name}: {sample.id!r} is not usable as a sample's id.")
+        if not _usable_id(sample.id):
+            raise DataError(f"data set {spec.name}: {shown(sample.id)!r} is not usable as a sample's id.")
         if sample.id in seen:
             raise DataError(f"data set {spec.name}: two samples are called {sample.id!r}.")
         if len(sample.sources) < 2:
             raise DataError(f"data set {spec.name}: sample {sample.id!r} has fewer than two sources.")
         seen.add(sample.id)
     return dataset
+
+
+def _usable_id(text: str) -> bool:
+    """Whether an id can be a relative path, a row's key and a line of text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return not has_control(text) and "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))

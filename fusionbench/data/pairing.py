@@ -74,7 +74,7 @@ def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None) ->
         _group(columns, sides, root, pairing)
     pairing.groups.sort(key=lambda group: natural_key(group.id))
     if reference is not None:
-        _attach(pairing, reference, root)
+        attach_reference(pairing, reference, root)
     return pairing
 
 
@@ -135,7 +135,7 @@ def _ambiguous(columns: list[list[tuple[str, ImageFile]]], root: Path) -> Proble
     )
 
 
-def _attach(pairing: Pairing, reference: Side, root: Path) -> None:
+def attach_reference(pairing: Pairing, reference: Side, root: Path) -> None:
     """Give groups their ground truth; one without is used all the same, ambiguity is a problem."""
     truths: dict[str, list[ImageFile]] = {}
     for name, file in reference.entries:

@@ -85,7 +85,7 @@ def load_fuser(
     if task is not None and "task" in spec.options:
         given.setdefault("task", str(task))
     parsed = parse_options(spec, given)
-    path = weights_for(spec, task, weights)
+    path = weights_for(spec, task, weights, parsed)
     try:
         method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
         method.load(device, path)
@@ -100,8 +100,12 @@ def load_fuser(
     return Fuser(method, spec, device, precision=precision, colour_mode=colour_mode)
 
 
-def weights_for(spec: MethodSpec, task: Task | None, given: Path | None) -> Path | None:
+def weights_for(
+    spec: MethodSpec, task: Task | None, given: Path | None, options: Mapping[str, Any] | None = None
+) -> Path | None:
     """The weights file to load, or None for a method without any.
+
+    ``options`` matter to methods that have weights for each value of an option (``WeightSpec.when``).
 
     Raises:
         WeightsError: There is none; the message says where to get it and where to put it.
@@ -113,4 +117,4 @@ def weights_for(spec: MethodSpec, task: Task | None, given: Path | None) -> Path
         return None
     from fusionbench.nn.weights import find_weights
 
-    return find_weights(spec, task, given)
+    return find_weights(spec, task, given, options=options)

@@ -47,6 +47,23 @@ def with_chroma(y: Tensor, cb_cr: Tensor) -> Tensor:
     return torch.cat((red, green, blue), dim=1)
 
 
+def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
+    """New luma with an image's chroma by the rounded YCrCb constants of OpenCV's and kornia's float conversions.
+
+    Forth and back are not exact inverses, which is why methods whose authors used them get this function.
+
+    Args:
+        y: N x 1 x H x W.
+        rgb: N x 3 x H x W in [0, 1].
+
+    Returns:
+        RGB, N x 3 x H x W, not clipped.
+    """
+    old = luma(rgb)
+    cb, cr = (rgb[:, 2:3] - old) * 0.564, (rgb[:, 0:1] - old) * 0.713
+    return torch.cat((y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb), dim=1)
+
+
 def fuse_chroma(sources: Sequence[Tensor], task: Task) -> Tensor:
     """Chroma of the fused image by the task's rule (see the module's description).
 

@@ -150,8 +150,9 @@ def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int
     name = shown(source)
     if isinstance(source, LazyArray):
         shape = source.shape or _from_array(source, name).pixels.shape
+        channels = _array_channels(shape, name)
         _check_size(name, shape[0], shape[1], max_pixels, min_side)
-        return ImageInfo(shape[0], shape[1], 1 if len(shape) == 2 else min(shape[2], 3), "array")
+        return ImageInfo(shape[0], shape[1], channels, "array")
     with _opened(source, name) as file:
         head = _signature(file, name)
         if head.startswith(png.SIGNATURE):
@@ -315,15 +316,19 @@ def _pixels(opened: PIL.Image.Image, name: str) -> tuple[np.ndarray, tuple[str, 
 
 def _from_array(source: LazyArray, name: str) -> Image:
     pixels = np.asarray(source.read())
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3):
-        raise ImageError(f"{name}: an image is H x W or H x W x 3, this array is {pixels.shape}.")
+    if _array_channels(pixels.shape, name) == 1:
+        pixels = pixels.reshape(pixels.shape[:2])
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32, copy=False)
     if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise ImageError(f"{name}: an image is uint8, uint16 or float, this array is {pixels.dtype}.")
     return _finished(name, pixels, (), 1)
+
+
+def _array_channels(shape: tuple[int, ...], name: str) -> int:
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
+        raise ImageError(f"{name}: an image is H x W or H x W x 3, this array is {shape}.")
+    return shape[2] if len(shape) == 3 else 1
 
 
 def _finished(name: str, pixels: np.ndarray, notes: tuple[str, ...], orientation: int) -> Image:
@@ -361,7 +366,7 @@ def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
         return
     if opened.format not in ("JPEG", "MPO"):
         raise ImageError(
-            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on, so whether this {opened.format} is complete is unknown.",
+            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on: whether this {opened.format} is complete is unknown.",
             hint="Switch it off: some code in this process sets it to True.",
         )
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):

@@ -1,6 +1,11 @@
 """Fusion metrics in the conventions of the field: exact, batched, on any device.
 
-``evaluate`` scores images; ``Scorer`` does so for many batches. Importing this module loads no torch.
+* ``evaluate`` scores images and returns a table; ``Scorer`` does so for many batches.
+* ``functional`` has every metric as a pure function, ``functional.qabf(fused, sources, profile="zhao")``.
+* ``Qabf(profile="zhao")`` and so on are objects with ``update``, ``compute`` and ``reset``; the class of a
+  metric is named like the metric, with ``_`` for ``-``.
+
+Importing this module loads no torch.
 """
 
 from __future__ import annotations
@@ -9,18 +14,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fusionbench.metrics import functional
+    from fusionbench.metrics.reconcile import reconcile
     from fusionbench.metrics.scorer import MetricWarning, Scorer, evaluate
 
 _HOMES = {
     "MetricWarning": "fusionbench.metrics.scorer",
     "Scorer": "fusionbench.metrics.scorer",
     "evaluate": "fusionbench.metrics.scorer",
+    "reconcile": "fusionbench.metrics.reconcile",
 }
 
-__all__ = ["MetricWarning", "Scorer", "evaluate"]
+__all__ = ["MetricWarning", "Scorer", "evaluate", "functional", "reconcile"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "functional":
+        return importlib.import_module("fusionbench.metrics.functional")
+    if name[:1].isupper():
+        from fusionbench.metrics.selection import attribute_name, metric_names
+
+        for metric in metric_names():
+            if attribute_name(metric) == name:
+                from fusionbench.metrics.stateful import metric_class
+
+                return globals().setdefault(name, metric_class(metric))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import correlate
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.structural import GAUSS11, covariance
+from fusionbench.metrics.structural import GAUSS11_PRECISE, covariance
 
 _SIZE = 11
 _AREA = _SIZE**2
@@ -41,7 +41,7 @@ def _pair_sum(values: dict[tuple[int, int], Tensor], weights: list[Tensor] | Non
 def _scale_quality(planes: Planes) -> Tensor:
     """Quality of one scale: the fused patches against the desired ones, averaged over positions."""
     indices = list(planes.source_indices)
-    box = _patch_covariances([planes[index] for index in indices])
+    box = _patch_covariances([planes[index].double() for index in indices])
     norms = [box[k, k].clamp(min=0).sqrt() for k in range(len(indices))]
     strengths = [norm + 0.001 for norm in norms]
     consistency = (_pair_sum(box).clamp(min=0).sqrt() + _EPS) / (sum(norms) + _EPS)
@@ -54,15 +54,15 @@ def _scale_quality(planes: Planes) -> Tensor:
     strongest = torch.stack(strengths).amax(0)
     scale = torch.where(length > 0, strongest / torch.where(length > 0, length, 1.0), 1.0)
     local = {
-        (i, j): covariance(planes, GAUSS11, indices[i], indices[j])
+        (i, j): covariance(planes, GAUSS11_PRECISE, indices[i], indices[j])
         for i in range(len(indices))
         for j in range(i, len(indices))
     }
     desired = _pair_sum(local, factors) * scale.square()
-    with_fused = [covariance(planes, GAUSS11, index, 0) for index in indices]
+    with_fused = [covariance(planes, GAUSS11_PRECISE, index, 0) for index in indices]
     common = scale * sum(factor * value for factor, value in zip(factors, with_fused, strict=True))
     constant = (0.03 * 255) ** 2
-    quality = (2 * common + constant) / (desired + covariance(planes, GAUSS11, 0, 0) + constant)
+    quality = (2 * common + constant) / (desired + covariance(planes, GAUSS11_PRECISE, 0, 0) + constant)
     return quality.mean((-2, -1), dtype=torch.float64)
 
 

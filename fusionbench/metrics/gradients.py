@@ -67,7 +67,10 @@ def qabf_scaled(planes: Planes) -> Tensor:
 
 @shared
 def _mirrored_edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
-    """Strength and orientation atan(sx/sy), 0 where both are 0, of Sobel/8 on the image mirrored without repeating its edge sample."""
+    """Strength and orientation atan(sx/sy) of Sobel/8, the orientation 0 where both responses are 0.
+
+    The image is mirrored without repeating its edge sample.
+    """
     across, down = (response / 8 for response in sobel(planes[index], "reflect"))
     strength = (across.square() + down.square()).sqrt()
     level = down == 0

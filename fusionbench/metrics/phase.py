@@ -32,13 +32,22 @@ def _centred_frequencies(count: int, like: Tensor) -> Tensor:
     return (steps - (count - 1) / 2) / (count - 1) if count % 2 else (steps - count / 2) / count
 
 
+def _low_pass_radius(height: int, width: int, like: Tensor) -> Tensor:
+    """Radius of the low-pass filter, H x W: every size divided by n, and moved by one sample where n is odd.
+
+    The original's filter routines disagree on odd sizes: this one swaps quadrants in the wrong direction.
+    """
+    down, across = ((torch.arange(n, dtype=like.dtype, device=like.device) - n // 2) / n for n in (height, width))
+    return torch.fft.fftshift((across.square()[None, :] + down.square()[:, None]).sqrt())
+
+
 def _filters(height: int, width: int, like: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Radial (log-Gabor, one per scale) and angular (one per orientation) factors of the filters, H x W."""
     x = _centred_frequencies(width, like)[None, :]
     y = _centred_frequencies(height, like)[:, None]
     radius = torch.fft.ifftshift((x.square() + y.square()).sqrt())
     theta = torch.fft.ifftshift(torch.atan2(-y.expand(height, width), x.expand(height, width)))
-    low_pass = 1 / (1 + (radius / 0.45) ** 30)
+    low_pass = 1 / (1 + (_low_pass_radius(height, width, like) / 0.45) ** 30)
     radius[0, 0] = 1
     radial = []
     for scale in range(_SCALES):
@@ -109,7 +118,7 @@ def phase_congruency(image: Tensor) -> Phase:
         yy += north.square()
         xy += east * north
     half = _ORIENTATIONS / 2
-    xx, yy, xy = xx / half, yy / half, 2 * xy / half
+    xx, yy, xy = xx / half, yy / half, xy / _ORIENTATIONS
     spread = (xy.square() + (xx - yy).square()).sqrt() + _EPS
     return Phase(total_energy / (total_amplitude + _EPS), (xx + yy + spread) / 2, (xx + yy - spread) / 2)
 

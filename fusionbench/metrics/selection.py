@@ -54,3 +54,13 @@ def select(metrics: MetricNames | Literal["all"], profile: str) -> list[MetricSp
         return found if metrics == "all" else [spec for spec in found if spec.default] or found
     names = metrics.split(",") if isinstance(metrics, str) else metrics
     return [find(name, profile) for name in dict.fromkeys(name.strip() for name in names)]
+
+
+def metric_names() -> list[str]:
+    """Names of all registered metrics, each once."""
+    return list(dict.fromkeys(spec.name for spec in current_plugins().metrics.values()))
+
+
+def attribute_name(metric: str) -> str:
+    """The metric's name as a Python identifier: ``MS_SSIM`` for ``MS-SSIM``."""
+    return metric.replace("-", "_")

@@ -7,51 +7,68 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Taps, correlate, gaussian_taps
+from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps
 from fusionbench.metrics.planes import Planes, shared
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A separable averaging window: its taps and what happens at the border."""
+    """A separable averaging window: its taps, what happens at the border, and how moments are rounded.
+
+    ``precise`` windows work in float64 whatever the working precision, for definitions whose constants are
+    too small for float32. With ``as_octave`` moments are computed from the gray levels as they are, each
+    window summed in the order of the original interpreter's convolution loop; that matters to definitions
+    whose values on flat areas are ratios of rounding errors.
+    """
 
     taps: Taps
     border: str = "valid"
+    precise: bool = False
+    as_octave: bool = False
 
 
 GAUSS11 = Window(gaussian_taps(11, 1.5))
-GAUSS11_REPLICATE = Window(gaussian_taps(11, 1.5), "replicate")
-GAUSS7 = Window(gaussian_taps(7, 1.5))
+GAUSS11_PRECISE = Window(gaussian_taps(11, 1.5), precise=True)
+GAUSS11_REPLICATE = Window(gaussian_taps(11, 1.5), "replicate", precise=True)
+GAUSS11_OCTAVE = Window(gaussian_taps(11, 1.5), as_octave=True)
+GAUSS7_OCTAVE = Window(gaussian_taps(7, 1.5), as_octave=True)
 UNIFORM7 = Window((1 / 7,) * 7)
+UNIFORM7_PRECISE = Window((1 / 7,) * 7, precise=True)
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def average(image: Tensor, window: Window) -> Tensor:
     """Weighted mean around each position."""
+    if window.as_octave:
+        return correlate_as_octave(image.double(), len(window.taps), 1.5)
+    if window.precise:
+        image = image.double()
     return correlate(image, window.taps, window.taps, window.border)
 
 
 @shared
-def _shift(planes: Planes, index: int) -> Tensor:
+def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
     """A whole gray level near the plane's mean; removing it before squaring keeps digits."""
+    if window.as_octave:
+        return 0.0
     return planes[index].detach().mean((-2, -1), keepdim=True).round()
 
 
 @shared
 def _shifted_mean(planes: Planes, window: Window, index: int) -> Tensor:
-    return average(planes[index] - _shift(planes, index), window)
+    return average(planes[index] - _shift(planes, window, index), window)
 
 
 def mean(planes: Planes, window: Window, index: int) -> Tensor:
     """Local mean of one image."""
-    return _shifted_mean(planes, window, index) + _shift(planes, index)
+    return _shifted_mean(planes, window, index) + _shift(planes, window, index)
 
 
 @shared
 def covariance(planes: Planes, window: Window, first: int, second: int) -> Tensor:
     """Local covariance of two images (variance of one with itself), divisor the window's sum."""
-    left, right = planes[first] - _shift(planes, first), planes[second] - _shift(planes, second)
+    left, right = planes[first] - _shift(planes, window, first), planes[second] - _shift(planes, window, second)
     expected = _shifted_mean(planes, window, first) * _shifted_mean(planes, window, second)
     return average(left * right, window) - expected
 
@@ -95,7 +112,7 @@ def ssim_range_two(planes: Planes) -> Tensor:
 
     scikit-image 0.19, when not told the range, took floats to lie in -1..1. Values are 10 to 50 % lower.
     """
-    return _sum_over_sources(planes, UNIFORM7, 0.02**2, 0.06**2, 49 / 48)
+    return _sum_over_sources(planes, UNIFORM7_PRECISE, 0.02**2, 0.06**2, 49 / 48)
 
 
 def ssim_gaussian(planes: Planes) -> Tensor:
@@ -129,13 +146,13 @@ def edge_dependent_index(planes: Planes) -> Tensor:
     if min(planes.height, planes.width) < 11:
         return planes.filled(torch.nan).double()
     edge = _edge_planes(planes)
-    var_a, var_b = covariance(edge, GAUSS11, 1, 1), covariance(edge, GAUSS11, 2, 2)
+    var_a, var_b = covariance(edge, GAUSS11_OCTAVE, 1, 1), covariance(edge, GAUSS11_OCTAVE, 2, 2)
     total = var_a + var_b
     share = torch.where(total == 0, 0.5, var_a / torch.where(total == 0, 1.0, total))
-    salience = torch.maximum(var_a, var_b)
-    mixed = share * similarity_map(edge, GAUSS11, 1, 0, _C1, _C2) + (1 - share) * similarity_map(
-        edge, GAUSS11, 2, 0, _C1, _C2
-    )
+    with_a, with_b = (similarity_map(edge, GAUSS11_OCTAVE, index, 0, _C1, _C2) for index in (1, 2))
+    mixed = share * with_a + (1 - share) * with_b
+    # Where both sources are flat the original sets the variance itself to 0.5, not only the share.
+    salience = torch.where(total == 0, 0.5, torch.maximum(var_a, var_b))
     return (salience * mixed).sum((-2, -1), dtype=torch.float64) / salience.sum((-2, -1), dtype=torch.float64)
 
 
@@ -151,10 +168,10 @@ def covariance_weighted_index(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < 7:
         return planes.filled(torch.nan).double()
-    cov_a, cov_b = covariance(planes, GAUSS7, 1, 0), covariance(planes, GAUSS7, 2, 0)
+    cov_a, cov_b = covariance(planes, GAUSS7_OCTAVE, 1, 0), covariance(planes, GAUSS7_OCTAVE, 2, 0)
     share = cov_a / (cov_a + cov_b)
-    values = share * similarity_map(planes, GAUSS7, 1, 0, _TINY, _TINY)
-    values = values + (1 - share) * similarity_map(planes, GAUSS7, 2, 0, _TINY, _TINY)
+    values = share * similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
+    values = values + (1 - share) * similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
     values = torch.where(share < 0, 0.0, torch.where(share > 1, 1.0, values))
     return values.double().nanmean((-2, -1))
 
@@ -166,10 +183,10 @@ def redundancy_aware_index(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < 7:
         return planes.filled(torch.nan).double()
-    var_a, var_b = covariance(planes, GAUSS7, 1, 1), covariance(planes, GAUSS7, 2, 2)
-    with_a = similarity_map(planes, GAUSS7, 1, 0, _TINY, _TINY)
-    with_b = similarity_map(planes, GAUSS7, 2, 0, _TINY, _TINY)
+    var_a, var_b = covariance(planes, GAUSS7_OCTAVE, 1, 1), covariance(planes, GAUSS7_OCTAVE, 2, 2)
+    with_a = similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
+    with_b = similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
     share = var_a / (var_a + var_b)
-    redundant = similarity_map(planes, GAUSS7, 1, 2, _TINY, _TINY) >= 0.75
+    redundant = similarity_map(planes, GAUSS7_OCTAVE, 1, 2, _TINY, _TINY) >= 0.75
     values = torch.where(redundant, share * with_a + (1 - share) * with_b, torch.fmax(with_a, with_b))
     return values.double().nanmean((-2, -1))

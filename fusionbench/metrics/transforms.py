@@ -86,4 +86,5 @@ def meyer_wavelet(image: Tensor) -> Tensor:
     upper = torch.cat([approximation, horizontal_detail], -1)
     joined = torch.cat([upper, torch.cat([vertical_detail, diagonal], -1)], -2)
     low_value, high_value = joined.amin((-2, -1), keepdim=True), joined.amax((-2, -1), keepdim=True)
-    return (joined - low_value) / (high_value - low_value)
+    extent = high_value - low_value
+    return (joined - low_value) / torch.where(extent == 0, 1.0, extent)

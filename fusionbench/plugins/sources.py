@@ -76,7 +76,7 @@ def installed() -> Iterator[PluginSource]:
 def _checkout() -> tuple[PluginSource, ...]:
     root = Path(__file__).resolve().parents[2]
     config = root / "setup.cfg"
-    if not config.is_file() or not (root / "plugins").is_dir():
+    if not config.is_file() or not any((root / folder).is_dir() for folder in ("baselines", "plugins")):
         return ()
     parser = configparser.ConfigParser()
     parser.read(config, encoding="utf-8")

@@ -38,6 +38,9 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
         if any(row.published == source.name for row in table.rows):
             ranked = "ranked with ours" if table.rank_published else "not ranked"
             lines.append(f"[{source.name}] Published, not measured here, {ranked}: {source.source.rstrip('.')}.")
+            common = [group for group in table.groups if group.dataset in source.datasets]
+            unstated = ", ".join(group.title for group in common if group.dataset not in source.pairs)
+            lines[-1] += f" Its number of samples is not known here for {unstated}." if unstated else ""
     different = [
         f"{group.title}: {source.pairs[group.dataset]} in {source.name}, {group.pairs} here"
         for source in table.published

@@ -20,6 +20,8 @@ from typing import Any
 from fusionbench.types import FusionBenchError
 
 SCHEMA_VERSION = 1
+# Seconds to wait for another process that reads or writes at this moment.
+_PATIENCE = 60.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -108,9 +110,9 @@ class Journal:
         self.path = path
         try:
             if readonly:
-                self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+                self._db = _connect_for_reading(path)
             else:
-                self._db = sqlite3.connect(path, isolation_level=None)
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
                 # A row must survive power loss before the next one is begun.
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_SCHEMA)
@@ -257,6 +259,21 @@ class Journal:
         """Value and error of every score, by (fusion, metric, profile, version)."""
         rows = self._db.execute("SELECT fusion, metric, profile, version, value, error FROM scores")
         return {(fusion, metric, profile, version): (v, e) for fusion, metric, profile, version, v, e in rows}
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    """Open without creating. A journal whose writer was killed has to be rolled back by its next reader, which
+    needs the right to write; where there is none (an archive), reading alone is tried."""
+    for mode in ("rw", "ro"):
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_PATIENCE)
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master")
+            return database
+        except sqlite3.OperationalError:
+            database.close()
+            if mode == "ro":
+                raise
+    raise AssertionError
 
 
 def _storable(value: float) -> float | None:

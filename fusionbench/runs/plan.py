@@ -103,10 +103,10 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
     for request in requests:
         try:
             spec = plugins.methods[request.name]
-            parse_options(spec, request.options)
+            options = parse_options(spec, request.options)
             pairings = _pair(request, spec, config, opened.values(), expansion.skipped)
             for task in {pairing.dataset.task for pairing in pairings}:
-                weights_for(spec, task, Path(request.weights) if request.weights else None)
+                weights_for(spec, task, Path(request.weights) if request.weights else None, options)
         except (WeightsError, UsageError) as error:
             if request.key in explicit:
                 errors.append(str(error))
@@ -234,11 +234,12 @@ def _applies(metric: MetricSpec, sample: Sample) -> bool:
 def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[str], str]) -> str:
     """Digest of everything about a method that determines its results."""
     spec, request = pairing.spec, pairing.method
-    weights = weights_for(spec, pairing.dataset.task, Path(request.weights) if request.weights else None)
+    options = parse_options(spec, request.options)
+    weights = weights_for(spec, pairing.dataset.task, Path(request.weights) if request.weights else None, options)
     return digest_of(
         spec.name,
         spec.version,
-        parse_options(spec, request.options),
+        options,
         file_sha256(weights) if weights else "",
         origin_code(spec.name),
         config.precision,

@@ -123,6 +123,10 @@ class WeightSpec:
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
         package_file: A file inside the plugin's own package, for weights that ship with it.
+        how: What a person does to get them, in place of the sentence about downloading; ``{target}``
+            stands for the path under which they are looked for.
+        when: Option name -> values of that option for which these weights are the right ones; for
+            methods with several networks, such as one per fusion rule.
     """
 
     name: str
@@ -135,6 +139,8 @@ class WeightSpec:
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
+    how: str = ""
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable

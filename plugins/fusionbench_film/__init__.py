@@ -1,5 +1,21 @@
-"""FILM: image fusion via vision-language models, and the text side that feeds it."""
+"""FILM: image fusion via vision-language models (Zhao et al., ICML 2024), and the text side that feeds it."""
 
-from fusionbench_film.text.hooks import fusionbench_captioners, fusionbench_commands, fusionbench_text_encoders
+from fusionbench.hookspecs import hookimpl
+from fusionbench.types import CommandSpec
+from fusionbench_film.specs import PREPARE_VLF, fusionbench_datasets, fusionbench_methods
+from fusionbench_film.text import hooks as text
+from fusionbench_film.text.hooks import fusionbench_captioners, fusionbench_text_encoders
 
-__all__ = ["fusionbench_captioners", "fusionbench_commands", "fusionbench_text_encoders"]
+__all__ = [
+    "fusionbench_captioners",
+    "fusionbench_commands",
+    "fusionbench_datasets",
+    "fusionbench_methods",
+    "fusionbench_text_encoders",
+]
+
+
+@hookimpl
+def fusionbench_commands() -> list[CommandSpec]:
+    """``fusionbench text`` and ``fusionbench data prepare-vlf``."""
+    return [*text.fusionbench_commands(), PREPARE_VLF]

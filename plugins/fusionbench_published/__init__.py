@@ -55,7 +55,7 @@ def fusionbench_published() -> list[PublishedSpec]:
             paper=_FILM,
             datasets=_DATASETS,
             metrics=_METRICS,
-            # The official test split; how many samples of the others were used is not stated.
+            # The official test split; how many samples of the others were used is not known to us.
             pairs={"MSRS": 361},
         ),
         PublishedSpec(

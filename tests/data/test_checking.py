@@ -110,7 +110,7 @@ def test_the_command(tmp_path: Path) -> None:
     arguments = ["data", "check", f"folder={tmp_path}", "--option", "task=IVF"]
     good = run(main, arguments)
     assert good.exit_code == 0
-    assert "1 samples listed, 1 usable" in good.output
+    assert "samples: 1 listed, 1 usable" in good.output
     (tmp_path / "ir" / "2.png").write_bytes(b"")
     bad = run(main, [*arguments, "--json"])
     assert bad.exit_code == 1

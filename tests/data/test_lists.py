@@ -44,7 +44,7 @@ def test_line_numbers_count_blank_lines(tmp_path: Path) -> None:
     "line",
     [
         *("../x.png", "/x.png", "..", ".", "a/../../x", "ir/1.png", "~/x", "~root", "C:\\x", "C:x.png", "file:///x"),
-        *("\\\\server\\x", "a\\b", "http://x/y.png", "a\0b", "a\x07b", "a\u202eb"),
+        *("\\\\server\\x", "a\\b", "http://x/y.png", "a\0b", "a\x07b", "a\u2028b"),
     ],
 )
 def test_names_that_are_not_plain_are_refused_with_their_line(tmp_path: Path, line: str) -> None:

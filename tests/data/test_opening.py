@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_a_data_root_without_the_data_set(tmp_path: Path) -> None:
         open_dataset("roadscene", data_root=tmp_path / "none")
 
 
+def test_folders_that_are_not_named_in_utf8_are_refused_in_clean_text(tmp_path: Path) -> None:
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    root.mkdir()
+    with pytest.raises(DataError, match=r"caf\\xe9.*UTF-8"):
+        open_dataset(DatasetRef("msrs", root=root))
+
+
 def test_unknown_names_splits_and_options(msrs: Path) -> None:
     with pytest.raises(UnknownNameError, match="msrs"):
         open_dataset("mrss")
@@ -80,7 +88,15 @@ def registered(opener: Callable[..., object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "words"), [(["a", "a"], "two samples"), (["../a"], "id"), (["a\\b"], "id"), (["a//b"], "id"), ([""], "id")]
+    ("ids", "words"),
+    [
+        (["a", "a"], "two samples"),
+        (["../a"], "id"),
+        (["a\\b"], "id"),
+        (["a//b"], "id"),
+        ([""], "id"),
+        (["caf\udce9"], "id"),
+    ],
 )
 def test_openers_are_held_to_their_contract(ids: list[str], words: str) -> None:
     class Bad:

@@ -102,9 +102,9 @@ def test_links_pipes_and_bad_names(tmp_path: Path) -> None:
     (root / "ir" / "inside.png").symlink_to(root / "vi" / "1.png")
     os.mkfifo(root / "ir" / "pipe.png")
     Path(os.fsdecode(os.fsencode(root / "ir") + b"/caf\xe9.png")).write_bytes(b"x")
-    touch(root, "ir/new\nline.png")
+    touch(root, "ir/new\nline.png", "ir/no\u202fbreak.png")
     listing = list_images(root / "ir", root)
-    assert [file.path.name for file in listing.files] == ["1.png", "inside.png"]
+    assert [file.path.name for file in listing.files] == ["1.png", "inside.png", "no\u202fbreak.png"]
     messages = {Path(problem.paths[0]).name: problem.message for problem in listing.problems}
     assert len(messages) == 6
     assert "leaves the data set" in messages["out.png"]

@@ -41,7 +41,8 @@ def test_vlf_release(tmp_path: Path, name: str, spell: type[str]) -> None:
     root = tree(tmp_path / "Image" / place, *(f"{side}/{n}.png" for side in (first, second) for n in (1, 2, 10)))
     (root / "test.txt").write_text("10.jpg\n2.more.dots.png\n")
     dataset = open_dataset(name, data_root=root.parent)
-    assert sources(dataset) == {n: [f"{first}/{n}.png", f"{second}/{n}.png"] for n in ("10", "2")}
+    assert sources(dataset) == {n: [f"{first}/{n}.png", f"{second}/{n}.png"] for n in ("2", "10")}
+    assert ids(dataset) == ["2", "10"]
     assert ids(open_dataset(f"{name}@all={root}")) == ["1", "2", "10"]
 
 
@@ -99,6 +100,11 @@ class TestRoadScene:
     def test_the_rest_is_train(self, root: Path) -> None:
         assert ids(open_dataset(f"roadscene@train={root}")) == ["FLIR_00001", "FLIR_video_00018"]
         assert len(ids(open_dataset(f"roadscene@all={root}"))) == 52
+
+    def test_a_folder_without_test_pairs_is_explained(self, tmp_path: Path) -> None:
+        tree(tmp_path, "cropinfrared/FLIR_00001.jpg", "crop_LR_visible/FLIR_00001.jpg")
+        with pytest.raises(DataError, match=r"FLIR_00211(.|\n)*and 45 more(.|\n)*@all"):
+            open_dataset(f"roadscene={tmp_path}")
 
     def test_missing_test_pairs_are_named(self, root: Path) -> None:
         (root / "cropinfrared" / "FLIR_00211.jpg").unlink()

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -111,6 +112,11 @@ def test_markdown_stacked():
 def test_markdown_side_by_side_names_the_data_set_in_every_heading():
     lines = render("markdown", small()).splitlines()
     assert lines[2] == "| Method | RoadScene (n = 2)<br>EN↑ | RoadScene (n = 2)<br>MSE↓ | tno (n = 1)<br>EN↑ |"
+
+
+def test_the_caption_says_which_published_counts_are_not_known():
+    table = build_table(tidy(SCORES), info=INFO, published=[replace(PAPER, pairs={})])
+    assert "A Paper. Its number of samples is not known here for RoadScene." in render("markdown", table)
 
 
 def test_csv():

@@ -1,0 +1,77 @@
+"""CDDFuse as a method of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fusionbench import Batch, Task
+from fusionbench.images.levels import round_half_down, stretch
+from fusionbench.nn.checkpoints import load_into, read_checkpoint, read_state_dict
+from fusionbench_cddfuse.network import CDDFuseNet
+from fusionbench_cddfuse.streaming import StreamedCDDFuse
+
+PARTS = ("DIDF_Encoder", "DIDF_Decoder", "BaseFuseLayer", "DetailFuseLayer")
+
+
+class CDDFuse:
+    """Fuses luma; on a CPU in strips of rows, elsewhere as whole maps.
+
+    Args:
+        output: ``official`` stretches each image to 0...255 and rounds.
+        skip: Which image the decoder adds before its sigmoid.
+    """
+
+    def __init__(self, output: str = "official", skip: str = "auto") -> None:
+        self.network: nn.Module = CDDFuseNet()
+        self.output = output
+        self.skip = skip
+        self._trained_for: Task | None = None
+        self._streamed: StreamedCDDFuse | None = None
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read the official container of four state dicts, or one state dict with the parts' names in front.
+
+        Which of the two published checkpoints a file is shows in its name alone; it decides about ``skip``.
+        """
+        if PARTS[0] in read_checkpoint(weights):
+            parts = {part: read_state_dict(weights, only=part) for part in PARTS}
+            state = {f"{part}.{name}": tensor for part, found in parts.items() for name, tensor in found.items()}
+        else:
+            state = read_state_dict(weights)
+        network = CDDFuseNet()
+        load_into(network, state, path=weights)
+        name = Path(weights).stem.upper()
+        self._trained_for = next((task for task in (Task.IVF, Task.MIF) if task in name), None)
+        self.adopt(network.to(device).eval())
+
+    def adopt(self, network: CDDFuseNet) -> None:
+        """Use a network in memory, in the state in which it is now."""
+        self.network = network
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        self._streamed = StreamedCDDFuse(network) if on_cpu else None
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """N x 1 x H x W in (0, 1)."""
+        first, second = batch.sources
+        # Of medical pairs the authors treat MRI, the first source, as the visible image.
+        visible, infrared = (first, second) if batch.task is Task.MIF else (second, first)
+        skip = {"visible": visible, "sum": visible + infrared, "none": None}[self._skip(batch.task)]
+        streams = self._streamed is not None and isinstance(self.network, CDDFuseNet)
+        if streams and not torch.is_autocast_enabled("cpu"):
+            return self._streamed(visible, infrared, skip)
+        return self.network(visible, infrared, skip)
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """Each image stretched to 0...255 and rounded, if official."""
+        return round_half_down(stretch(fused)) if self.output == "official" else fused
+
+    def _skip(self, task: Task) -> str:
+        if self.skip != "auto":
+            return self.skip
+        trained_for = self._trained_for or (Task.MIF if task is Task.MIF else Task.IVF)
+        if trained_for is Task.MIF:
+            return "none"
+        return "visible" if task is Task.IVF else "sum"

@@ -1,0 +1,64 @@
+"""DDFM as a method of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fusionbench import Batch, Task
+from fusionbench.images.colour import luma
+from fusionbench.images.levels import round_half_down, stretch
+from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.types import UsageError
+from fusionbench_ddfm.sampler import Schedule, sample
+from fusionbench_ddfm.unet import UNet, UNetConfig
+
+
+class DDFM:
+    """Samples a colour image from noise, rectified towards the sources; its luma is the result.
+
+    Args:
+        output: ``official`` stretches each image to 0...255 and rounds.
+        steps: Sampling steps.
+        seed: Of each image's starting noise.
+        config: Shape of the network.
+
+    Raises:
+        UsageError: ``steps`` is out of range.
+    """
+
+    network: nn.Module
+
+    def __init__(
+        self, output: str = "official", steps: int = 100, seed: int = 3407, config: UNetConfig | None = None
+    ) -> None:
+        if not 2 <= steps <= 1000:
+            raise UsageError(f"ddfm.steps: must lie between 2 and 1000, it is {steps}.")
+        self.schedule = Schedule.evenly(steps)
+        self.output = output
+        self.seed = seed
+        self.config = config or UNetConfig()
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read guided diffusion's checkpoint, a bare state dict."""
+        with torch.device("meta"):
+            self.network = UNet(self.config)
+        load_into(self.network, read_state_dict(weights), path=weights)
+        self.network.to(device, torch.float32).eval().requires_grad_(False)
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """N x 1 x H x W, nominally in [0, 1]."""
+        # The rectifier is not symmetric. The released script reads what it calls infrared from the folder of
+        # visible images and the reverse; of medical pairs the authors' scripts treat MRI as the visible image.
+        first, second = (source * 2 - 1 for source in batch.sources)
+        i, v = (second, first) if batch.task is Task.IVF else (first, second)
+        generator = torch.Generator().manual_seed(self.seed)
+        noise = torch.randn(1, 3, *i.shape[-2:], generator=generator).to(i.device)
+        fused = sample(self.network, noise.expand(len(i), -1, -1, -1), i, v, self.schedule)
+        return (luma(fused) + 1) / 2
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """Each image stretched to 0...255 and rounded, if official."""
+        return round_half_down(stretch(fused)) if self.output == "official" else fused

@@ -1,0 +1,55 @@
+"""DeFusion as a method of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fusionbench import Batch, Task
+from fusionbench.images.colour import luma, round_to_8_bits
+from fusionbench.images.levels import truncate
+from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench_defusion.network import ALIASES, DeFusionNet
+
+_BORDER = 16
+_DEEP_ONLY = "decoder_common_layer1.layer.2.conv1.weight"
+
+
+class DeFusion:
+    """Fuses in colour; infrared-visible pairs as luma in three channels.
+
+    Args:
+        output: ``official`` truncates to 8 bits.
+        gray: ``yes``, ``no``, or ``auto`` for the authors' choice by task.
+    """
+
+    def __init__(self, output: str = "official", gray: str = "auto") -> None:
+        self.network: nn.Module = DeFusionNet()
+        self.output = output
+        self.gray = gray
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read a checkpoint of either decoder depth; shared modules may be stored once or twice."""
+        state = read_state_dict(weights)
+        for second, first in ALIASES.items():
+            stored = {name: tensor for name, tensor in state.items() if name.startswith(f"{first}.")}
+            for name, tensor in stored.items():
+                state.setdefault(second + name.removeprefix(first), tensor)
+        self.network = DeFusionNet(deep=_DEEP_ONLY in state)
+        load_into(self.network, state, path=weights)
+        self.network.to(device).eval()
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """N x 3 x H x W, not below 0. The mirrored border keeps the convolutions' zero padding away."""
+        sources = batch.sources
+        if self.gray == "yes" or (self.gray == "auto" and batch.task is Task.IVF):
+            sources = tuple(round_to_8_bits(luma(source)).expand(-1, 3, -1, -1) for source in sources)
+        fused = self.network(*(F.pad(source, (_BORDER,) * 4, mode="reflect") for source in sources))
+        return fused[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """Truncated to 8 bits, if official."""
+        return truncate(fused) if self.output == "official" else fused

@@ -1,0 +1,250 @@
+"""GIFNet (Cheng et al., CVPR 2025): shared features and a transformer in which two fusion tasks meet.
+
+Training runs two streams, one for infrared-visible (``ivif``) and one for multi-focus (``mfif``) fusion. The released
+inference reads the multi-focus stream only, and that needs the other stream no further than the first block.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fusionbench import Batch, Task
+from fusionbench.nn.finishing import truncate
+from fusionbench.nn.learned import LearnedMethod
+
+_GROWTH = 32
+_WIDTH = 2 + 3 * _GROWTH
+_HEADS = 2
+_WINDOW = 8
+_PATCH = 4
+
+# Places of the batch's sources that become the network's infrared and visible input.
+_SLOTS = {Task.IVF: (0, 1), Task.MIF: (1, 0), Task.MEF: (0, 1), Task.MFF: (0, 1)}
+
+
+def _reflecting(inputs: int, outputs: int, size: int = 3, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode="reflect", groups=groups)
+
+
+class _Nested(nn.Module):
+    """A layer under the name that the checkpoint nests it in."""
+
+    def __init__(self, name: str, layer: nn.Module) -> None:
+        super().__init__()
+        self.add_module(name, layer)
+        self._layer = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        return getattr(self, self._layer)(x)
+
+
+class _SharedFeatures(nn.Module):
+    """A dense block; hands on its input and all its features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number in range(3):
+            layer = _Nested("conv2d", _reflecting(2 + number * _GROWTH, _GROWTH))
+            self.add_module(f"conv_{number + 1}", layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (self.conv_1, self.conv_2, self.conv_3):
+            x = torch.cat((x, F.relu_(layer(x))), 1)
+        return x
+
+
+class _Norm(nn.Module):
+    """Normalises an image over all channels and pixels, and says how to restore its scale and level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, _WIDTH, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, _WIDTH, 1, 1))
+        self.meta1 = nn.Conv2d(1, _WIDTH, 1)
+        self.meta2 = nn.Conv2d(1, _WIDTH, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        variance, mean = torch.var_mean(x, (1, 2, 3), correction=0, keepdim=True)
+        deviation = (variance + 1e-5).sqrt()
+        scale = self.weight / deviation
+        return torch.addcmul(self.bias - mean * scale, x, scale), self.meta1(deviation), self.meta2(mean)
+
+
+class _PositionBias(nn.Module):
+    """Attention bias from the logarithmic offsets between the tokens of a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        tokens = _WINDOW**2
+        self.register_buffer("relative_positions", torch.zeros(tokens, tokens, 2))
+        self.meta = nn.Sequential(nn.Linear(2, 256), nn.ReLU(), nn.Linear(256, _HEADS))
+
+    def forward(self) -> Tensor:
+        """Heads x tokens x tokens."""
+        return self.meta(self.relative_positions).permute(2, 0, 1)
+
+
+class _Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        for stream in ("", "_mfif"):
+            self.add_module(f"V{stream}", nn.Conv2d(_WIDTH, _WIDTH, 1))
+            self.add_module(f"QK{stream}", nn.Conv2d(_WIDTH, 2 * _WIDTH, 1))
+            self.add_module(f"conv{stream}", _reflecting(_WIDTH, _WIDTH, 5, groups=_WIDTH))
+            self.add_module(f"proj{stream}", nn.Conv2d(_WIDTH, _WIDTH, 1))
+        self.attn = _PositionBias()
+
+    def qkv(self, x: Tensor, stream: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of a stream, N x C x H x W each."""
+        query, key = getattr(self, f"QK{stream}")(x).chunk(2, 1)
+        return query, key, getattr(self, f"V{stream}")(x)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, stream: str, shift: int) -> Tensor:
+        """Attention inside windows, plus the local convolution of the values, projected."""
+        height, width = value.shape[-2:]
+        windows = [_windows(each, shift) for each in (query, key, value)]
+        attended = F.scaled_dot_product_attention(*windows, attn_mask=self.attn())
+        attended = _unwindow(attended, height, width, shift)
+        return getattr(self, f"proj{stream}")(attended + getattr(self, f"conv{stream}")(value))
+
+
+def _padding(length: int, shift: int) -> tuple[int, int]:
+    missing = -length % _WINDOW
+    return (0, missing) if not shift else (shift, (shift + missing) % _WINDOW)
+
+
+def _windows(x: Tensor, shift: int) -> Tensor:
+    """N x C x H x W to (windows) x heads x 64 x C/heads, reflected at the borders."""
+    count, channels, height, width = x.shape
+    x = F.pad(x, (*_padding(width, shift), *_padding(height, shift)), mode="reflect")
+    rows, columns = x.shape[-2] // _WINDOW, x.shape[-1] // _WINDOW
+    x = x.view(count, _HEADS, channels // _HEADS, rows, _WINDOW, columns, _WINDOW)
+    return x.permute(0, 3, 5, 1, 4, 6, 2).reshape(count * rows * columns, _HEADS, _WINDOW**2, channels // _HEADS)
+
+
+def _unwindow(x: Tensor, height: int, width: int, shift: int) -> Tensor:
+    rows, columns = ((length + sum(_padding(length, shift))) // _WINDOW for length in (height, width))
+    x = x.view(-1, rows, columns, _HEADS, _WINDOW, _WINDOW, x.shape[-1])
+    x = x.permute(0, 3, 6, 1, 4, 2, 5).reshape(x.shape[0], _WIDTH, rows * _WINDOW, columns * _WINDOW)
+    return x[..., shift : shift + height, shift : shift + width]
+
+
+class _Feedforward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Conv2d(_WIDTH, 2 * _WIDTH, 1), nn.ReLU(), nn.Conv2d(2 * _WIDTH, _WIDTH, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mlp(x)
+
+
+class _Block(nn.Module):
+    def __init__(self, shift: int) -> None:
+        super().__init__()
+        self.shift = shift
+        self.norm1 = _Norm()
+        self.norm1_mfif = _Norm()
+        self.attn = _Attention()
+        self.mlp = _Feedforward()
+        self.mlp_mfif = _Feedforward()
+
+    def forward(self, focus: Tensor, infrared: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Advance the multi-focus stream and, if given, the infrared stream, which asks the other's questions."""
+        normed, scale, level = self.norm1_mfif(focus)
+        query, key, value = self.attn.qkv(normed, "_mfif")
+        attended = self.attn.attend(query, key, value, "_mfif", self.shift)
+        focus = focus + torch.addcmul(level, attended, scale)
+        focus = focus + self.mlp_mfif(focus)
+        if infrared is not None:
+            normed, scale, level = self.norm1(infrared)
+            _, key, value = self.attn.qkv(normed, "")
+            attended = self.attn.attend(query, key, value, "", self.shift)
+            infrared = infrared + torch.addcmul(level, attended, scale)
+            infrared = infrared + self.mlp(infrared)
+        return focus, infrared
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList((_Block(0), _Block(_WINDOW // 2)))
+        self.weights = nn.ParameterList([nn.Parameter(torch.ones(1)) for _ in range(2)])
+        self.weights_mfif = nn.ParameterList([nn.Parameter(torch.ones(1)) for _ in range(2)])
+
+    def forward(self, focus: Tensor, infrared: Tensor) -> Tensor:
+        focus, infrared = self.blocks[0](focus, infrared)
+        focus, _ = self.blocks[1](focus + self.weights_mfif[0] * infrared, None)
+        return focus
+
+
+class _Transformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_embed_ivif = _Nested("proj", _reflecting(_WIDTH, _WIDTH))
+        self.patch_embed_mfif = _Nested("proj", _reflecting(_WIDTH, _WIDTH))
+        self.layer1 = _Layer()
+        self.patch_unembed = _Nested("proj", nn.Sequential(_reflecting(_WIDTH, _WIDTH)))
+
+    def forward(self, shared: Tensor) -> Tensor:
+        height, width = shared.shape[-2:]
+        shared = F.pad(shared, (0, -width % _PATCH, 0, -height % _PATCH), mode="reflect")
+        focus = self.layer1(self.patch_embed_mfif(shared), self.patch_embed_ivif(shared))
+        return self.patch_unembed(focus)[..., :height, :width]
+
+
+def _decoder(inputs: int) -> nn.Sequential:
+    """Entries 1, 4, 7 and 10 are convolutions; the original pads in entries of their own."""
+    widths = (inputs, 64, 32, 16, 1)
+    entries: list[nn.Module] = []
+    for number in range(4):
+        entries += [nn.Identity(), _reflecting(widths[number], widths[number + 1]), nn.ReLU()]
+    return nn.Sequential(*entries[:-1], nn.Tanh())
+
+
+class _Decoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers = (nn.Conv2d(2 * _WIDTH, _WIDTH, 1, bias=False), nn.ReLU(), nn.Conv2d(_WIDTH, 128, 1, bias=False))
+        self.fuseComplementFeatures = _Nested("mlp", nn.Sequential(*layers))
+        self.decoder = _decoder(128)
+
+    def forward(self, shared: Tensor, specific: Tensor) -> Tensor:
+        return self.decoder(self.fuseComplementFeatures(torch.cat((shared, specific), 1))) / 2 + 0.5
+
+
+class GIFNet(nn.Module):
+    """Fuses two images of any kind with one set of weights.
+
+    ``decoder_rec`` reconstructs the visible image during training and has no part in fusion.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.getSharedFeatures = _SharedFeatures()
+        self.extractor_multask = _Nested("SwinTransformerSpecific", _Transformer())
+        self.cnnDecoder = _Decoder()
+        self.decoder_rec = _Nested("decoder", _decoder(_WIDTH))
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Both N x 1 x H x W in [0, 1], at least 8 x 8; the fused image in (0, 1)."""
+        shared = self.getSharedFeatures(torch.cat((infrared, visible), 1))
+        return self.cnnDecoder(shared, self.extractor_multask(shared))
+
+
+class GIFNetMethod(LearnedMethod):
+    """GIFNet on luma. The official script truncates gray results to 8 bits."""
+
+    name = "gifnet"
+    network: GIFNet
+
+    def build(self, state: object = None) -> GIFNet:
+        return GIFNet()
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """Luma in (0, 1)."""
+        return self.network(*(batch.sources[place] for place in _SLOTS[batch.task]))
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        return truncate(fused) if self.output == "official" else fused

@@ -1,0 +1,169 @@
+"""LRRNet (Li et al., TPAMI 2023): learned low-rank representation, unrolled into a network."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fusionbench import Batch
+from fusionbench.nn.finishing import stretch_min_max, truncate
+from fusionbench.nn.learned import LearnedMethod
+
+_WIDTH = 256
+_HALF = _WIDTH // 2
+_ITERATIONS = 4
+_EPSILON = 1e-5
+# Pixels of 256 channels that fit a core's cache; an accelerator takes whole images.
+_CHUNK = 2048
+
+
+class _Convolution(nn.Module):
+    """A 3x3 convolution that pads by reflection, as nested in the checkpoint."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv2d = nn.Conv2d(inputs, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"))
+
+
+class _Iteration(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_Wdz = _Convolution(_WIDTH, 1)
+        self.conv_Wdtz = _Convolution(1, _WIDTH)
+
+
+class _Decomposition(nn.Module):
+    """One source as 128 low-rank and 128 salient channels, found by unrolled shrinkage.
+
+    The 256 channels of an image are by far the largest data of the network, so they are kept in chunks of pixels and
+    each iteration passes over them once. Towards 256 channels a 3x3 convolution is a matrix product with the
+    neighbourhoods; from 256 channels to one it is nine weighted sums of channels per pixel, then shifted and added.
+    Reflection padding commutes with sums over channels, so only one or nine channels are ever padded.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lamj = nn.Parameter(torch.full((1, _WIDTH), 0.01))
+        self.lamz = nn.Parameter(torch.full((1, 1), 0.5))
+        self.conv_W00 = _Convolution(1, _WIDTH)
+        for number in range(_ITERATIONS):
+            self.add_module(f"lrrblock{number}", _Iteration())
+
+    def forward(self, x: Tensor, readout: Tensor) -> Tensor:
+        """Channels of one image (H x W), summed as ``readout`` (K x 256) says: K x H x W."""
+        height, width = x.shape
+        size = _CHUNK if x.device.type == "cpu" else height * width
+        threshold = self.lamj.reshape(-1, 1)
+        step = float(self.lamz)
+        blocks = [getattr(self, f"lrrblock{number}") for number in range(_ITERATIONS)]
+        expand = [self.conv_W00, *(block.conv_Wdtz for block in blocks)]
+        reduce = [*(_taps(block.conv_Wdz) for block in blocks), readout]
+        channels: list[Tensor] = []
+        rest = x
+        for number, (layer, taps) in enumerate(zip(expand, reduce, strict=True)):
+            around = _neighbourhoods(rest)
+            kernel = torch.cat((layer.conv2d.weight.view(_WIDTH, 9), layer.conv2d.bias[:, None]), 1)
+            sums = x.new_empty(len(taps), height * width)
+            for place, start in enumerate(range(0, height * width, size)):
+                pixels = slice(start, start + size)
+                if number == 0:
+                    channels.append(_shrink(kernel @ around[:, pixels], threshold))
+                else:
+                    updated = torch.addmm(channels[place], kernel, around[:, pixels], beta=step)
+                    channels[place] = _shrink(updated, threshold)
+                torch.mm(taps, channels[place], out=sums[:, pixels])
+            sums = sums.view(-1, height, width)
+            if number < _ITERATIONS:
+                rest = x - _shifted_sum(sums) - blocks[number].conv_Wdz.conv2d.bias
+        return sums
+
+
+def _shrink(x: Tensor, threshold: Tensor) -> Tensor:
+    """Soft threshold; a negative one, which training has produced, grows values away from zero."""
+    return x.sign() * F.relu_(x.abs().sub_(threshold))
+
+
+def _neighbourhoods(x: Tensor) -> Tensor:
+    """3x3 neighbourhoods of an H x W image as 9 rows of HW, and a row of ones for the bias."""
+    around = F.unfold(F.pad(x[None, None], (1, 1, 1, 1), mode="reflect"), 3)[0]
+    return torch.cat((around, torch.ones_like(around[:1])))
+
+
+def _taps(layer: _Convolution) -> Tensor:
+    """The kernel of a convolution to one channel, as nine rows of weights."""
+    return layer.conv2d.weight[0].flatten(1).T.contiguous()
+
+
+def _shifted_sum(maps: Tensor) -> Tensor:
+    """Add nine maps, 9 x H x W, each taken at its place of a reflected 3x3 neighbourhood."""
+    height, width = maps.shape[-2:]
+    padded = F.pad(maps[None], (1, 1, 1, 1), mode="reflect")[0]
+    total = torch.zeros_like(maps[0])
+    for tap in range(9):
+        row, column = divmod(tap, 3)
+        total += padded[tap, row : row + height, column : column + width]
+    return total
+
+
+class _Decoder(nn.Module):
+    """From the four parts of both sources to the fused image; ``Re`` = restore, L low-rank, H salient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("conv_ReZx", "conv_ReUx", "conv_ReZy", "conv_ReUy"):
+            self.add_module(name, _Convolution(_HALF, 1))
+        self.conv_ReL = _Convolution(2, 1)
+        self.conv_ReH = _Convolution(2, 1)
+
+
+class LRRNet(nn.Module):
+    """Decomposes infrared and visible, then fuses low-rank with low-rank and salient with salient part.
+
+    For inference only: gradients are not tracked.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.get_ls1 = _Decomposition()
+        self.get_ls2 = _Decomposition()
+        self.decoder = _Decoder()
+
+    @torch.no_grad()
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Both N x 1 x H x W in [0, 1], at least 2 x 2; the fused image, of no fixed range."""
+        decoder = self.decoder
+        low, high = [], []
+        for image, split, name in ((infrared, self.get_ls1, "x"), (visible, self.get_ls2, "y")):
+            layers = (getattr(decoder, f"conv_ReZ{name}"), getattr(decoder, f"conv_ReU{name}"))
+            readout = torch.cat((F.pad(_taps(layers[0]), (0, _HALF)), F.pad(_taps(layers[1]), (_HALF, 0))))
+            sums = [split(plane[0], readout) for plane in image]
+            low.append(torch.stack([_shifted_sum(each[:9]) for each in sums]) + layers[0].conv2d.bias)
+            high.append(torch.stack([_shifted_sum(each[9:]) for each in sums]) + layers[1].conv2d.bias)
+        return decoder.conv_ReL(torch.stack(low, 1)) + decoder.conv_ReH(torch.stack(high, 1))
+
+
+class LRRNetMethod(LearnedMethod):
+    """LRRNet on luma.
+
+    Sources are normalised to [0, 1] each, and the fused image likewise: the network's output has no scale
+    of its own (training normalised it too). ``output=official`` truncates to 8 bits, ``plain`` rounds.
+    """
+
+    name = "lrrnet"
+    network: LRRNet
+
+    def build(self, state: object = None) -> LRRNet:
+        return LRRNet()
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """Of no fixed range; :meth:`finish` gives it one."""
+        # The official constant belongs to images in 0..255.
+        return self.network(*(stretch_min_max(source, epsilon=_EPSILON / 255) for source in batch.sources))
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        stretched = stretch_min_max(fused, epsilon=_EPSILON)
+        return truncate(stretched) if self.output == "official" else stretched

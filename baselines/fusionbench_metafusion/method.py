@@ -1,0 +1,64 @@
+"""MetaFusion as a method of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fusionbench import Batch
+from fusionbench.images.colour import luma
+from fusionbench.images.levels import truncate
+from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench_metafusion.network import FusionNet
+
+_OFFICIAL_SIZE = (384, 512)
+
+
+class MetaFusion:
+    """Replaces the visible image's brightness (the V of HSV) by the fused one.
+
+    Args:
+        output: ``official`` truncates the fused brightness to 8 bits.
+        size: ``512x384`` fuses at the released script's fixed size.
+    """
+
+    def __init__(self, output: str = "official", size: str = "native") -> None:
+        self.network: nn.Module = FusionNet()
+        self.output = output
+        self.size = None if size == "native" else _OFFICIAL_SIZE
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read the official checkpoint, a bare state dict."""
+        load_into(self.network, read_state_dict(weights), path=weights)
+        self.network.to(device).eval()
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """Fused brightness, N x 1 x H x W in [0, 2]."""
+        infrared, visible = luma(batch.sources[0]), batch.sources[1]
+        brightness = visible.amax(dim=1, keepdim=True)
+        if self.size is None:
+            return self.brightness(infrared, visible, brightness)
+        # The script resizes what the network sees with PIL (which filters when shrinking), the brightness with OpenCV.
+        small = [_resize(image, self.size, antialias=True) for image in (infrared, visible)]
+        fused = self.brightness(*small, _resize(brightness, self.size, antialias=False))
+        return _resize(fused, (visible.shape[-2], visible.shape[-1]), antialias=False)
+
+    def brightness(self, infrared: Tensor, visible: Tensor, brightness: Tensor) -> Tensor:
+        """Weighted sum of infrared (N x 1 x H x W) and brightness (likewise); the weights see RGB too."""
+        weights = self.network(torch.cat((infrared, visible), dim=1))
+        return weights[:, :1] * infrared + weights[:, 1:] * brightness
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """N x 3 x H x W with hue and saturation of the visible image, of which HSV's are ratios to its brightness."""
+        fused = truncate(fused) if self.output == "official" else fused.clamp(0, 1)
+        visible = batch.sources[1]
+        brightness = visible.amax(dim=1, keepdim=True)
+        ratios = torch.where(brightness > 0, visible / brightness.clamp_min(1e-6), 1)
+        return fused * ratios
+
+
+def _resize(image: Tensor, size: tuple[int, int], *, antialias: bool) -> Tensor:
+    return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=antialias)

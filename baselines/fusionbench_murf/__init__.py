@@ -1,0 +1,96 @@
+"""MURF: the fusion network of a registration-and-fusion method, for aligned sources.
+
+The registration part is not included: sources are fused where they are.
+"""
+
+from __future__ import annotations
+
+from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
+
+_PAGE = "https://github.com/hanna-xu/MURF"
+
+
+def _weights(
+    name: str, folder: str, tasks: tuple[Task, ...], variants: tuple[str, ...], size: int, *sha256: str
+) -> WeightSpec:
+    return WeightSpec(
+        name=name,
+        filename=f"MURF-{name}.safetensors",
+        tasks=tasks,
+        page=f"{_PAGE}/tree/main/{folder}",
+        official=("0000.ckpt.data-00000-of-00001", "0000.ckpt.index"),
+        sha256=sha256,
+        size=size,
+        when={"variant": variants},
+    )
+
+
+def fusionbench_methods() -> list[MethodSpec]:
+    return [
+        MethodSpec(
+            name="murf",
+            title="MURF",
+            tasks=(Task.IVF, Task.MIF),
+            factory="fusionbench_murf.network:MURFMethod",
+            takes="rgb",
+            options={
+                "variant": Option(
+                    default="auto",
+                    choices=("auto", "rgb-ir", "rgb-ir-f2m", "pet-mri", "ct-mri"),
+                    help="which published network; auto: rgb-ir for IVF, pet-mri for MIF",
+                ),
+                "output": Option(
+                    default="official",
+                    choices=("official", "plain"),
+                    help="official: resize to a square and back, and stretch, as the authors' test scripts do",
+                ),
+                "square": Option(default=0, help="side of that square; 0: the scripts' own (1240; 256 for MIF)"),
+            },
+            weights=(
+                _weights(
+                    "RGB-IR-finetuning",
+                    "RGB-IR/fine_registration_and_fusion/models/finetuning",
+                    (Task.IVF,),
+                    ("auto", "rgb-ir"),
+                    464492,
+                    "a429f09b31f624be2812626b502efe52a9915c4f7d507f9cc5deee704eab6e73",
+                    "492cedfabc38105699a6baa79d586c61e1acbee8aaa046efcedd1c3be32c031b",
+                ),
+                _weights(
+                    "RGB-IR-f2m",
+                    "RGB-IR/fine_registration_and_fusion/models/f2m",
+                    (Task.IVF,),
+                    ("rgb-ir-f2m",),
+                    464492,
+                    "df50298357ac4d1184ba8a53241249d56f69fbc8ad883e55b350a1ac10bd5a90",
+                ),
+                _weights(
+                    "PET-MRI",
+                    "PET-MRI/fine_registration_and_fusion/models",
+                    (Task.MIF,),
+                    ("auto", "pet-mri"),
+                    1057908,
+                    "44efd39cdf975e91f106273a2118ef41ea13b60cf6ef376c96ee85f24453ce2b",
+                ),
+                _weights(
+                    "CT-MRI",
+                    "CT-MRI/fine_registration_and_fusion/models",
+                    (Task.MIF,),
+                    ("ct-mri",),
+                    1054436,
+                    "379dddd9a26d672f03b27b0f5f8be5ec26bc61f5352f650d8695be60daef6adb",
+                ),
+            ),
+            paper=Citation(
+                title="MURF: Mutually Reinforcing Multi-Modal Image Registration and Fusion",
+                authors="Han Xu, Jiteng Yuan and Jiayi Ma",
+                venue="IEEE Transactions on Pattern Analysis and Machine Intelligence",
+                year=2023,
+                doi="10.1109/TPAMI.2023.3283682",
+            ),
+            page=_PAGE,
+            licence="not stated",
+            training_data=("roadscene", "harvard"),
+            summary="Shared channel attention over both sources' features; registration is not included.",
+        )
+    ]

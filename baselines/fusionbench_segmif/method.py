@@ -1,0 +1,65 @@
+"""SegMiF as a method of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fusionbench import Batch
+from fusionbench.images.colour import luma, recolour_as_opencv
+from fusionbench.images.levels import stretch, truncate
+from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.types import WeightsError
+from fusionbench_segmif.network import SegMIFNet
+
+_ENCODER_FILE = "model-fusion_add_final2.pth"
+
+
+class SegMIF:
+    """Fuses one channel of the visible image with infrared; the visible chroma returns at the end.
+
+    Args:
+        output: ``official`` truncates, stretches and truncates again.
+        mask: ``max`` or ``mean`` of infrared and visible luma, in place of the authors' pre-fused image.
+        visible: ``R`` or ``Y``.
+        encoder: File of the segmentation network; beside the fusion network's file if None.
+    """
+
+    def __init__(
+        self, output: str = "official", mask: str = "max", visible: str = "R", encoder: Path | None = None
+    ) -> None:
+        self.network: nn.Module = SegMIFNet()
+        self.output = output
+        self.mask = mask
+        self.visible = visible
+        self.encoder = encoder
+
+    def load(self, device: torch.device, weights: Path | None) -> None:
+        """Read the two official files, bare state dicts.
+
+        Raises:
+            WeightsError: One of them is missing or does not fit.
+        """
+        encoder = self.encoder or Path(weights).parent / _ENCODER_FILE
+        if not encoder.is_file():
+            raise WeightsError(
+                f"segmif: {encoder} is missing; the fusion network needs the segmentation network's features.",
+                hint=f"Put {_ENCODER_FILE} beside {Path(weights).name}, or name it: option encoder=PATH.",
+            )
+        load_into(self.network.fusion, read_state_dict(weights), path=weights)
+        load_into(self.network.segmentation, read_state_dict(encoder), path=encoder)
+        self.network.to(device).eval()
+
+    def fuse(self, batch: Batch) -> Tensor:
+        """Fused luma, N x 1 x H x W, not clipped."""
+        infrared, visible = luma(batch.sources[0]), batch.sources[1]
+        y = luma(visible)
+        guide = torch.maximum(infrared, y) if self.mask == "max" else (infrared + y) / 2
+        return self.network(infrared, visible[:, :1] if self.visible == "R" else y, guide)
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """N x 3 x H x W with the visible image's chroma, in the levels the test script saves."""
+        coloured = recolour_as_opencv(fused, batch.sources[1]).clamp(0, 1)
+        return truncate(stretch(truncate(coloured))) if self.output == "official" else coloured

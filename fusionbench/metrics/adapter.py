@@ -1,0 +1,56 @@
+"""A metric as a ``torchmetrics.Metric``; needs torchmetrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torchmetrics
+from torch import Tensor
+
+from fusionbench.metrics.functional import compute as compute_values
+from fusionbench.metrics.selection import find
+
+
+class TorchmetricsAdapter(torchmetrics.Metric):
+    """Mean of one fusion metric over all images with a defined value, synchronised between processes.
+
+    Args:
+        name: The metric's name.
+        profile: The convention.
+        dtype: Working precision.
+        **options: Passed on to ``torchmetrics.Metric``.
+    """
+
+    full_state_update = False
+
+    def __init__(self, name: str, profile: str = "zhao", *, dtype: torch.dtype = torch.float64, **options: Any) -> None:
+        super().__init__(**options)
+        self.spec = find(name, profile)
+        self.profile = profile
+        self.precision = dtype
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    @property
+    def is_differentiable(self) -> bool:
+        """Whether the value can serve in a loss."""
+        return self.spec.differentiable
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """Direction; None where there is none."""
+        return self.spec.higher_is_better
+
+    def update(self, fused: Tensor, sources: Sequence[Tensor] = (), reference: Tensor | None = None) -> None:
+        """Add a batch; operands as of :func:`fusionbench.metrics.evaluate`."""
+        values = compute_values(
+            self.spec.name, fused, sources, profile=self.profile, reference=reference, dtype=self.precision
+        )
+        self.total = self.total + values.nansum()
+        self.count = self.count + (~values.isnan()).sum()
+
+    def compute(self) -> Tensor:
+        """Mean over the images added; NaN if there is none."""
+        return self.total / self.count

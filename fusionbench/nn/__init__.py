@@ -1,0 +1,1 @@
+"""Network blocks that several plugins use, and safe checkpoint loading."""

@@ -1,0 +1,146 @@
+"""Finding a method's weights: the ``weights`` option, the user's weights folder, the plugin's own package.
+
+The folder is ``$FUSIONBENCH_WEIGHTS``, else ``~/.cache/fusionbench/weights``; a file lies in it as
+``<method>/<filename>``, under the name of the method's :class:`~fusionbench.types.WeightSpec`, or
+under its official name. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusionbench.nn.hub import fetch, is_hub_id
+from fusionbench.nn.tensorflow_bundle import bundle_index
+from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
+
+ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
+
+
+def weights_folder() -> Path:
+    """The user's weights folder, which need not exist."""
+    chosen = os.environ.get(ENVIRONMENT)
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "fusionbench" / "weights"
+
+
+def choose_weights(
+    spec: MethodSpec, task: Task | str | None, name: str | None = None, *, options: Mapping[str, Any] | None = None
+) -> WeightSpec:
+    """Which of a method's published weights a run needs.
+
+    The one called ``name``; else, among those whose ``when`` agrees with the options, the first made
+    for the task; else the only one there is.
+
+    Raises:
+        WeightsError: None is called so, or the task and the options leave several.
+    """
+    names = ", ".join(weight.name for weight in spec.weights)
+    if name is not None:
+        for weight in spec.weights:
+            if weight.name == name:
+                return weight
+        raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names or 'none'}.")
+    chosen = {key: option.default for key, option in spec.options.items()} | dict(options or {})
+    fitting = [w for w in spec.weights if all(chosen.get(key) in values for key, values in w.when.items())]
+    for weight in fitting:
+        if not weight.tasks or task in weight.tasks:
+            return weight
+    if len(fitting) == 1:
+        return fitting[0]
+    raise WeightsError(
+        f"{spec.name}: no weights were made for {task or 'this'}; there are: {names or 'none'}.",
+        hint="Choose some by name with the option weights=NAME, or give a file: weights=PATH.",
+    )
+
+
+def find_weights(
+    spec: MethodSpec,
+    task: Task | str | None,
+    weights: Path | str | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Path:
+    """The weights file of a method for a task.
+
+    Args:
+        spec: The method.
+        task: The task to be run; chooses among several weights.
+        weights: The user's ``weights`` option: a file, a folder with the file in it, the path of a
+            TensorFlow bundle, the name of one of ``spec.weights``, or ``hf:OWNER/REPOSITORY`` (see
+            :mod:`fusionbench.nn.hub`).
+        options: The method's other options; choose among weights that say ``when``.
+
+    Returns:
+        An existing file; of a TensorFlow bundle its ``.index`` file; a folder only if the user named one
+        that holds several official files.
+
+    Raises:
+        WeightsError: Nothing is there; the message says where to get it and where to put it.
+    """
+    name = str(weights) if weights is not None and str(weights) in {w.name for w in spec.weights} else None
+    if weights is not None and is_hub_id(str(weights)):
+        return fetch(str(weights), default_file=choose_weights(spec, task, options=options).filename)
+    if weights is not None and name is None:
+        return _given(spec, task, Path(weights).expanduser(), options)
+    weight = choose_weights(spec, task, name, options=options)
+    found = installed_file(spec, weight)
+    if found is None:
+        raise WeightsError(f"{spec.name}: weights {weight.name!r} are not installed.", hint=how_to_get(spec, weight))
+    return found
+
+
+def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
+    """Where these weights lie on this machine, or None."""
+    found = next(_inside(weights_folder() / spec.name, weight), None)
+    if found is None and weight.package_file is not None and weight.package_file.is_file():
+        return weight.package_file
+    return found
+
+
+def how_to_get(spec: MethodSpec, weight: WeightSpec) -> str:
+    """What a person has to do to install these weights."""
+    target = weights_folder() / spec.name / weight.filename
+    if weight.how:
+        return weight.how.replace("{target}", str(target))
+    if weight.hub is not None:
+        return f"fusionbench weights fetch {spec.name} --name {weight.name}   (stores {target})"
+    what = " and ".join(weight.official) or "them"
+    where = f" from {weight.page}" if weight.page else ""
+    return (
+        f"Download {what}{where}, then: fusionbench weights add {spec.name} FILE   (stores {target}); "
+        "or give the file itself: weights=PATH."
+    )
+
+
+def _given(spec: MethodSpec, task: Task | str | None, path: Path, options: Mapping[str, Any] | None) -> Path:
+    index = bundle_index(path)
+    if index is not None or path.is_file():
+        return index or path
+    if not path.is_dir():
+        names = ", ".join(weight.name for weight in spec.weights)
+        raise WeightsError(
+            f"{spec.name}: weights={path}: no such file, folder or TensorFlow checkpoint.",
+            hint=f"Names of published weights are accepted too: {names}." if names else "",
+        )
+    weight = choose_weights(spec, task, options=options)
+    found = next(_inside(path, weight), None)
+    if found is not None:
+        return found
+    if len(weight.official) > 1 and all((path / official).is_file() for official in weight.official):
+        return path
+    expected = ", ".join((weight.filename, *weight.official))
+    raise WeightsError(f"{spec.name}: folder {path} holds none of the expected files ({expected}).")
+
+
+def _inside(folder: Path, weight: WeightSpec) -> Iterator[Path]:
+    """Files of a folder that hold these weights, best first. Of several official files each must be a bundle's."""
+    if (folder / weight.filename).is_file():
+        yield folder / weight.filename
+    for official in weight.official:
+        index = bundle_index(folder / official)
+        if index is not None:
+            yield index
+        elif len(weight.official) == 1 and (folder / official).is_file():
+            yield folder / official

@@ -1,0 +1,201 @@
+"""The user's weights folder: adding downloaded files to it, converting them, checking what is there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from fusionbench.images.hashing import file_sha256
+from fusionbench.nn.checkpoints import read_state_dict
+from fusionbench.nn.tensorflow_bundle import bundle_index
+from fusionbench.nn.weights import how_to_get, installed_file, weights_folder
+from fusionbench.types import MethodSpec, MissingExtraError, WeightsError, WeightSpec, resolve
+
+_SAFETENSORS = ".safetensors"
+# Conversions remember what they were made from, so that they can be recognised like the original.
+_SOURCE_KEY = "source_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known about a file of weights.
+
+    Attributes:
+        path: The file.
+        origin: ``official`` (its digest is a published one), ``unknown`` (it is not), or ``unpublished``
+            (no digest is known to compare with).
+        problem: Why the network does not take it; empty if it does.
+    """
+
+    path: Path
+    origin: str
+    problem: str = ""
+
+
+def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool = False) -> tuple[WeightSpec, Path]:
+    """Put a downloaded file into the weights folder, after checking what it is and that the network takes it.
+
+    Args:
+        spec: The method.
+        source: The file as published, or any file of a TensorFlow bundle.
+        name: Which of the method's weights it is; recognised by its digest if not given.
+        force: Take a file whose digest is not one of the published ones, and replace one that is there.
+
+    Returns:
+        Which weights it is, and the file it was stored as.
+
+    Raises:
+        WeightsError: The file is unreadable, unknown, does not fit the network, or is there already.
+    """
+    source = _existing(source)
+    weight = _identify(spec, source, name, force)
+    check(spec, weight, source)
+    target = weights_folder() / spec.name / weight.filename
+    if target.exists() and not force:
+        raise WeightsError(f"{target} exists already.", hint="Replace it with --force.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix == _SAFETENSORS and not _is_safetensors(source):
+        convert(source, target)
+    else:
+        temporary = _beside(target)
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    return weight, target
+
+
+def convert(source: Path, target: Path) -> None:
+    """Write the state dict of a checkpoint as safetensors, in PyTorch's layout, with its source's digest.
+
+    Raises:
+        WeightsError: The source cannot be read safely, or the target cannot be written.
+    """
+    source = _existing(source)
+    state = {name: tensor.contiguous() for name, tensor in read_state_dict(source).items()}
+    metadata = {"source": source.name, _SOURCE_KEY: file_sha256(_data_file(source))}
+    temporary = _beside(target)
+    try:
+        safetensors.torch.save_file(state, temporary, metadata=metadata)
+        os.replace(temporary, target)
+    except (OSError, safetensors.SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise WeightsError(f"{target}: cannot be written: {error}.") from error
+
+
+def verify(spec: MethodSpec, weight: WeightSpec, path: Path) -> Verdict:
+    """Compare a file with the published digest and load it into the network."""
+    origin = "unpublished"
+    if weight.sha256:
+        origin = "official" if set(_digests(path)) & set(weight.sha256) else "unknown"
+    try:
+        check(spec, weight, path)
+    except WeightsError as error:
+        return Verdict(path, origin, str(error))
+    return Verdict(path, origin)
+
+
+def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
+    """Load a file into the method's network on the CPU.
+
+    Raises:
+        WeightsError: It does not fit.
+    """
+    options = {name: option.default for name, option in spec.options.items()}
+    options |= {name: values[0] for name, values in weight.when.items()}
+    method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
+    method.load(torch.device("cpu"), path)
+
+
+def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
+    """Download weights that their authors publish on the Hugging Face hub, and add them.
+
+    Raises:
+        WeightsError: They are not published there, or the download fails.
+        MissingExtraError: The client is not installed.
+    """
+    if weight.hub is None:
+        raise WeightsError(
+            f"{spec.name}: weights {weight.name!r} cannot be fetched: their authors do not publish them on the hub.",
+            hint=how_to_get(spec, weight),
+        )
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise MissingExtraError(
+            "fetching weights needs huggingface_hub.", hint="pip install huggingface_hub"
+        ) from error
+    repository, filename, revision = weight.hub
+    try:
+        found = hf_hub_download(repository, filename, revision=revision)
+    except Exception as error:  # the client raises whatever its transport raises
+        raise WeightsError(f"{repository}/{filename}: download failed: {str(error).splitlines()[0]}") from error
+    return add(spec, Path(found), name=weight.name, force=installed_file(spec, weight) is not None)[1]
+
+
+def _existing(path: Path) -> Path:
+    """The file itself, or the index of the bundle that is meant."""
+    found = bundle_index(path) or path
+    if not found.is_file():
+        raise WeightsError(f"{path}: no such file or TensorFlow checkpoint.")
+    return found
+
+
+def _identify(spec: MethodSpec, source: Path, name: str | None, force: bool) -> WeightSpec:
+    if not spec.weights:
+        raise WeightsError(f"{spec.name} needs no weights.")
+    named = [weight for weight in spec.weights if weight.name == name]
+    names = ", ".join(weight.name for weight in spec.weights)
+    if name is not None and not named:
+        raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names}.")
+    digests = set(_digests(source))
+    recognised = next((weight for weight in spec.weights if digests & set(weight.sha256)), None)
+    if recognised is not None and recognised in (named or [recognised]):
+        return recognised
+    if recognised is not None and not force:
+        raise WeightsError(f"{source} is {recognised.name!r} of {spec.name}, not {name!r}.")
+    candidates = named or (list(spec.weights) if len(spec.weights) == 1 else [])
+    if not candidates:
+        raise WeightsError(
+            f"{source}: not recognised as any of {spec.name}'s published weights ({names}).",
+            hint="Say which they are with --name NAME, and --force to take a file with another digest.",
+        )
+    if candidates[0].sha256 and not force:
+        raise WeightsError(
+            f"{source}: its SHA-256 is not that of the published weights {candidates[0].name!r} of {spec.name}.",
+            hint="If it is your own training, or the authors have published a new file: --force.",
+        )
+    return candidates[0]
+
+
+def _digests(path: Path) -> Iterator[str]:
+    """Digests by which a file can be recognised: its own, its bundle's data, or its conversion's source."""
+    yield file_sha256(path)
+    if bundle_index(path) is not None:
+        yield file_sha256(_data_file(path))
+    elif _is_safetensors(path):
+        with safetensors.safe_open(path, "pt") as file:
+            yield (file.metadata() or {}).get(_SOURCE_KEY, "")
+
+
+def _data_file(path: Path) -> Path:
+    """Of a bundle the first shard, whose digest is what pages publish; any other file itself."""
+    index = bundle_index(path)
+    if index is None:
+        return path
+    return next(iter(sorted(index.parent.glob(f"{index.stem}.data-00000-of-*"))), index)
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{secrets.token_hex(8)}.tmp")

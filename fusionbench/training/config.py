@@ -1,0 +1,178 @@
+"""The settings of a training, checked key by key."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from fusionbench.types import UsageError
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Section ``training`` of a configuration: what the loop itself needs to know.
+
+    Attributes:
+        epochs: Number of passes over the data.
+        batch_size: Samples per step and process.
+        seed: Seeds the initial weights, the order of the samples and their random crops.
+        device: ``auto`` takes a GPU if there is one.
+        precision: Mixed precision of forward and backward passes.
+        drop_last: Whether an incomplete last batch is left out.
+        workers: Processes that read data; 0 reads in the loop's own.
+        clip_norm: Largest L2 norm of a part's gradient; no clipping if None.
+        ema: Decay of an exponential moving average of the weights, such as 0.999; it is what is
+            validated and exported. None: no average.
+        checkpoint_epochs: A checkpoint after every this many epochs, and after the last.
+        checkpoint_steps: Further checkpoints after every this many steps; 0 for none.
+        keep: How many checkpoints are kept.
+        log_steps: Losses are logged every this many steps.
+        picture_epochs: Pictures of one batch are logged every this many epochs; 0 for never.
+        tensorboard: Whether to write TensorBoard files beside ``losses.csv``.
+        steps_per_epoch: Cut epochs short after this many steps; None for all.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["no", "fp16", "bf16"] = "no"
+    drop_last: bool = True
+    workers: int = 0
+    clip_norm: float | None = None
+    ema: float | None = None
+    checkpoint_epochs: int = 1
+    checkpoint_steps: int = 0
+    keep: int = 2
+    log_steps: int = 10
+    picture_epochs: int = 1
+    tensorboard: bool = True
+    steps_per_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_epochs", "keep", "log_steps"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"training.{name}: must be at least 1, it is {getattr(self, name)}.")
+        for name in ("workers", "checkpoint_steps", "picture_epochs", "seed"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"training.{name}: must not be negative, it is {getattr(self, name)}.")
+        for name in ("clip_norm", "steps_per_epoch"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise UsageError(f"training.{name}: must be positive, it is {getattr(self, name)}.")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise UsageError(f"training.ema: must lie between 0 and 1, it is {self.ema}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationConfig:
+    """Section ``validation``: scoring with the benchmark's own metrics while training.
+
+    Attributes:
+        data: A data set as on the command line, ``NAME[@SPLIT][=ROOT]``.
+        every: Epochs between validations; the last epoch is always validated.
+        limit: Score only the first this many samples; None for all.
+        metrics: Metric names; the profile's default list if None.
+        profile: Metric convention.
+        best: Name of the metric by which the best weights are kept as ``best.safetensors``.
+        data_root: Folder with the data sets, where ``data`` names no root.
+        options: Options of the data set.
+    """
+
+    data: str
+    every: int = 1
+    limit: int | None = None
+    metrics: tuple[str, ...] | None = None
+    profile: str = "zhao"
+    best: str | None = None
+    data_root: Path | None = None
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise UsageError(f"validation.every: must be at least 1, it is {self.every}.")
+
+
+def read_section(kind: type[C], values: Any, where: str) -> C:
+    """Make a configuration dataclass from one section of a YAML file.
+
+    Args:
+        kind: A dataclass whose fields are typed with numbers, strings, ``Path``, ``Literal``,
+            ``tuple``, ``dict``, or unions of these with None.
+        values: The section as parsed; None counts as empty.
+        where: The section's name, for messages.
+
+    Raises:
+        UsageError: An unknown or missing key, or a value of the wrong type; key and remedy named.
+    """
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where}: expected keys and values, got {values!r}.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(fields)}."
+            raise UsageError(f"{where}: unknown key {key!r}.", hint=hint)
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise UsageError(f"{where}.{name} is missing.")
+    return kind(**{key: convert(value, hints[key], f"{where}.{key}") for key, value in values.items()})
+
+
+def convert(value: Any, hint: Any, where: str) -> Any:
+    """A parsed YAML value as the type that a field declares.
+
+    Raises:
+        UsageError: The value does not fit.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        (inner,) = [argument for argument in arguments if argument is not type(None)]
+        return convert(value, inner, where)
+    if origin is Literal:
+        # YAML reads a bare `no` as False.
+        value = "no" if value is False and "no" in arguments else value
+        if value not in arguments:
+            raise UsageError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}.")
+        return value
+    if origin is tuple and isinstance(value, (list, tuple)):
+        if arguments[-1] is Ellipsis:
+            return tuple(convert(item, arguments[0], where) for item in value)
+        if len(value) == len(arguments):
+            return tuple(convert(item, kind, where) for item, kind in zip(value, arguments, strict=True))
+    elif origin is dict and isinstance(value, Mapping):
+        return dict(value)
+    elif hint is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        # YAML 1.1 reads 1e-4 as a string, since it has no dot.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise UsageError(f"{where}: expected {_describe(hint)}, got {value!r}.")
+
+
+def _describe(hint: Any) -> str:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return f"a list of {_describe(arguments[0])}"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    return names.get(hint, "keys and values" if origin is dict else str(hint))

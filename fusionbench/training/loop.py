@@ -1,0 +1,388 @@
+"""The loop: from a recipe and its settings to weights, resumable at any checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from fusionbench.extras import require
+from fusionbench.training import checkpoint as checkpoints
+from fusionbench.training.checkpoint import Checkpoint
+from fusionbench.training.config import TrainingConfig
+from fusionbench.training.ema import WeightAverage
+from fusionbench.training.journal import TrainingJournal
+from fusionbench.training.recipe import Part, Recipe
+from fusionbench.training.sampling import EpochBatches
+from fusionbench.types import FusionBenchError, Method, UsageError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Validate = Callable[[Method], Mapping[str, float]]
+
+# Settings that may differ between a checkpoint and the training that goes on from it.
+_FREE = ("epochs", "workers", "checkpoint_epochs", "checkpoint_steps", "keep", "log_steps", "picture_epochs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a training is, for whoever displays it.
+
+    Attributes:
+        epoch, epochs: Epochs finished and in all.
+        step, steps: Steps made and in all.
+        losses: The latest logged values.
+        seconds_per_step: Mean of this process so far.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """What a finished training left behind.
+
+    Attributes:
+        weights: Final weights, as ``fusionbench run`` loads them.
+        best: Weights of the best validation, if there was one.
+        losses: The CSV file with every logged value.
+        steps: Steps made in all, those before a resume included.
+        scores: The last validation's means.
+    """
+
+    weights: Path
+    best: Path | None
+    losses: Path
+    steps: int
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """When to validate, and how.
+
+    Attributes:
+        score: Given the method with the present weights, the mean of each metric.
+        every: Epochs between validations.
+        best: The metric that decides which weights are kept as the best, and whether more is better.
+    """
+
+    score: Validate
+    every: int = 1
+    best: tuple[str, bool] | None = None
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch; call it before a recipe makes its networks."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def train(
+    recipe: Recipe,
+    training: TrainingConfig,
+    *,
+    out: Path,
+    settings: Mapping[str, Any] | None = None,
+    validation: Validation | None = None,
+    fresh: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainingResult:
+    """Train a recipe, or go on with a training that was interrupted.
+
+    The order of samples, their crops and every loss are the same whether a training was
+    interrupted or not, on the same machine and number of processes.
+
+    Args:
+        recipe: What to train; see :class:`Recipe`.
+        training: Settings of the loop.
+        out: Folder for weights, checkpoints and logs.
+        settings: The whole configuration, stored in checkpoints; a resume with another one is
+            refused.
+        validation: Scoring between epochs.
+        fresh: Ignore checkpoints that lie in ``out``.
+        progress: Called after each logged step.
+
+    Raises:
+        UsageError: No sample, an empty epoch, or a checkpoint of other settings.
+        FusionBenchError: A loss is not finite.
+        WeightsError: A damaged checkpoint.
+        MissingExtraError: ``accelerate`` is not installed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with _accelerator(training, recipe) as accelerator:
+        return _Loop(accelerator, recipe, training, out, settings or {}, validation, fresh, progress).run()
+
+
+@contextmanager
+def _accelerator(training: TrainingConfig, recipe: Recipe) -> Iterator[Accelerator]:
+    require("accelerate", extra="train", purpose="training")
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate.state import AcceleratorState
+
+    if training.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("training.device is cuda, but torch sees no GPU.", hint="Use device: auto or cpu.")
+    accelerator = Accelerator(
+        cpu=training.device == "cpu",
+        mixed_precision=training.precision,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=recipe.unused_parameters)],
+    )
+    try:
+        yield accelerator
+    finally:
+        if accelerator.num_processes == 1:
+            # accelerate keeps device and precision for the life of the process; another training
+            # of the same process may want others.
+            AcceleratorState._reset_state(reset_partial_state=True)
+
+
+class _Loop:
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        recipe: Recipe,
+        training: TrainingConfig,
+        out: Path,
+        settings: Mapping[str, Any],
+        validation: Validation | None,
+        fresh: bool,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.accelerator, self.recipe, self.training, self.out = accelerator, recipe, training, out
+        self.validation, self.progress = validation, progress
+        self.settings = json.dumps(settings, sort_keys=True, default=str)
+        self.epoch = self.epoch_step = self.step = 0
+        self.best: float | None = None
+        self.scores: Mapping[str, float] = {}
+        self.steps_per_epoch = len(self._batches(0))
+        if not self.steps_per_epoch:
+            raise UsageError(
+                f"training: {len(recipe.data)} samples give no complete batch of {training.batch_size}.",
+                hint="Use a smaller batch_size, drop_last: false, or more data.",
+            )
+        self.objective = accelerator.prepare(recipe.objective)
+        self.optimisers = {part.name: accelerator.prepare(part.optimiser) for part in recipe.parts}
+        self.average = WeightAverage(recipe.objective, training.ema) if training.ema else None
+        path = None if fresh else checkpoints.latest(self._checkpoint_folder)
+        if path is not None:
+            self._restore(checkpoints.load(path), path)
+
+    @property
+    def _checkpoint_folder(self) -> Path:
+        return self.out / "checkpoints"
+
+    def run(self) -> TrainingResult:
+        """Make the remaining epochs."""
+        main = self.accelerator.is_main_process
+        journal = (
+            TrainingJournal(self.out, after_step=self.step, tensorboard=self.training.tensorboard) if main else None
+        )
+        self._started, self._first_step = time.monotonic(), self.step
+        with journal or nullcontext():
+            for epoch in range(self.epoch, self.training.epochs):
+                self._run_epoch(epoch, journal)
+        weights = self.out / "weights.safetensors"
+        if main:
+            with self._averaged():
+                self.recipe.export(weights)
+        best = self.out / "best.safetensors"
+        return TrainingResult(
+            weights=weights,
+            best=best if best.exists() else None,
+            losses=self.out / "losses.csv",
+            steps=self.step,
+            scores=self.scores,
+        )
+
+    def _run_epoch(self, epoch: int, journal: TrainingJournal | None) -> None:
+        self.epoch = epoch
+        batch: Mapping[str, Any] = {}
+        active = [part for part in self.recipe.parts if epoch >= part.first_epoch]
+        for batch in self._loader(epoch):
+            terms = self._make_step(batch, epoch, active)
+            if journal and (self.step % self.training.log_steps == 0 or self.epoch_step == self.steps_per_epoch):
+                self._log(journal, epoch, terms, active)
+            every = self.training.checkpoint_steps
+            if every and self.step % every == 0 and self.epoch_step < self.steps_per_epoch:
+                self._save()
+        for part in active:
+            if part.scheduler is not None:
+                part.scheduler.step()
+        last = epoch + 1 == self.training.epochs
+        if journal and batch and self.training.picture_epochs and (epoch % self.training.picture_epochs == 0 or last):
+            with torch.no_grad(), self._averaged():
+                journal.pictures(self.step, self.recipe.pictures(self._to_device(batch)))
+        if self.validation and journal and ((epoch + 1) % self.validation.every == 0 or last):
+            self._validate(journal, epoch)
+        self.epoch, self.epoch_step = epoch + 1, 0
+        if (epoch + 1) % self.training.checkpoint_epochs == 0 or last:
+            self._save()
+
+    def _make_step(self, batch: Mapping[str, Any], epoch: int, active: list[Part]) -> Mapping[str, torch.Tensor]:
+        self.objective.train()
+        terms = self.objective(self._to_device(batch), epoch)
+        total = terms["total"]
+        if not torch.isfinite(total):
+            values = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
+            raise FusionBenchError(
+                f"the loss is not finite after {self.step} steps (epoch {epoch + 1}): {values}.",
+                hint="Lower the learning rate, set training.clip_norm, or use precision: 'no'. Checkpoints are kept.",
+            )
+        self.accelerator.backward(total)
+        for part in active:
+            norm = part.clip_norm or self.training.clip_norm
+            if norm:
+                self.accelerator.clip_grad_norm_(part.module.parameters(), norm)
+            self.optimisers[part.name].step()
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
+        if self.average is not None:
+            self.average.update()
+        self.step += 1
+        self.epoch_step += 1
+        return {name: value.detach() for name, value in terms.items()}
+
+    def _log(self, journal: TrainingJournal, epoch: int, terms: Mapping[str, torch.Tensor], active: list[Part]) -> None:
+        losses = {f"loss/{name}": float(value) for name, value in terms.items()}
+        rates = {f"rate/{part.name}": float(part.optimiser.param_groups[0]["lr"]) for part in active}
+        journal.scalars(self.step, epoch, losses | rates)
+        if self.progress is not None:
+            elapsed = time.monotonic() - self._started
+            self.progress(
+                Progress(
+                    epoch=epoch,
+                    epochs=self.training.epochs,
+                    step=self.step,
+                    steps=self.steps_per_epoch * self.training.epochs,
+                    losses=losses,
+                    seconds_per_step=elapsed / (self.step - self._first_step),
+                )
+            )
+
+    def _validate(self, journal: TrainingJournal, epoch: int) -> None:
+        assert self.validation is not None
+        with torch.no_grad(), self._averaged():
+            self.recipe.objective.eval()
+            self.scores = dict(self.validation.score(self.recipe.method()))
+            journal.scalars(self.step, epoch, {f"score/{name}": value for name, value in self.scores.items()})
+            if self.validation.best is not None:
+                name, more_is_better = self.validation.best
+                value = self.scores[name]
+                if not math.isnan(value) and (self.best is None or (value > self.best) == more_is_better):
+                    self.best = value
+                    self.recipe.export(self.out / "best.safetensors")
+
+    def _batches(self, epoch: int) -> EpochBatches:
+        return EpochBatches(
+            len(self.recipe.data),
+            batch_size=self.training.batch_size,
+            seed=self.training.seed,
+            epoch=epoch,
+            drop_last=self.training.drop_last,
+            first=self.epoch_step,
+            limit=self.training.steps_per_epoch,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+        )
+
+    def _loader(self, epoch: int) -> DataLoader[Any]:
+        return DataLoader(
+            self.recipe.data,  # type: ignore[arg-type]
+            batch_sampler=self._batches(epoch),
+            collate_fn=self.recipe.collate,
+            num_workers=self.training.workers,
+            pin_memory=self.accelerator.device.type == "cuda",
+            # Otherwise each new iterator would draw from the global generator, and a resume in the
+            # middle of an epoch makes one more of them.
+            generator=torch.Generator(),
+        )
+
+    def _to_device(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        device = self.accelerator.device
+        return {
+            key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+            for key, value in batch.items()
+        }
+
+    def _averaged(self) -> Any:
+        return self.average.applied() if self.average is not None else nullcontext()
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        rng: dict[str, Any] = {"cpu": torch.get_rng_state()}
+        if self.accelerator.device.type == "cuda":
+            rng["cuda"] = torch.cuda.get_rng_state()
+        state = Checkpoint(
+            settings=self.settings,
+            epoch=self.epoch,
+            epoch_step=self.epoch_step,
+            step=self.step,
+            objective=self.recipe.objective.state_dict(),
+            parts={
+                part.name: {
+                    "optimiser": self.optimisers[part.name].state_dict(),
+                    "scheduler": part.scheduler.state_dict() if part.scheduler else None,
+                }
+                for part in self.recipe.parts
+            },
+            average=self.average.state_dict() if self.average else None,
+            scaler=scaler.state_dict() if scaler else None,
+            rng=rng,
+            best=self.best,
+        )
+        checkpoints.save(state, self._checkpoint_folder, keep=self.training.keep)
+
+    def _restore(self, state: Checkpoint, path: Path) -> None:
+        changed = _differences(json.loads(state.settings), json.loads(self.settings))
+        if changed:
+            raise UsageError(
+                f"{path} belongs to a training with other settings: {', '.join(changed)}.",
+                hint="Restore them, choose another --out, or give --fresh to start again.",
+            )
+        self.recipe.objective.load_state_dict(state.objective)
+        for part in self.recipe.parts:
+            self.optimisers[part.name].load_state_dict(state.parts[part.name]["optimiser"])
+            if part.scheduler is not None:
+                part.scheduler.load_state_dict(state.parts[part.name]["scheduler"])
+        if self.average is not None and state.average is not None:
+            self.average.load_state_dict(state.average)
+        if self.accelerator.scaler is not None and state.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state.scaler)
+        torch.set_rng_state(state.rng["cpu"])
+        if self.accelerator.device.type == "cuda" and "cuda" in state.rng:
+            torch.cuda.set_rng_state(state.rng["cuda"])
+        self.epoch, self.epoch_step, self.step, self.best = state.epoch, state.epoch_step, state.step, state.best
+
+
+def _differences(stored: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
+    """Keys, in dots, whose values differ and may not."""
+    found = []
+    for section in sorted({*stored, *present} - {"validation"}):
+        old, new = stored.get(section), present.get(section)
+        if isinstance(old, dict) and isinstance(new, dict):
+            free = _FREE if section == "training" else ()
+            found += [
+                f"{section}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key not in free
+            ]
+        elif old != new:
+            found.append(section)
+    return found

@@ -1,0 +1,178 @@
+"""What FILM registers: the method, the paper's ablations, the VLF data sets, a command. Plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from fusionbench.hookspecs import hookimpl
+from fusionbench.types import Citation, CommandSpec, DatasetSpec, MethodSpec, Option, Task, WeightSpec
+
+PAPER = Citation(
+    title="Image Fusion via Vision-Language Model",
+    authors="Zixiang Zhao and Lilun Deng and Haowen Bai and Yukun Cui and Zhipeng Zhang and Yulun Zhang and "
+    "Haotong Qin and Dongdong Chen and Jiangshe Zhang and Peng Wang and Luc Van Gool",
+    venue="ICML",
+    year=2024,
+    arxiv="2402.02235",
+)
+PAGE = "https://github.com/Zhaozixiang1228/IF-FILM"
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def _dimension(help_text: str, kind: type = int) -> Option:
+    return Option(default=None, type=kind, help=f"{help_text} the preset's if not given.")
+
+
+_OPTIONS = {
+    "preset": Option(
+        default="auto",
+        choices=("auto", "released", "paper", "compact"),
+        help="Dimensions; auto: as stored with the weights, else the released ones.",
+    ),
+    "rescale": Option(
+        default="official",
+        choices=("official", "clip", "none"),
+        help="official: min-max stretch and truncation to 8 bits; clip: truncation only; none: the output itself.",
+    ),
+    "form": Option(
+        default="auto",
+        choices=("auto", "streamed", "plain"),
+        help="How it is computed, with the same result; auto: streamed on CPUs.",
+    ),
+    "dim": _dimension("Channels of each source's features;"),
+    "heads": _dimension("Heads of the channel attention;"),
+    "expansion": _dimension("Expansion of the feed-forwards;", float),
+    "stages": _dimension("Text-guided stages, M;"),
+    "decoder_blocks": _dimension("Decoder blocks, N;"),
+    "encoder_blocks": _dimension("Restormer blocks per source and stage;"),
+}
+_TEXT_OPTIONS = {
+    "text": Option(
+        default="required",
+        help="required; none: without guidance; or a .npy with the features of one prompt for all images.",
+    ),
+    "text_dim": _dimension("Width of the text features;"),
+    "hidden_dim": _dimension("Width of the cross-attention;"),
+    "cross_heads": _dimension("Heads of the cross-attention;"),
+    "token_dim": _dimension("Channels of the image tokens;"),
+}
+_FEATURES = Option(default="", help="Variant of the text features that a vlf data set offers; its own if empty.")
+
+FILM = MethodSpec(
+    name="film",
+    title="FILM",
+    tasks=(Task.IVF, Task.MIF, Task.MEF, Task.MFF),
+    factory="fusionbench_film.method:FilmMethod",
+    text="optional",
+    options={**_OPTIONS, **_TEXT_OPTIONS, "features": _FEATURES},
+    weights=tuple(
+        WeightSpec(
+            name=str(task),
+            filename=f"{task}.pth",
+            tasks=(task,),
+            page=f"{PAGE}/tree/main/models",
+            official=(f"{task}.pth",),
+        )
+        for task in (Task.IVF, Task.MIF, Task.MEF, Task.MFF)
+    ),
+    paper=PAPER,
+    page=PAGE,
+    licence="not stated",
+    training_data=("msrs", "sice", "realmff", "harvard"),
+    trainer="fusionbench_film.training:recipe",
+    summary="Fuses under the guidance of text about both images.",
+    meta={
+        "training_configs": {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))},
+        "notes": "The published MIF.pth is the same file as IVF.pth: there is no separate medical model.",
+    },
+)
+
+# Ablations II to V of the paper differ in the text alone: name -> (variant of the features, what it is).
+TEXT_ABLATIONS = {
+    "film-direct": ("direct", "ablation II: the language model sees the images, without hand-made prompts"),
+    "film-caption": ("caption", "ablation III: image captions only"),
+    "film-dense": ("dense", "ablation IV: image captions and dense captions"),
+    "film-no-llm": ("no-llm", "ablation V: captions and masks concatenated, without a language model"),
+}
+
+
+def _trained_here(name: str) -> tuple[WeightSpec, ...]:
+    return (
+        WeightSpec(
+            name="trained",
+            filename=f"{name}.safetensors",
+            how=f"Nobody publishes them. Train them: fusionbench train {name} --config {name} --set data.root=VLF_DIR, "
+            "then give weights=OUT/weights.safetensors, or copy that file to {target}.",
+        ),
+    )
+
+
+def ablations() -> list[MethodSpec]:
+    """The paper's ablations I to V as methods of their own, to be trained and run by name."""
+    without_text = dataclasses.replace(
+        FILM,
+        name="film-no-text",
+        title="FILM w/o text",
+        factory="fusionbench_film.ablation:FilmWithoutText",
+        text="none",
+        options=dict(_OPTIONS) | {"preset": Option(default="no-text", choices=("auto", "no-text"), help="Dimensions.")},
+        weights=_trained_here("film-no-text"),
+        summary="FILM, ablation I: visual features only, with extra Restormer blocks in place of the guidance.",
+    )
+    others = [
+        dataclasses.replace(
+            FILM,
+            name=name,
+            title=f"FILM ({variant})",
+            options=dict(FILM.options)
+            | {"features": Option(default=variant, help="Variant of the text features that the data set offers.")},
+            weights=_trained_here(name),
+            summary=f"FILM, {what}.",
+        )
+        for name, (variant, what) in TEXT_ABLATIONS.items()
+    ]
+    return [without_text, *others]
+
+
+_VLF_OPTIONS = {
+    "dataset": Option(default="", help="Data set inside the VLF folder; needed where there are several of the task."),
+    "features": Option(default="", help="Variant of the text features: folder TextFeature-VARIANT."),
+}
+
+
+def _vlf(task: Task) -> DatasetSpec:
+    return DatasetSpec(
+        name=f"vlf-{task.lower()}",
+        task=task,
+        opener=f"fusionbench_film.vlf.datasets:open_{task.lower()}",
+        title=f"VLF {task}",
+        splits=("test", "train", "all"),
+        folders=("VLFDataset", "VLF"),
+        layout="Image/TASK/DATASET/SIDE/NAME.png with SPLIT.txt lists and TextFeature/TASK/DATASET/NAME.npy, "
+        "or the official DATASET_SPLIT.h5",
+        page=PAGE,
+        paper=PAPER,
+        options=_VLF_OPTIONS,
+        summary=f"Vision-Language Fusion data with text features, {task.title}.",
+    )
+
+
+PREPARE_VLF = CommandSpec(
+    name="prepare-vlf",
+    parent="data",
+    command="fusionbench_film.vlf.command:prepare",
+    summary="Convert VLF image folders and text features to FILM's .h5 files, and back.",
+)
+
+
+@hookimpl
+def fusionbench_methods() -> list[MethodSpec]:
+    """FILM and the ablations of its paper."""
+    return [FILM, *ablations()]
+
+
+@hookimpl
+def fusionbench_datasets() -> list[DatasetSpec]:
+    """The Vision-Language Fusion data, a data set for each task."""
+    return [_vlf(task) for task in Task]

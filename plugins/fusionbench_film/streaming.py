@@ -1,0 +1,193 @@
+"""FILM's inference in strips: the network's own output without its memory traffic.
+
+Built from a :class:`~fusionbench_film.network.Film`, whose weights it copies. Beyond the strips of
+:mod:`fusionbench.nn.streaming` it uses that
+
+* only the mean over the text tokens of the cross-attention is needed: the softmax is averaged over
+  the queries first, so that values and output are projected once and not for each token, and a
+  bias of the keys, which shifts all scores of a query alike, drops out;
+* nearest interpolation to the token grid and back is an index map, and everything between the grid
+  and the last 1x1 convolution of a stage is linear per pixel or constant per cell: it is computed
+  on the grid, once for each cell, and gathered;
+* the features of both sources are the two halves of one map, so their concatenation is free.
+
+The whole image is one piece: the token grid spans it and the channel attentions see all of it,
+whatever its size. Memory is 8 x dim bytes a pixel and some tens of megabytes.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fusionbench.nn.streaming import StreamedRestormer, flat, strip_rows, strips, windows
+from fusionbench_film.network import Film, ImageTokens, Stage, StageSide, modulation
+
+
+class StreamedFilm:
+    """Computes what ``film`` computes, one pair at a time, with a fraction of the memory.
+
+    Args:
+        film: The network, in the state in which it shall be used; later changes of its weights
+            are not seen.
+    """
+
+    def __init__(self, film: Film) -> None:
+        self.config = film.config
+        with torch.no_grad():
+            self._project_text = film.text_process if self.config.text else None
+            self._stages = [[_StreamedSide(stage, side) for side in "AB"] for stage in film.stages]
+            first, *rest = film.decoder
+            self._first = StreamedRestormer(first)
+            self._rest = [StreamedRestormer(block) for block in rest]
+            self._narrow = _Pointwise(film.conv1)
+            self._last = _Pointwise(film.conv2)
+
+    @torch.no_grad()
+    def __call__(
+        self, image_a: Tensor, image_b: Tensor, text: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """As :meth:`Film.forward`; the samples of a batch one after the other."""
+        fused = torch.empty_like(image_a)
+        for n in range(len(image_a)):
+            guide = None
+            if text is not None and self._project_text is not None:
+                guide = self._project_text(text[n : n + 1] if mask is None else text[n : n + 1, mask[n]])[0]
+            self._fuse((image_a[n], image_b[n]), guide, fused[n, 0])
+        return fused
+
+    def _fuse(self, images: tuple[Tensor, Tensor], text: Tensor | None, fused: Tensor) -> None:
+        height, width = fused.shape
+        dim = self.config.dim
+        features = fused.new_empty(height, width, 2 * dim)
+        halves = features[..., :dim], features[..., dim:]
+        for number, sides in enumerate(self._stages):
+            for side, image, half in zip(sides, images, halves, strict=True):
+                side(half if number else image.permute(1, 2, 0).contiguous(), half, text)
+        self._first(features)
+        narrow = halves[0]
+        rows = strip_rows(width, 2 * dim, fused.device)
+        for start, stop in strips(height, rows):
+            flat(narrow[start:stop]).copy_(self._narrow(flat(features[start:stop])))
+        for block in self._rest:
+            block(narrow)
+        for start, stop in strips(height, rows):
+            fused[start:stop] = self._last(flat(narrow[start:stop])).view(stop - start, width).sigmoid_()
+
+
+class _Pointwise:
+    """A 1x1 convolution of P x C pixels."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        self._weight = convolution.weight[:, :, 0, 0].t().clone()
+        self._bias = convolution.bias.clone()
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        return torch.addmm(self._bias, pixels, self._weight)
+
+
+class _StreamedSide:
+    """One source in one stage."""
+
+    def __init__(self, stage: Stage, side: str) -> None:
+        modules: StageSide = stage.side(side)
+        self._kernel = modules.conv1.weight.clone()
+        self._slope1, self._slope2, self._slope3 = (
+            prelu.weight.clone() for prelu in (modules.prelu1, modules.prelu2, modules.prelu3)
+        )
+        self._blocks = [StreamedRestormer(block) for block in modules.blocks]
+        dim = modules.conv2.out_channels
+        self._conv2 = _Pointwise(modules.conv2)
+        # conv3 of (f, g + f) is (own + guided) f + guided g.
+        own, guided = modules.conv3.weight[:, :, 0, 0].split(dim, dim=1)
+        self._own = (own + guided).t().contiguous()
+        self._guided, self._bias = guided.t().contiguous(), modules.conv3.bias.clone()
+        self._guide = None if modules.tokens is None else _Guide(modules)
+        self._dim = dim
+
+    def __call__(self, source: Tensor, out: Tensor, text: Tensor | None) -> None:
+        """``source`` (H x W x C, may be ``out`` itself) to ``out``, H x W x dim."""
+        self._convolve(source, out)
+        for block in self._blocks:
+            block(out)
+        height, width, dim = out.shape
+        rows = strip_rows(width, 4 * dim, out.device)
+        if self._guide is None:
+            for start, stop in strips(height, rows):
+                pixels = flat(out[start:stop])
+                guided = F.prelu(self._conv2(pixels), self._slope2)
+                mixed = torch.addmm(self._bias, guided, self._guided).addmm_(pixels, self._own)
+                pixels.copy_(F.prelu(mixed, self._slope3))
+            return
+        to_rows, to_columns = (
+            _nearest(size, cells, out) for size, cells in zip(out.shape, self._guide.grid, strict=False)
+        )
+        cells = F.prelu(self._conv2(self._guide(out, text)), self._slope2)
+        cells = torch.addmm(self._bias, cells, self._guided).view(*self._guide.grid, dim)
+        for start, stop in strips(height, rows):
+            pixels = flat(out[start:stop])
+            mixed = cells[to_rows[start:stop]].index_select(1, to_columns).view(-1, dim).addmm_(pixels, self._own)
+            pixels.copy_(F.prelu(mixed, self._slope3))
+
+    def _convolve(self, source: Tensor, out: Tensor) -> None:
+        height, width, channels = source.shape
+
+        def fill(first: int, last: int, strip: Tensor) -> None:
+            strip.copy_(source[first:last])
+
+        rows = strip_rows(width, 2 * self._dim, source.device)
+        for first, last, window in windows(source, height, width, channels, rows, fill):
+            strip = F.prelu(F.conv2d(window, self._kernel, padding=(0, 1)), self._slope1)
+            out[first:last] = strip[0].permute(1, 2, 0)
+
+
+class _Guide:
+    """Cross-attention of the text to the tokens of one source, and the guided cells of the grid."""
+
+    def __init__(self, modules: StageSide) -> None:
+        tokens: ImageTokens = modules.tokens
+        attention: nn.MultiheadAttention = modules.attention.multihead_attn
+        self.grid = tokens.grid
+        self._weight = tokens.conv.weight[:, :, 0, 0].clone()
+        self._bias = tokens.conv.bias.clone()
+        self._heads = attention.num_heads
+        query, key, value = attention.in_proj_weight.chunk(3)
+        self._query, self._key, self._value = query.clone(), key.clone(), value.clone()
+        self._query_bias, _, self._value_bias = (bias.clone() for bias in attention.in_proj_bias.chunk(3))
+        self._out, self._out_bias = attention.out_proj.weight.clone(), attention.out_proj.bias.clone()
+
+    def __call__(self, features: Tensor, text: Tensor | None) -> Tensor:
+        """H x W x C features and T x hidden_dim text to cells x token_dim."""
+        rows, columns = self.grid
+        token_dim = len(self._weight)
+        if text is None:
+            return features.new_zeros(rows * columns, token_dim)
+        height, width, _ = features.shape
+        pixels = _nearest(rows, height, features)[:, None] * width + _nearest(columns, width, features)
+        cells = flat(features).index_select(0, pixels.view(-1))
+        channels = torch.addmm(self._bias[:, None], self._weight, cells.t())
+        factors = modulation(self._attend(text, channels.view(-1, text.shape[-1])), None).view(-1)
+        # The grid has a multiple of hidden_dim cells, so all channels share the factor of a cell.
+        return (channels * factors.repeat(rows * columns // len(factors))).t()
+
+    def _attend(self, text: Tensor, tokens: Tensor) -> Tensor:
+        """The attention's output averaged over the text tokens, 1 x 1 x hidden_dim."""
+        width = text.shape[-1] // self._heads
+        queries = torch.addmm(self._query_bias, text, self._query.t()) * width**-0.5
+        pooled = []
+        for head in range(self._heads):
+            part = slice(head * width, (head + 1) * width)
+            scores = queries[:, part] @ (self._key[part] @ tokens.t())
+            weights = scores.softmax(dim=-1).mean(dim=0)
+            pooled.append(torch.addmv(self._value_bias[part], self._value[part], weights @ tokens))
+        return torch.addmv(self._out_bias, self._out, torch.cat(pooled)).view(1, 1, -1)
+
+
+def _nearest(out: int, size: int, like: Tensor) -> Tensor:
+    """Source index of each of ``out`` positions under nearest interpolation from ``size``.
+
+    Taken from the operator itself: its rounding of ``i * size / out`` decides at exact borders.
+    """
+    line = torch.arange(size, dtype=torch.float32, device=like.device).view(1, 1, 1, -1)
+    return F.interpolate(line, (1, out), mode="nearest").view(-1).long()

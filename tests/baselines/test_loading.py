@@ -1,0 +1,142 @@
+"""What holds for every learned baseline, on random weights saved here: loading, shapes, batches, refusals."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fusionbench import Batch, MethodSpec, Task
+from fusionbench.nn.learned import LearnedMethod
+from fusionbench.plugins import current_plugins
+from fusionbench.types import WeightsError, resolve
+from tests.helpers.shared import available, shared_path
+
+METHODS = ("gifnet", "ifcnn", "lrrnet", "matr", "murf", "sdnet", "u2fusion")
+PARAMETERS = {
+    "gifnet": 822780,
+    "ifcnn": 83587,
+    "lrrnet": 49204,
+    "matr": 13422,
+    "murf": 26265,
+    "sdnet": 67091,
+    "u2fusion": 659217,
+}
+
+
+def spec_of(name: str) -> MethodSpec:
+    return current_plugins().methods[name]
+
+
+def made(name: str, **options: str) -> LearnedMethod:
+    return resolve(spec_of(name).factory)(**options)
+
+
+def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int] = (37, 42)) -> Batch:
+    channels = 1 if spec.takes == "luma" else 3
+    sources = torch.rand(2, count, channels, *size, generator=torch.Generator().manual_seed(1)).unbind()
+    return Batch(sources=sources, task=task)
+
+
+@pytest.fixture
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A method's network with random weights, in the form that training scripts leave behind."""
+    torch.manual_seed(0)
+    network = made(request.getfixturevalue("name")).build()
+    path = tmp_path / "weights.pth"
+    torch.save({"epoch": 1, "state_dict": {f"module.{n}": t for n, t in network.state_dict().items()}}, path)
+    return path
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) -> None:
+    spec = spec_of(name)
+    for task, output in itertools.product(spec.tasks, ("official", "plain")):
+        square = {"square": 48} if name == "murf" else {}
+        method = made(name, output=output, **square)
+        method.load(torch.device("cpu"), saved)
+        batch = batch_of(spec, task)
+        fused = method.finish(method.fuse(batch), batch)
+        assert fused.shape[0] == 2
+        assert fused.shape[1] in ((1,) if spec.takes == "luma" else (1, 3))
+        assert fused.shape[2:] == (37, 42)
+        assert fused.isfinite().all()
+        for index in range(2):
+            single = Batch(sources=tuple(s[index : index + 1] for s in batch.sources), task=task)
+            alone = method.finish(method.fuse(single), single)
+            # Where the script truncates, a rounding error may move a pixel by one grey level.
+            torch.testing.assert_close(fused[index : index + 1], alone, atol=1.01 / 255, rtol=0)
+            assert ((fused[index : index + 1] - alone).abs() > 1e-4).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_smallest_size(name: str, saved: Path) -> None:
+    spec = spec_of(name)
+    method = made(name, **({"square": 16} if name == "murf" else {}))
+    method.load(torch.device("cpu"), saved)
+    for task in spec.tasks:
+        batch = batch_of(spec, task, 1, (spec.min_size, spec.min_size + 1))
+        assert method.finish(method.fuse(batch), batch).shape[2:] == (spec.min_size, spec.min_size + 1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_number_of_parameters(name: str) -> None:
+    assert sum(parameter.numel() for parameter in made(name).build().parameters()) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_weights_and_weights_of_another_network_are_refused(name: str, tmp_path: Path) -> None:
+    method = made(name)
+    with pytest.raises(WeightsError):
+        method.load(torch.device("cpu"), None)
+    save_file({"conv.weight": torch.zeros(3, 3)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="missing"):
+        method.load(torch.device("cpu"), tmp_path / "other.safetensors")
+    assert not hasattr(method, "network")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_registered_weights_are_complete(name: str) -> None:
+    for weight in spec_of(name).weights:
+        assert weight.page.startswith("https://github.com/")
+        assert weight.official
+        assert weight.sha256
+        assert all(len(digest) == 64 for digest in weight.sha256)
+        assert weight.filename.endswith(".safetensors")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", METHODS)
+def test_registered_digests_and_sizes_are_those_of_the_official_files(name: str) -> None:
+    import hashlib
+
+    folder = shared_path("weights", name, "official")
+    known = {digest: weight for weight in spec_of(name).weights for digest in weight.sha256}
+    for path in folder.iterdir():
+        weight = known[hashlib.sha256(path.read_bytes()).hexdigest()]
+        assert path.name in weight.official
+        if path.name == weight.official[0]:
+            assert path.stat().st_size == weight.size
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", METHODS)
+def test_official_files_load_as_they_are(name: str) -> None:
+    for path in shared_path("weights", name, "official").iterdir():
+        made(name).load(torch.device("cpu"), path)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", METHODS)
+def test_weights_folder_layout_of_published_conversions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fusionbench.nn.weights import installed_file
+
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(shared_path("weights")))
+    for weight in spec_of(name).weights:
+        if available("weights", name, weight.filename):
+            path = installed_file(spec_of(name), weight)
+            assert path is not None
+            made(name).load(torch.device("cpu"), path)
