@@ -349,7 +349,7 @@ def test_export_and_import_round_trip(dataset: Dataset, tmp_path: Path, hdf5: bo
     encode(out, choose("text_encoder", "minilm"))
     result = export_vlf(out, dataset, target, hdf5=hdf5)
     assert (result.images, result.features, result.failed) == (6, 3, [])
-    source = target / "VLFDataset_h5/set_test.h5" if hdf5 else target
+    source = target / "set_test.h5" if hdf5 else target
     if not hdf5:
         assert (target / "Image/IVF/set/test.txt").read_text() == "a.png\nb_x.png\nc.png\n"
         assert (target / "Image/IVF/set/VI/b_x.png").is_file()

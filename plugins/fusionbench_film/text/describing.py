@@ -205,14 +205,13 @@ def _record_chain(folder: VlfFolder, task: Task, title: str, chain: Chain, promp
         "parts": chain.identity(),
         "prompt": {"name": prompt.name, "version": prompt.version} if prompt else None,
     }
-    write_text(folder.root / "Text" / task / title / "chain.json", json.dumps(record, indent=2) + "\n")
+    write_text(folder.chain("Text", task, title), json.dumps(record, indent=2) + "\n")
 
 
 def chain_label(folder: VlfFolder, task: str, dataset: str) -> str:
     """How the paragraphs of a data set were made; ``unknown`` where nothing says so."""
-    path = folder.root / "Text" / task / dataset / "chain.json"
     try:
-        label = json.loads(path.read_text(encoding="utf-8"))["label"]
+        label = json.loads(folder.chain("Text", task, dataset).read_text(encoding="utf-8"))["label"]
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
     return label if isinstance(label, str) and label else "unknown"
