@@ -241,13 +241,11 @@ class _Run:
 
     def look(self, stage: str, provider: ChosenProvider, items: Sequence[_Item]) -> None:
         """Run a provider that looks at images over all items that have no result of it yet."""
+        identity = provider.identity()
         for item in items:
             if not item.failure:
-                # What a describer says depends on the kind of source; what a finder finds does not.
-                kind = [item.source.task, item.source.role] if stage == PARAGRAPH else []
-                file = Path(str(item.source.source)).name if provider.spec.name == "grit" else ""
                 item.keys[stage] = digest(
-                    stage=stage, image=item.content, provider=provider.identity(), kind=kind, file=file
+                    stage=stage, image=item.content, provider=identity, kind=_kind(stage, provider, item.source)
                 )
         with self._timed(stage):
             missing = self._reuse(stage, items)
@@ -452,6 +450,13 @@ def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, floa
     shared = width * height
     total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
     return shared / total if total > 0 else 0.0
+
+
+def _kind(stage: str, provider: ChosenProvider, source: SourceImage) -> list[str]:
+    """What a result depends on beside the image's content: nothing, for most finders."""
+    if provider.spec.by_file:
+        return [source.role, Path(str(source.source)).name]
+    return [source.task, source.role] if stage == PARAGRAPH else []
 
 
 def _size(item: _Item) -> tuple[int, int]:

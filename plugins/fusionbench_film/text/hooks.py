@@ -83,6 +83,7 @@ _CAPTIONERS = (
             "min_score": Option(default=0.5, help="Leave out boxes with a lower score."),
         },
         summary="Reads the dense captions that a run of GRIT wrote, as in the paper.",
+        by_file=True,
     ),
     ProviderSpec(
         name="sam",
