@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from fusionbench.cli import main
 from fusionbench.data import open_dataset, read_features
 from fusionbench.images import write_png
 from fusionbench.types import DataError, Dataset, ProviderSpec, Task, UnknownNameError, UsageError
+from fusionbench_film.network import Film
 from fusionbench_film.text.checking import Case, cases_of, check
 from fusionbench_film.text.contracts import Picture, Region
 from fusionbench_film.text.counting import count
@@ -33,6 +35,8 @@ from fusionbench_film.text.store import Output, Store
 from fusionbench_film.text.transfer import export_vlf, import_vlf
 from fusionbench_film.text.vlf import VlfFolder, described, flat_name, flat_names
 from tests.helpers.chat_server import PARAGRAPH, answer, chat_server
+from tests.helpers.film import TINY, write_weights
+from tests.helpers.golden import fill_golden
 
 HOSTILE = "'); DROP TABLE outputs; -- <script>alert(1)</script> \\input{/etc/passwd} ../../../tmp/owned $(touch x). "
 
@@ -521,3 +525,32 @@ def test_the_command_group_costs_nothing_to_list() -> None:
         "heavy = {'torch', 'transformers', 'pandas', 'numpy', 'PIL'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+def test_from_images_to_text_to_fused_images(tmp_path: Path) -> None:
+    """describe -> encode -> export -> `fusionbench run -m film`, with the embedded encoder and no download."""
+    _make_images(tmp_path / "images")
+    vlf, official = str(tmp_path / "vlf"), tmp_path / "official"
+    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    assert _run("describe", *data, "--out", vlf).exit_code == 0
+    assert _run("encode", vlf).exit_code == 0
+    assert _run("export", vlf, *data, "--out", str(official)).exit_code == 0
+    film = Film(replace(TINY, text_dim=384)).eval()
+    fill_golden(film)
+    weights = write_weights(tmp_path / "film.safetensors", film)
+    result = CliRunner().invoke(
+        main,
+        [
+            "run",
+            "-m",
+            "film",
+            "-d",
+            f"vlf-ivf={official}",
+            "--weights",
+            f"film={weights}",
+            "--out",
+            str(tmp_path / "run"),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "run").rglob("*.png"))) == 3

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from fusionbench.plugins import current_plugins
 from fusionbench.types import Dataset, FusionBenchError, Task, UsageError
-from fusionbench_film.text.contracts import Findings, Picture, Region, WriteRequest, Written
+from fusionbench_film.text.contracts import Findings, Picture, Region, WriteRequest, Written, iou
 from fusionbench_film.text.pictures import SourceImage, ahead, sources
 from fusionbench_film.text.prompts import Prompt, read_prompt
 from fusionbench_film.text.providers import ChosenProvider
@@ -439,17 +439,6 @@ def labelled(mask: Region, dense: Sequence[Region], *, overlap: float = 0.5) -> 
     if mask.label or best is None or iou(mask.box, best.box) < overlap:
         return mask
     return Region.from_json({**mask.to_json(), "label": best.label})
-
-
-def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
-    return shared / total if total > 0 else 0.0
 
 
 def _kind(stage: str, provider: ChosenProvider, source: SourceImage) -> list[str]:
