@@ -349,7 +349,19 @@ ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """A part of the text pipeline: captioner, dense captioner, segmenter, writer or text encoder."""
+    """A part of the text pipeline: captioner, dense captioner, segmenter, describer, writer or text encoder.
+
+    Attributes:
+        name: Lower-case identifier, unique within its kind.
+        kind: What it does.
+        factory: Called with the options; what it returns is described in ``docs/text.md``.
+        options: Settings by name.
+        version: Change it when results change.
+        summary: One line for lists.
+        extra: The extra of the installation that it needs.
+        by_file: Whether results depend on an image's file name and role and not on its content alone,
+            as those of readers of other programs' results do.
+    """
 
     name: str
     kind: ProviderKind
@@ -358,6 +370,7 @@ class ProviderSpec:
     version: str = "1"
     summary: str = ""
     extra: str = ""
+    by_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
