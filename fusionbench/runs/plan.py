@@ -123,7 +123,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             )
         expansion.pairings += pairings
         expansion.remarks += [
-            f"{request.key} was trained on {pairing.dataset.request.name}: do its training and your test images overlap?"
+            f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings
             if pairing.dataset.request.name in spec.training_data
         ]
@@ -320,6 +320,7 @@ def file_name(text: str, suffix: str = "") -> str:
 
 
 def digest_of(*parts: Any) -> str:
+    """SHA-256 of plain data; mappings with the same content have the same digest, whatever their order."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
