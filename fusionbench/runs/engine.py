@@ -17,12 +17,13 @@ from fusionbench.results.loading import JOURNAL, RunResults, merged
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
+from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
+from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
-from fusionbench.runs.stream import Outcome, Remark
 from fusionbench.types import DataError, UsageError
 
 CONFIG = "config.yaml"
@@ -196,7 +197,7 @@ def _prepare(
             "samples": len(dataset.samples),
             "unusable": sum(bool(found.error) for found in facts[key].values()),
             "problems": [problem.message for problem in dataset.problems],
-            "sha256": plan.digest_of([found.sha256 for found in facts[key].values()]),
+            "sha256": digest_of([found.sha256 for found in facts[key].values()]),
         }
         for key, dataset in expansion.datasets.items()
     }
@@ -205,7 +206,7 @@ def _prepare(
 
     def code(name: str) -> str:
         origin = plugins.methods.origin(name)
-        return plan.code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
+        return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
     cells, units = plan.schedule(expansion, config, facts, journal, code, folder)
     journal.set_cells(cells)
