@@ -21,6 +21,7 @@ ROOMS = (
     "types",
     "extras",
     "allocator",
+    "atomic",
     "hookspecs",
     "plugins",
     "methods",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import resource
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
+from fusionbench.atomic import replacing
 from fusionbench.fusing import pick_device
 from fusionbench.plugins import Plugins
 from fusionbench.results.journal import Journal
@@ -284,10 +285,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write_config(folder: Path, config: RunConfig) -> None:
-    path = folder / CONFIG
-    temporary = path.with_suffix(".yaml.part")
-    temporary.write_text(config.located().to_yaml(), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(folder / CONFIG) as temporary:
+        temporary.write_text(config.located().to_yaml(), encoding="utf-8")
 
 
 def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dict[str, Any]:
@@ -315,8 +314,13 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
     }
 
 
-def _peak_memory() -> int:
-    """Largest resident memory of this process or one of its workers so far, in bytes."""
+def _peak_memory() -> int | None:
+    """Largest resident memory of this process or one of its workers so far, in bytes; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return max(own, children) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(own, children) * unit
