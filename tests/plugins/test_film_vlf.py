@@ -41,9 +41,6 @@ def test_folder_to_h5_and_back(tmp_path: Path, task: Task) -> None:
     first, second, third = (
         fb.get_dataset(f"vlf-{task.lower()}", root=place) for place in (root, path, tmp_path / "back")
     )
-    for a, b, c in zip(sorted(first.samples, key=lambda s: s.id), second.samples, third.samples, strict=True):
-        assert {a.id, b.id} == {a.id}
-        del c
     for name in ("one", "two", "three"):
         same = [next(s for s in d.samples if s.id == name) for d in (first, second, third)]
         lumas = [torch.cat(decode_sample(sample).lumas()) for sample in same]
@@ -85,7 +82,7 @@ def test_lists_with_other_case_and_names_with_dots(tmp_path: Path) -> None:
     (features / "Farmhouse.npy").rename(features / "farmHouse.npy")
     (features / "a.b.npy").rename(features / "a.npy")
     dataset = fb.get_dataset("vlf-mef", root=root)
-    assert [sample.id for sample in dataset.samples] == ["Farmhouse", "a.b"]
+    assert {sample.id for sample in dataset.samples} == {"Farmhouse", "a.b"}
     assert all(sample.text_features is not None for sample in dataset.samples)
 
 

@@ -21,6 +21,7 @@ from fusionbench.cli.options import plugin_option
 @click.option("--folders", is_flag=True, help="Write image folders and .npy features instead of .h5.")
 @click.option("--features", type=click.Path(path_type=Path), help="Folder of NAME.npy, where the data set has none.")
 @click.option("--name", help="The data set's name in the result; its own by default.")
+@click.option("--split", help="Split in the result; its own by default.")
 @click.option("--small/--full", default=None, help="Resize to 288x384; default: for train splits of IVF, MEF and MFF.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the data set. Repeatable.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder that holds data sets.")
@@ -31,6 +32,7 @@ def prepare(
     folders: bool,
     features: Path | None,
     name: str | None,
+    split: str | None,
     small: bool | None,
     options: tuple[str, ...],
     data_root: Path | None,
@@ -57,8 +59,9 @@ def prepare(
         settings[key] = value
     dataset = open_dataset(source, data_root=data_root, options=settings)
     samples = dataset.samples if features is None else attach_features(dataset.samples, features)
-    split = getattr(dataset, "split", "test")
-    label = name or dataset.name.removeprefix("vlf-").removesuffix(f"_{split}")
+    own = getattr(dataset, "split", "test")
+    label = name or dataset.name.removeprefix("vlf-").removesuffix(f"_{own}")
+    split = split or own
     resize = small if small is not None else split == "train" and dataset.task is not Task.MIF
     with click.progressbar(length=len(samples), label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         if folders:

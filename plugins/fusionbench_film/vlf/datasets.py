@@ -94,6 +94,6 @@ def _chosen(names: list[str], wanted: str, where: str) -> str:
     if not names:
         raise DataError(
             f"{where}: no VLF data.",
-            hint="Expected Image/TASK/DATASET/SIDE/NAME.png with TextFeature/TASK/DATASET/NAME.npy, or DATASET_SPLIT.h5.",
+            hint="Expected Image/TASK/DATASET/SIDE/NAME.png (and TextFeature/TASK/DATASET/NAME.npy), or NAME_SPLIT.h5.",
         )
     raise DataError(f"{where}: several data sets: {', '.join(names)}.", hint="Choose one with the option dataset=NAME.")
