@@ -191,7 +191,8 @@ def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
 
     Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors
     agree within a factor of two, or are below 1e-4, are ranked by the fewest deviations; those that the
-    numbers cannot tell apart stand in one row, joined by ``=``.
+    numbers cannot tell apart stand in one row, joined by ``=``. A candidate that is undefined for some of
+    the numbers comes after those that explain all of them.
     """
     groups = comparison.groupby(["metric", "candidate"], sort=False)
     table = groups.agg(
@@ -211,5 +212,8 @@ def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
     )
     table = table.reset_index()
     table["level"] = np.ceil(np.log2(table["median_error"].clip(lower=1e-4)))
-    table = table.sort_values(["metric", "level", "deviations", "median_error"], kind="stable", ignore_index=True)
+    table["missing"] = table.groupby("metric")["numbers"].transform("max") - table["numbers"]
+    table = table.sort_values(
+        ["metric", "missing", "level", "deviations", "median_error"], kind="stable", ignore_index=True
+    )
     return table[["metric", "candidate", "numbers", "median_error", "largest_error"]]
