@@ -281,6 +281,8 @@ class MetricSpec:
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
+        sources_reversed: Whether the original program takes the sources in the opposite of the canonical
+            order (visible before infrared); runs then pass them so.
         default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """
@@ -296,6 +298,7 @@ class MetricSpec:
     paper: Citation | None = None
     differentiable: bool = False
     max_sources: int | None = None
+    sources_reversed: bool = False
     original_name: str = ""
     version: str = "1"
     summary: str = ""
@@ -349,7 +352,19 @@ ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """A part of the text pipeline: captioner, dense captioner, segmenter, writer or text encoder."""
+    """A part of the text pipeline: captioner, dense captioner, segmenter, describer, writer or text encoder.
+
+    Attributes:
+        name: Lower-case identifier, unique within its kind.
+        kind: What it does.
+        factory: Called with the options; what it returns is described in ``docs/text.md``.
+        options: Settings by name.
+        version: Change it when results change.
+        summary: One line for lists.
+        extra: The extra of the installation that it needs.
+        by_file: Whether results depend on an image's file name and role and not on its content alone,
+            as those of readers of other programs' results do.
+    """
 
     name: str
     kind: ProviderKind
@@ -358,6 +373,7 @@ class ProviderSpec:
     version: str = "1"
     summary: str = ""
     extra: str = ""
+    by_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
