@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 
+_CONFIGS = Path(__file__).parent / "configs"
 _PAGE = "https://github.com/Zhaozixiang1228/MMIF-CDDFuse"
 
 
@@ -49,6 +51,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             trainer="fusionbench_cddfuse.training:recipe",
             summary="Splits the sources into base and detail features with a transformer and an invertible network.",
             meta={
+                "training_configs": {path.stem: str(path) for path in sorted(_CONFIGS.glob("*.yaml"))},
                 "official protocol": "luma in, gray out; min-max over the image, rounded to nearest",
                 "skip": "IVF weights: the visible image on infrared-visible pairs, the sum of both on medical ones; "
                 "MIF weights: none",

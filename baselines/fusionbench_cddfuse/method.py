@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch, Task
-from fusionbench.images.levels import round_half_down, stretch
 from fusionbench.nn.checkpoints import load_into, read_checkpoint, read_state_dict
+from fusionbench.nn.finishing import round_half_down, stretch_min_max
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench_cddfuse.network import CDDFuseNet
 from fusionbench_cddfuse.streaming import StreamedCDDFuse
 
 PARTS = ("DIDF_Encoder", "DIDF_Decoder", "BaseFuseLayer", "DetailFuseLayer")
 
 
-class CDDFuse:
+class CDDFuse(LearnedMethod):
     """Fuses luma; on a CPU in strips of rows, elsewhere as whole maps.
 
     Args:
@@ -24,31 +26,41 @@ class CDDFuse:
         skip: Which image the decoder adds before its sigmoid.
     """
 
-    def __init__(self, output: str = "official", skip: str = "auto") -> None:
-        self.network: nn.Module = CDDFuseNet()
-        self.output = output
+    name = "cddfuse"
+
+    def __init__(self, *, output: str = "official", skip: str = "auto") -> None:
+        super().__init__(output=output)
         self.skip = skip
         self._trained_for: Task | None = None
         self._streamed: StreamedCDDFuse | None = None
+
+    def build(self, state: Mapping[str, Tensor] | None = None) -> CDDFuseNet:
+        """All four sub-networks."""
+        return CDDFuseNet()
 
     def load(self, device: torch.device, weights: Path | None) -> None:
         """Read the official container of four state dicts, or one state dict with the parts' names in front.
 
         Which of the two published checkpoints a file is shows in its name alone; it decides about ``skip``.
         """
+        weights = self.existing(weights)
         if PARTS[0] in read_checkpoint(weights):
             parts = {part: read_state_dict(weights, only=part) for part in PARTS}
             state = {f"{part}.{name}": tensor for part, found in parts.items() for name, tensor in found.items()}
         else:
             state = read_state_dict(weights)
-        network = CDDFuseNet()
+        network = self.build(state)
         load_into(network, state, path=weights)
-        name = Path(weights).stem.upper()
+        name = weights.stem.upper()
         self._trained_for = next((task for task in (Task.IVF, Task.MIF) if task in name), None)
-        self.adopt(network.to(device).eval())
+        self._place(network, device)
+
+    def _place(self, network: CDDFuseNet, device: torch.device) -> None:
+        super()._place(network, device)
+        self.adopt(network)
 
     def adopt(self, network: CDDFuseNet) -> None:
-        """Use a network in memory, in the state in which it is now."""
+        """Use a network that is already in place, in the state in which it is now."""
         self.network = network
         on_cpu = next(network.parameters()).device.type == "cpu"
         self._streamed = StreamedCDDFuse(network) if on_cpu else None
@@ -66,7 +78,7 @@ class CDDFuse:
 
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         """Each image stretched to 0...255 and rounded, if official."""
-        return round_half_down(stretch(fused)) if self.output == "official" else fused
+        return round_half_down(stretch_min_max(fused)) if self.output == "official" else fused
 
     def _skip(self, task: Task) -> str:
         if self.skip != "auto":

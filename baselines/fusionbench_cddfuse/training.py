@@ -31,12 +31,14 @@ class DataConfig:
     """Section ``data``.
 
     Attributes:
-        source: The authors' HDF5 file of windows, or an infrared-visible data set ``NAME[@SPLIT][=ROOT]``.
-        data_root: Folder with the data sets, where ``source`` names no root.
+        source: The authors' HDF5 file of windows, or an infrared-visible data set ``NAME[@SPLIT]``.
+        root: The data set's folder; else it is looked for in ``data_root``.
+        data_root: Folder that holds data sets.
         size, stride: Of the windows cut from a data set.
     """
 
     source: str
+    root: Path | None = None
     data_root: Path | None = None
     size: int = 128
     stride: int = 200
@@ -146,7 +148,8 @@ def recipe(config: Mapping[str, Any], training: TrainingConfig) -> CDDFuseRecipe
         raise UsageError(f"unknown section {unknown[0]!r}.", hint=f"Sections of cddfuse: {', '.join(_SECTIONS)}.")
     phases = read_section(PhasesConfig, config.get("phases"), "phases")
     data = read_section(DataConfig, config.get("data"), "data")
-    windows = open_windows(data.source, data_root=data.data_root, size=data.size, stride=data.stride)
+    source = data.source if data.root is None else f"{data.source}={data.root}"
+    windows = open_windows(source, data_root=data.data_root, size=data.size, stride=data.stride)
     return CDDFuseRecipe(windows, phases, clip_norm=training.clip_norm)
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma
-from fusionbench.images.levels import round_half_down, stretch
-from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.nn.finishing import round_half_down, stretch_min_max
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench.types import UsageError
 from fusionbench_ddfm.sampler import Schedule, sample
 from fusionbench_ddfm.unet import UNet, UNetConfig
 
 
-class DDFM:
+class DDFM(LearnedMethod):
     """Samples a colour image from noise, rectified towards the sources; its luma is the result.
 
     Args:
@@ -29,24 +29,24 @@ class DDFM:
         UsageError: ``steps`` is out of range.
     """
 
-    network: nn.Module
+    name = "ddfm"
 
     def __init__(
-        self, output: str = "official", steps: int = 100, seed: int = 3407, config: UNetConfig | None = None
+        self, *, output: str = "official", steps: int = 100, seed: int = 3407, config: UNetConfig | None = None
     ) -> None:
+        super().__init__(output=output)
         if not 2 <= steps <= 1000:
             raise UsageError(f"ddfm.steps: must lie between 2 and 1000, it is {steps}.")
         self.schedule = Schedule.evenly(steps)
-        self.output = output
         self.seed = seed
         self.config = config or UNetConfig()
 
-    def load(self, device: torch.device, weights: Path | None) -> None:
-        """Read guided diffusion's checkpoint, a bare state dict."""
+    def build(self, state: Mapping[str, Tensor] | None = None) -> UNet:
+        """The network; to be loaded, it is built without memory of its own and takes over that of the state dict."""
+        if state is None:
+            return UNet(self.config)
         with torch.device("meta"):
-            self.network = UNet(self.config)
-        load_into(self.network, read_state_dict(weights), path=weights)
-        self.network.to(device, torch.float32).eval().requires_grad_(False)
+            return UNet(self.config)
 
     def fuse(self, batch: Batch) -> Tensor:
         """N x 1 x H x W, nominally in [0, 1]."""
@@ -61,4 +61,4 @@ class DDFM:
 
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         """Each image stretched to 0...255 and rounded, if official."""
-        return round_half_down(stretch(fused)) if self.output == "official" else fused
+        return round_half_down(stretch_min_max(fused)) if self.output == "official" else fused

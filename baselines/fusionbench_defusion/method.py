@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma, round_to_8_bits
-from fusionbench.images.levels import truncate
 from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.nn.finishing import truncate
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench_defusion.network import ALIASES, DeFusionNet
 
 _BORDER = 16
 _DEEP_ONLY = "decoder_common_layer1.layer.2.conv1.weight"
 
 
-class DeFusion:
+class DeFusion(LearnedMethod):
     """Fuses in colour; infrared-visible pairs as luma in three channels.
 
     Args:
@@ -26,21 +28,26 @@ class DeFusion:
         gray: ``yes``, ``no``, or ``auto`` for the authors' choice by task.
     """
 
-    def __init__(self, output: str = "official", gray: str = "auto") -> None:
-        self.network: nn.Module = DeFusionNet()
-        self.output = output
+    name = "defusion"
+
+    def __init__(self, *, output: str = "official", gray: str = "auto") -> None:
+        super().__init__(output=output)
         self.gray = gray
 
+    def build(self, state: Mapping[str, Tensor] | None = None) -> DeFusionNet:
+        """The network, in the decoder depth of the state dict."""
+        return DeFusionNet(deep=state is not None and _DEEP_ONLY in state)
+
     def load(self, device: torch.device, weights: Path | None) -> None:
-        """Read a checkpoint of either decoder depth; shared modules may be stored once or twice."""
-        state = read_state_dict(weights)
+        """Read the entry ``state_dict`` of the official checkpoint; shared modules may be stored once or twice."""
+        state = read_state_dict(self.existing(weights))
         for second, first in ALIASES.items():
             stored = {name: tensor for name, tensor in state.items() if name.startswith(f"{first}.")}
             for name, tensor in stored.items():
                 state.setdefault(second + name.removeprefix(first), tensor)
-        self.network = DeFusionNet(deep=_DEEP_ONLY in state)
-        load_into(self.network, state, path=weights)
-        self.network.to(device).eval()
+        network = self.build(state)
+        load_into(network, state, path=weights)
+        self._place(network, device)
 
     def fuse(self, batch: Batch) -> Tensor:
         """N x 3 x H x W, not below 0. The mirrored border keeps the convolutions' zero padding away."""

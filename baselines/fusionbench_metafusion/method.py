@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma
-from fusionbench.images.levels import truncate
-from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.nn.finishing import truncate
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench_metafusion.network import FusionNet
 
 _OFFICIAL_SIZE = (384, 512)
 
 
-class MetaFusion:
+class MetaFusion(LearnedMethod):
     """Replaces the visible image's brightness (the V of HSV) by the fused one.
 
     Args:
@@ -25,15 +25,15 @@ class MetaFusion:
         size: ``512x384`` fuses at the released script's fixed size.
     """
 
-    def __init__(self, output: str = "official", size: str = "native") -> None:
-        self.network: nn.Module = FusionNet()
-        self.output = output
+    name = "metafusion"
+
+    def __init__(self, *, output: str = "official", size: str = "native") -> None:
+        super().__init__(output=output)
         self.size = None if size == "native" else _OFFICIAL_SIZE
 
-    def load(self, device: torch.device, weights: Path | None) -> None:
-        """Read the official checkpoint, a bare state dict."""
-        load_into(self.network, read_state_dict(weights), path=weights)
-        self.network.to(device).eval()
+    def build(self, state: Mapping[str, Tensor] | None = None) -> FusionNet:
+        """The network; the official checkpoint is its bare state dict."""
+        return FusionNet()
 
     def fuse(self, batch: Batch) -> Tensor:
         """Fused brightness, N x 1 x H x W in [0, 2]."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma, recolour_as_opencv
-from fusionbench.images.levels import stretch, truncate
 from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.nn.finishing import stretch_min_max, truncate
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench.types import WeightsError
 from fusionbench_segmif.network import SegMIFNet
 
 _ENCODER_FILE = "model-fusion_add_final2.pth"
 
 
-class SegMIF:
+class SegMIF(LearnedMethod):
     """Fuses one channel of the visible image with infrared; the visible chroma returns at the end.
 
     Args:
@@ -27,14 +29,19 @@ class SegMIF:
         encoder: File of the segmentation network; beside the fusion network's file if None.
     """
 
+    name = "segmif"
+
     def __init__(
-        self, output: str = "official", mask: str = "max", visible: str = "R", encoder: Path | None = None
+        self, *, output: str = "official", mask: str = "max", visible: str = "R", encoder: Path | None = None
     ) -> None:
-        self.network: nn.Module = SegMIFNet()
-        self.output = output
+        super().__init__(output=output)
         self.mask = mask
         self.visible = visible
         self.encoder = encoder
+
+    def build(self, state: Mapping[str, Tensor] | None = None) -> SegMIFNet:
+        """Fusion and segmentation network."""
+        return SegMIFNet()
 
     def load(self, device: torch.device, weights: Path | None) -> None:
         """Read the two official files, bare state dicts.
@@ -42,15 +49,17 @@ class SegMIF:
         Raises:
             WeightsError: One of them is missing or does not fit.
         """
-        encoder = self.encoder or Path(weights).parent / _ENCODER_FILE
+        weights = self.existing(weights)
+        encoder = self.encoder or weights.parent / _ENCODER_FILE
         if not encoder.is_file():
             raise WeightsError(
                 f"segmif: {encoder} is missing; the fusion network needs the segmentation network's features.",
-                hint=f"Put {_ENCODER_FILE} beside {Path(weights).name}, or name it: option encoder=PATH.",
+                hint=f"Put {_ENCODER_FILE} beside {weights.name}, or name it: option encoder=PATH.",
             )
-        load_into(self.network.fusion, read_state_dict(weights), path=weights)
-        load_into(self.network.segmentation, read_state_dict(encoder), path=encoder)
-        self.network.to(device).eval()
+        network = self.build()
+        load_into(network.fusion, read_state_dict(weights), path=weights)
+        load_into(network.segmentation, read_state_dict(encoder), path=encoder)
+        self._place(network, device)
 
     def fuse(self, batch: Batch) -> Tensor:
         """Fused luma, N x 1 x H x W, not clipped."""
@@ -62,4 +71,4 @@ class SegMIF:
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         """N x 3 x H x W with the visible image's chroma, in the levels the test script saves."""
         coloured = recolour_as_opencv(fused, batch.sources[1]).clamp(0, 1)
-        return truncate(stretch(truncate(coloured))) if self.output == "official" else coloured
+        return truncate(stretch_min_max(truncate(coloured))) if self.output == "official" else coloured

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma, recolour_as_opencv
 from fusionbench.nn.checkpoints import load_into, read_checkpoint
+from fusionbench.nn.learned import LearnedMethod
 from fusionbench_tardal.network import Generator
 
 
-class TarDAL:
+class TarDAL(LearnedMethod):
     """Fuses unrounded luma and gives the result the visible image's chroma.
 
     Args:
@@ -23,20 +24,27 @@ class TarDAL:
         use_eval: ``checkpoint`` follows the entry of that name in the file (yes if there is none).
     """
 
-    def __init__(self, variant: str = "dt", use_eval: str = "checkpoint") -> None:
-        self.network: nn.Module = Generator()
+    name = "tardal"
+
+    def __init__(self, *, variant: str = "dt", use_eval: str = "checkpoint") -> None:
+        super().__init__()
         self.batch_statistics = use_eval == "no"
         self._ask_checkpoint = use_eval == "checkpoint"
 
+    def build(self, state: Mapping[str, Tensor] | None = None) -> Generator:
+        """The generator, which is the same for all variants."""
+        return Generator()
+
     def load(self, device: torch.device, weights: Path | None) -> None:
         """Read a generator: a bare state dict, or the entry ``fuse`` of a training checkpoint."""
-        checkpoint: Mapping[str, Any] = read_checkpoint(weights)
+        checkpoint: Mapping[str, Any] = read_checkpoint(self.existing(weights))
         state = dict(checkpoint.get("fuse", checkpoint))
         use_eval = state.pop("use_eval", True)
-        load_into(self.network, state, path=weights)
+        network = self.build(state)
+        load_into(network, state, path=weights)
         if self._ask_checkpoint:
             self.batch_statistics = not bool(use_eval)
-        self.network.to(device).eval()
+        self._place(network, device)
 
     def fuse(self, batch: Batch) -> Tensor:
         """N x 3 x H x W; values below 0 and above 1 are saturated by the harness, as by the official writer."""

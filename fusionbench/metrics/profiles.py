@@ -74,7 +74,7 @@ TANG: Mapping[str, Definition] = {
     "SCD": _D(function="differences:sum_of_correlations_of_differences", range="-2..2", max_sources=2, default=True),
     "CC": _D(function="differences:correlation", range="-1..1"),
     "Qabf": _D(function="gradients:qabf", range="0..1", default=True),
-    "Nabf": _D(function="gradients:nabf", range="0..1", max_sources=2),
+    "Nabf": _D(function="gradients:nabf", range="0..1", differentiable=False, max_sources=2),
     "SSIM": _D(function="structural:ssim_range_one", range="-1..1", default=True),
     "MS-SSIM": _D(function="exposure:multi_exposure_index", range="0..1", original_name="MS_SSIM"),
     "FMI_pixel": _D(function="feature_information:fmi_edges", range="0..1", differentiable=False, max_sources=2),

@@ -38,3 +38,8 @@ def truncate(fused: Tensor) -> Tensor:
 def wrap(fused: Tensor) -> Tensor:
     """Cut to multiples of 1/255 and wrap what lies outside 0..255, as an unclipped cast to ``uint8`` does."""
     return (fused * 255).trunc().remainder(256) / 255
+
+
+def round_half_down(fused: Tensor) -> Tensor:
+    """Round to multiples of 1/255, halves downwards, after clipping to [0, 1]: what imageio does with floats."""
+    return (((fused.clamp(0, 1) * 255).double() + 0.499999999).floor() / 255).to(fused.dtype)

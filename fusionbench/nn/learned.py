@@ -42,12 +42,20 @@ class LearnedMethod:
         Raises:
             WeightsError: There are none, or they belong to another network.
         """
-        if weights is None:
-            raise WeightsError(f"{self.name}: a learned method needs weights.", hint="Give weights=PATH.")
-        state = read_state_dict(weights)
+        state = read_state_dict(self.existing(weights))
         network = self.build(state)
         load_into(network, state, path=weights, rename=self.rename)
         self._place(network, device)
+
+    def existing(self, weights: Path | None) -> Path:
+        """The path, which is None only where a method is loaded past the harness.
+
+        Raises:
+            WeightsError: It is None.
+        """
+        if weights is None:
+            raise WeightsError(f"{self.name}: a learned method needs weights.", hint="Give weights=PATH.")
+        return weights
 
     def load_untrained(self, device: torch.device) -> None:
         """Put a randomly initialised network in place: to measure what a method costs, never to fuse."""

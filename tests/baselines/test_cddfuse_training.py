@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fusionbench.training import TrainingConfig, train
+from fusionbench.plugins import current_plugins
+from fusionbench.training import TrainingConfig, read_section, train
 from fusionbench.training.journal import read_losses
 from fusionbench.types import DataError, UsageError
 from fusionbench_cddfuse.method import CDDFuse
-from fusionbench_cddfuse.training import CDDFuseRecipe, Objective, PhasesConfig, recipe
+from fusionbench_cddfuse.training import CDDFuseRecipe, DataConfig, Objective, PhasesConfig, recipe
 from fusionbench_cddfuse.windows import WindowPairs, cut, has_contrast, open_windows
 from tests.helpers.shared import shared_path
 
@@ -108,6 +110,16 @@ def test_the_authors_file_is_read(tmp_path: Path) -> None:
         open_windows(str(path))
 
 
+def test_the_released_configuration_is_the_default() -> None:
+    released = yaml.safe_load(
+        Path(current_plugins().methods["cddfuse"].meta["training_configs"]["released"]).read_text()
+    )
+    assert read_section(PhasesConfig, released["phases"], "phases") == PhasesConfig()
+    assert read_section(DataConfig, released["data"], "data") == DataConfig(source="msrs@train")
+    training = read_section(TrainingConfig, released["training"], "training")
+    assert (training.epochs, training.batch_size, training.drop_last) == (120, 8, False)
+
+
 def test_configuration_mistakes_are_named() -> None:
     with pytest.raises(UsageError, match="unknown section 'phase'"):
         recipe({"phase": {}}, SETTINGS)
@@ -125,7 +137,7 @@ def test_it_learns_a_few_real_windows(tmp_path: Path) -> None:
     root = shared_path("data", "MSRS")
     made = recipe(
         {
-            "data": {"source": f"msrs@test={root}", "size": 32, "stride": 300},
+            "data": {"source": "msrs@test", "root": str(root), "size": 32, "stride": 300},
             "phases": {"first": 12, "rate": "1e-3", "halve_every": 100},
         },
         SETTINGS,

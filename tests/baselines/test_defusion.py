@@ -96,7 +96,7 @@ def test_official_container_loads(tmp_path: Path, deep: bool, stored: str) -> No
 def test_any_size_and_batches(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     method = DeFusion()
-    method.network.eval()
+    method.load_untrained(torch.device("cpu"))
     sources = torch.rand(2, 3, *size), torch.rand(2, 3, *size)
     fused = method.fuse(Batch(sources=sources, task=Task.MFF))
     assert fused.shape == (2, 3, *size)
