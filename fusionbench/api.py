@@ -58,7 +58,7 @@ def run(
         >>> import fusionbench as fb
         >>> result = fb.run("average", "demo-ivf", limit=1, out=str(tmp_path / "run"))
         >>> sorted(result.frame().metric.unique())[:3]
-        ['AG', 'EN', 'PSNR_GT']
+        ['AG', 'EN', 'Qabf']
     """
     base = _base(config)
     given_methods, specs = _method_requests(_listed(methods))
@@ -109,7 +109,9 @@ def score(
     """
     folder = Path(fused)
     request = MethodRequest(
-        name=PRECOMPUTED, label=name or folder.resolve().name, options={"folder": str(folder), **(options or {})}
+        name=PRECOMPUTED,
+        label=name or folder.resolve().name,
+        options={"folder": str(folder.absolute()), **(options or {})},
     )
     settings.setdefault("images", False)
     return run(request, dataset, **settings)

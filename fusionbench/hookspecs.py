@@ -19,7 +19,7 @@ A plugin reaches the harness in one of four ways:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
@@ -31,10 +31,8 @@ from fusionbench.types import (
     MetricSpec,
     ProviderSpec,
     PublishedSpec,
+    RunView,
 )
-
-if TYPE_CHECKING:
-    from fusionbench.runs import Run
 
 PROJECT = "fusionbench"
 PREFIX = "fusionbench_"
@@ -85,15 +83,15 @@ def fusionbench_commands() -> Sequence[CommandSpec]:
 
 
 @hookspec
-def fusionbench_run_started(run: Run) -> None:
+def fusionbench_run_started(run: RunView) -> None:
     """A run's plan is checked and recorded; nothing is computed yet."""
 
 
 @hookspec
-def fusionbench_sample_scored(run: Run, rows: Sequence[Mapping[str, Any]]) -> None:
+def fusionbench_sample_scored(run: RunView, rows: Sequence[Mapping[str, Any]]) -> None:
     """The rows of one sample (a row for each metric) are durable in the journal."""
 
 
 @hookspec
-def fusionbench_run_finished(run: Run) -> None:
+def fusionbench_run_finished(run: RunView) -> None:
     """A run has ended, completely or not; its journal is closed for writing after this."""

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("fusionbench.cli.cost", "Measure parameters, FLOPs, latency and memory of methods."),
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
+    "train": ("fusionbench.cli.train", "Train a learned method."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 

@@ -54,6 +54,8 @@ def dry(config: RunConfig) -> None:
         click.echo(f"{pairing.method.key} on {pairing.dataset.key}: {len(pairing.dataset.samples)} samples{marks}")
     for line in expansion.skipped:
         click.echo(f"skipped: {line}")
+    for line in expansion.remarks:
+        click.echo(f"note: {line}")
     for key, dataset in expansion.datasets.items():
         for problem in dataset.problems:
             click.echo(f"{key}: {problem.message}")

@@ -55,7 +55,7 @@ def command(
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
     shared = _assignments("--option", options)
     requests = tuple(
-        MethodRequest(name=PRECOMPUTED, label=label, options={"folder": str(folder), **shared})
+        MethodRequest(name=PRECOMPUTED, label=label, options={"folder": str(folder.absolute()), **shared})
         for folder, label in zip(folders, names or [folder.resolve().name for folder in folders], strict=True)
     )
     config = build_config(given, datasets=[dataset])

@@ -94,7 +94,7 @@ def _checked(values: np.ndarray, name: str) -> np.ndarray:
     _check_shape(values.shape, name)
     if values.dtype.kind not in "fiu":
         raise DataError(f"text features {name}: values of type {values.dtype}, expected floats.")
-    features = np.ascontiguousarray(values.reshape(values.shape[-2:]), dtype=np.float32)
+    features = np.array(values.reshape(values.shape[-2:]), dtype=np.float32, order="C")  # a copy: writable
     if not np.isfinite(features).all():
         raise DataError(f"text features {name}: NaN or infinite values.", hint="Encode the text again.")
     return features

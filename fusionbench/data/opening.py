@@ -103,7 +103,7 @@ def _settings(spec: DatasetSpec, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
     if ref.root is not None:
-        if not ref.root.is_dir():
+        if not ref.root.is_dir() and not (ref.root.suffix in spec.file_suffixes and ref.root.is_file()):
             raise DataError(f"data set {spec.name}: there is no folder {shown(ref.root)}.", hint=remedy(spec))
         return _named_in_utf8(ref.root)
     if data_root is None and os.environ.get(DATA_ROOT):

@@ -12,8 +12,8 @@ from torch import Tensor
 from fusionbench.metrics.colour import Images
 from fusionbench.types import MetricError
 
-# A float value this near to an 8-bit level is that level: multiples of 1/255 are not exact in binary,
-# and some definitions ask whether two values are equal.
+# An image whose values are all this near to 8-bit levels holds 8-bit levels: multiples of 1/255 are not
+# exact in binary, and some definitions ask whether two values are equal.
 _SNAP = 1e-3
 
 
@@ -70,16 +70,16 @@ def _image(value: Any, name: str, dtype: torch.dtype, device: Any) -> Tensor:
             hint="Values 0..255 go in as uint8; clip others to [0, 1].",
         )
     scaled = tensor.to(device=device, dtype=dtype) * 255
-    nearest = torch.round(scaled.detach())
-    offset = nearest - scaled.detach()
-    return scaled + torch.where(offset.abs() < _SNAP, offset, 0.0)
+    offset = torch.round(scaled.detach()) - scaled.detach()
+    eight_bit = offset.abs().amax((1, 2, 3), keepdim=True) < _SNAP
+    return scaled + torch.where(eight_bit, offset, 0.0)
 
 
 def _tensor(value: Any, name: str) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return torch.from_numpy(np.ascontiguousarray(value))
+        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
     raise MetricError(f"{name}: expected a torch tensor or numpy array, got {_describe(value)}.")
 
 

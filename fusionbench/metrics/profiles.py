@@ -74,7 +74,7 @@ TANG: Mapping[str, Definition] = {
     "SCD": _D(function="differences:sum_of_correlations_of_differences", range="-2..2", max_sources=2, default=True),
     "CC": _D(function="differences:correlation", range="-1..1"),
     "Qabf": _D(function="gradients:qabf", range="0..1", default=True),
-    "Nabf": _D(function="gradients:nabf", range="0..1", max_sources=2),
+    "Nabf": _D(function="gradients:nabf", range="0..1", differentiable=False, max_sources=2),
     "SSIM": _D(function="structural:ssim_range_one", range="-1..1", default=True),
     "MS-SSIM": _D(function="exposure:multi_exposure_index", range="0..1", original_name="MS_SSIM"),
     "FMI_pixel": _D(function="feature_information:fmi_edges", range="0..1", differentiable=False, max_sources=2),
@@ -270,6 +270,9 @@ FULL_REFERENCE: Mapping[str, Definition] = {
     "SSIM_GT": _D(function="reference:ssim", colour="reference-channels", range="-1..1", default=True),
     "MS-SSIM_GT": _D(function="reference:ms_ssim", colour="reference-channels", range="0..1"),
 }
+
+# These programs pass the visible image before the infrared one, and the darker exposure first.
+REVERSED_SOURCES = ("vifb", "mefb")
 
 PROFILES: Mapping[str, Mapping[str, Definition]] = {
     "zhao": ZHAO,

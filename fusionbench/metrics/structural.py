@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps
+from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad
 from fusionbench.metrics.planes import Planes, shared
 
 
@@ -29,7 +29,7 @@ class Window:
 
 GAUSS11 = Window(gaussian_taps(11, 1.5))
 GAUSS11_PRECISE = Window(gaussian_taps(11, 1.5), precise=True)
-GAUSS11_REPLICATE = Window(gaussian_taps(11, 1.5), "replicate", precise=True)
+GAUSS11_REPLICATE = Window(gaussian_taps(11, 1.5), "replicate", as_octave=True)
 GAUSS11_OCTAVE = Window(gaussian_taps(11, 1.5), as_octave=True)
 GAUSS7_OCTAVE = Window(gaussian_taps(7, 1.5), as_octave=True)
 UNIFORM7 = Window((1 / 7,) * 7)
@@ -41,7 +41,11 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 def average(image: Tensor, window: Window) -> Tensor:
     """Weighted mean around each position."""
     if window.as_octave:
-        return correlate_as_octave(image.double(), len(window.taps), 1.5)
+        size = len(window.taps)
+        image = image.double()
+        if window.border != "valid":
+            image = pad(image, (size // 2, size // 2), window.border)
+        return correlate_as_octave(image, size, 1.5)
     if window.precise:
         image = image.double()
     return correlate(image, window.taps, window.taps, window.border)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
     else:
         temporary = _beside(target)
         shutil.copyfile(source, temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     return weight, target
 
 
@@ -83,7 +83,7 @@ def convert(source: Path, target: Path) -> None:
     temporary = _beside(target)
     try:
         safetensors.torch.save_file(state, temporary, metadata=metadata)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except (OSError, safetensors.SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
@@ -180,7 +180,8 @@ def _digests(path: Path) -> Iterator[str]:
     if bundle_index(path) is not None:
         yield file_sha256(_data_file(path))
     elif _is_safetensors(path):
-        with safetensors.safe_open(path, "pt") as file:
+        # A damaged file is recognised by nothing; reading it will say what is wrong.
+        with contextlib.suppress(safetensors.SafetensorError), safetensors.safe_open(path, "pt") as file:
             yield (file.metadata() or {}).get(_SOURCE_KEY, "")
 
 

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, outcome TEXT, provenance TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    height INTEGER, width INTEGER, error TEXT);
+    height INTEGER, width INTEGER, notes TEXT NOT NULL DEFAULT '', error TEXT);
 CREATE TABLE IF NOT EXISTS fusions (
     key TEXT PRIMARY KEY, status TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', seconds REAL,
     timings TEXT NOT NULL DEFAULT '{}', image TEXT, image_sha256 TEXT, notes TEXT NOT NULL DEFAULT '',
@@ -54,6 +54,7 @@ class FileRecord:
     sha256: str
     height: int | None = None
     width: int | None = None
+    notes: str = ""
     error: str | None = None
 
 
@@ -183,22 +184,29 @@ class Journal:
     def file(self, path: str, size: int, mtime_ns: int) -> FileRecord | None:
         """What was found out about a file earlier, if it has not changed since."""
         row = self._db.execute(
-            "SELECT sha256, height, width, error FROM files WHERE path=? AND size=? AND mtime_ns=?",
+            "SELECT sha256, height, width, notes, error FROM files WHERE path=? AND size=? AND mtime_ns=?",
             (path, size, mtime_ns),
         ).fetchone()
         if row is None:
             return None
-        sha256, height, width, error = row
+        sha256, height, width, notes, error = row
         return FileRecord(
-            path=path, size=size, mtime_ns=mtime_ns, sha256=sha256, height=height, width=width, error=error
+            path=path,
+            size=size,
+            mtime_ns=mtime_ns,
+            sha256=sha256,
+            height=height,
+            width=width,
+            notes=notes,
+            error=error,
         )
 
     def add_files(self, records: Iterable[FileRecord]) -> None:
         """Remember files, replacing what was known of the same paths."""
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((r.path, r.size, r.mtime_ns, r.sha256, r.height, r.width, r.error) for r in records),
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                ((r.path, r.size, r.mtime_ns, r.sha256, r.height, r.width, r.notes, r.error) for r in records),
             )
 
     # Cells, fusions, scores -----------------------------------------------------------------------

@@ -135,6 +135,29 @@ class RunConfig:
         names = "-".join(dict.fromkeys(request.name for request in self.datasets))[:60]
         return Path("runs") / f"{names}-{digest}"
 
+    def located(self) -> RunConfig:
+        """The same settings with absolute paths, so that they mean the same in every working directory."""
+
+        def absolute(path: str | None) -> str | None:
+            return None if path is None else str(Path(path).expanduser().absolute())
+
+        return dataclasses.replace(
+            self,
+            methods=tuple(
+                dataclasses.replace(
+                    request,
+                    weights=absolute(request.weights),
+                    options={k: absolute(str(v)) if isinstance(v, Path) else v for k, v in request.options.items()},
+                )
+                for request in self.methods
+            ),
+            datasets=tuple(dataclasses.replace(request, root=absolute(request.root)) for request in self.datasets),
+            data_root=absolute(self.data_root),
+            text_features=absolute(self.text_features),
+            plugins=tuple(str(Path(p).absolute()) if p.endswith(".py") else p for p in self.plugins),
+            out=str(self.folder.absolute()),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what YAML holds; settings at their default are left out."""
         result: dict[str, Any] = {}

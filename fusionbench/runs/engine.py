@@ -176,6 +176,8 @@ def _prepare(
     facts: dict[str, dict[str, SampleFacts]] = {}
     for message in expansion.skipped:
         watcher.notice(f"skipped: {message}")
+    for message in expansion.remarks:
+        watcher.notice(f"note: {message}")
     for key, dataset in expansion.datasets.items():
         watcher.checking(key, len(dataset.samples))
         facts[key] = inspect_samples(
@@ -186,6 +188,8 @@ def _prepare(
         for sample, found in facts[key].items():
             if found.error:
                 watcher.notice(f"{key}: {sample} cannot be used: {found.error}")
+            for note in found.notes:
+                watcher.notice(f"{key}: note: {note}")
     bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())
     provenance_facts["datasets"] = {
         key: {
@@ -281,7 +285,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _write_config(folder: Path, config: RunConfig) -> None:
     path = folder / CONFIG
     temporary = path.with_suffix(".yaml.part")
-    temporary.write_text(config.to_yaml(), encoding="utf-8")
+    temporary.write_text(config.located().to_yaml(), encoding="utf-8")
     temporary.replace(path)
 
 

@@ -73,11 +73,13 @@ class Expansion:
     Attributes:
         pairings: What runs.
         skipped: What does not, and why, one line each.
+        remarks: What a user should know before trusting the numbers.
         metrics: All metrics of the run.
     """
 
     pairings: list[Pairing]
     skipped: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     metrics: tuple[MetricSpec, ...] = ()
 
     @property
@@ -120,6 +122,11 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
                 "  --allow-other-tasks runs it all the same."
             )
         expansion.pairings += pairings
+        expansion.remarks += [
+            f"{request.key} was trained on {pairing.dataset.request.name}: do its training and your test images overlap?"
+            for pairing in pairings
+            if pairing.dataset.request.name in spec.training_data
+        ]
     if errors:
         raise UsageError("\n".join(errors))
     if not expansion.pairings:
@@ -138,11 +145,22 @@ def _pair(
     for dataset in datasets:
         fits = dataset.task in spec.tasks
         if fits or config.allow_other_tasks:
-            marks = "" if fits else f"other task than {'/'.join(spec.tasks)}"
-            pairings.append(Pairing(method=request, spec=spec, dataset=dataset, marks=marks))
+            pairings.append(Pairing(method=request, spec=spec, dataset=dataset, marks=_marks(request, spec, fits)))
         else:
             skipped.append(f"{request.key} on {dataset.key}: it serves {', '.join(spec.tasks)}, not {dataset.task}")
     return pairings
+
+
+def _marks(request: MethodRequest, spec: MethodSpec, fits: bool) -> str:
+    """What a reader of the table has to know: another task than the method's, options other than the default."""
+    marks = [] if fits else [f"other task than {'/'.join(spec.tasks)}"]
+    given = parse_options(spec, request.options)
+    marks += [
+        f"{name}={given[name]}"
+        for name, option in spec.options.items()
+        if not option.required and not isinstance(given[name], Path) and given[name] != option.default
+    ]
+    return ", ".join(marks)
 
 
 def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:

@@ -26,12 +26,14 @@ class SampleFacts:
     Attributes:
         sha256: Digests of sources, ground truth and text features, in order.
         size: Height and width, None where unreadable.
+        notes: What was done to a file to read it, such as ignoring its alpha channel.
         error: Why the sample cannot be used, or an empty string.
     """
 
     sha256: tuple[str, ...]
     size: tuple[int, int] | None
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def inspect_samples(
@@ -110,7 +112,15 @@ def _inspect_image(readable: Readable) -> FileRecord:
     except OSError as error:
         message = f"{name} cannot be read: {error.strerror or error}."
         return FileRecord(path=name, size=size, mtime_ns=mtime_ns, sha256="", error=message)
-    return FileRecord(path=name, size=size, mtime_ns=mtime_ns, sha256=digest, height=image.height, width=image.width)
+    return FileRecord(
+        path=name,
+        size=size,
+        mtime_ns=mtime_ns,
+        sha256=digest,
+        height=image.height,
+        width=image.width,
+        notes="; ".join(image.notes),
+    )
 
 
 def _facts(sample: Sample, records: dict[Readable, FileRecord], *, with_text: bool) -> SampleFacts:
@@ -133,4 +143,5 @@ def _facts(sample: Sample, records: dict[Readable, FileRecord], *, with_text: bo
     (height, width) = next(iter(sizes))
     assert height is not None
     assert width is not None
-    return SampleFacts(tuple(digests), (height, width))
+    notes = tuple(f"{record.path}: {record.notes}" for record in images if record.notes)
+    return SampleFacts(tuple(digests), (height, width), notes=notes)

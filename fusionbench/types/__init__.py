@@ -28,6 +28,7 @@ from fusionbench.types.specs import (
     ProviderKind,
     ProviderSpec,
     PublishedSpec,
+    RunView,
     WeightSpec,
     resolve,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "ProviderSpec",
     "PublishedSpec",
     "Readable",
+    "RunView",
     "Sample",
     "Task",
     "UnknownNameError",

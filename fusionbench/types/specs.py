@@ -18,6 +18,7 @@ from fusionbench.types.sample import Batch, Problem, Sample
 from fusionbench.types.task import Task
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
     from torch import Tensor
 
@@ -240,6 +241,7 @@ class DatasetSpec:
         splits: Split names it knows; the first is the default.
         needs_root: Whether a folder must be given (False: generated or shipped).
         folders: Names under which ``--data-root DIR`` looks for it (``DIR/<folder>``), first wins.
+        file_suffixes: Suffixes of single files (``.h5``) that may be given in place of a folder.
         layout: What the folder must look like, for error messages and ``fusionbench info``.
         page: Where a person gets it.
         options: Settings by name.
@@ -253,6 +255,7 @@ class DatasetSpec:
     splits: tuple[str, ...] = ("test",)
     needs_root: bool = True
     folders: tuple[str, ...] = ()
+    file_suffixes: tuple[str, ...] = ()
     layout: str = ""
     page: str = ""
     licence: str = ""
@@ -278,6 +281,8 @@ class MetricSpec:
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
+        sources_reversed: Whether the original program takes the sources in the opposite of the canonical
+            order (visible before infrared); runs then pass them so.
         default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """
@@ -293,6 +298,7 @@ class MetricSpec:
     paper: Citation | None = None
     differentiable: bool = False
     max_sources: int | None = None
+    sources_reversed: bool = False
     original_name: str = ""
     version: str = "1"
     summary: str = ""
@@ -346,7 +352,19 @@ ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """A part of the text pipeline: captioner, dense captioner, segmenter, writer or text encoder."""
+    """A part of the text pipeline: captioner, dense captioner, segmenter, describer, writer or text encoder.
+
+    Attributes:
+        name: Lower-case identifier, unique within its kind.
+        kind: What it does.
+        factory: Called with the options; what it returns is described in ``docs/text.md``.
+        options: Settings by name.
+        version: Change it when results change.
+        summary: One line for lists.
+        extra: The extra of the installation that it needs.
+        by_file: Whether results depend on an image's file name and role and not on its content alone,
+            as those of readers of other programs' results do.
+    """
 
     name: str
     kind: ProviderKind
@@ -355,6 +373,7 @@ class ProviderSpec:
     version: str = "1"
     summary: str = ""
     extra: str = ""
+    by_file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +384,16 @@ class CommandSpec:
     command: Loadable
     summary: str
     parent: str = ""
+
+
+class RunView(Protocol):
+    """What event hooks see of a run: its folder, its facts, and its rows so far."""
+
+    path: Path
+    info: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each sample and metric; see :meth:`fusionbench.results.RunResults.frame`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ def scenes() -> Iterator[Scene]:
     yield stack("chelsea-dusk", cat, 1.5 * _down(288, 384), (1.5, -1.5), 3)
     garage, _ = motorcycle()
     yield stack("garage-triple", garage[60:380, 90:458], 2.5 * _across(320, 368), (2.5, -2.5, 0.0), 4)
-    rocket = picture("rocket")[120:408, 240:624]
-    yield stack("rocket-stack", rocket, 2.0 * _lamp(288, 384, 200, 210), (2.5, -2.5, -0.8, 0.8), 5)
+    yield stack("workshop-stack", garage[100:420, 384:736], 2.0 * _lamp(320, 352, 60, 230), (2.5, -2.5, -0.8, 0.8), 5)
 
 
 def stack(name: str, image: Array, light: Array, stops: tuple[float, ...], seed: int) -> Scene:

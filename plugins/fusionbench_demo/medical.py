@@ -30,7 +30,7 @@ def magnetic(head: Array, seed: int) -> Array:
     texture = gaussian_filter(picture("gravel")[64 * seed : 64 * seed + SIZE, :SIZE], 1.0) - 0.5
     tissue = np.where(head < 0.15, 0.2, 0.55 - 0.9 * (head - 0.2)) + 0.25 * texture
     image = np.where(brain, tissue, np.where(head >= _SKULL, 0.06, 0.0))
-    image = np.where(_spot(150, 96, 13), np.where(brain, 0.9, image), image)
+    image = np.where(_spot(186, 128, 12) & brain, 0.9, image)
     scalp = gaussian_filter((head >= _SKULL).astype(float), 3) * (head < _BRAIN) * ~_inside(head)
     field = 1 + 0.15 * (ramp(SIZE) - ramp(SIZE, axis=1))
     image = gaussian_filter((image + 1.6 * scalp) * field, 0.6)
@@ -40,7 +40,7 @@ def magnetic(head: Array, seed: int) -> Array:
 def tomography(head: Array, seed: int) -> Array:
     """CT: bone bright, soft tissue nearly flat, calcifications that MRI does not show."""
     image = np.where(head >= _SKULL, 0.95, np.where(head > _BRAIN, 0.32 + 0.15 * (head - 0.2), 0.0))
-    for row, column in ((128, 128), (196, 104), (202, 150)):
+    for row, column in ((128, 128), (205, 104), (205, 152)):
         image = np.where(_spot(row, column, 3) & (image > 0.1), 0.9, image)
     return gaussian_filter(image, 0.8) + 0.012 * noise(seed + 200, image.shape)
 

@@ -18,9 +18,9 @@ from fusionbench.types import Batch, Dataset, MethodError, Readable, UsageError,
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm
+from fusionbench_film.vlf.names import VARIANTS_KEY
 
 METADATA_KEY = "film_config"
-VARIANTS_KEY = "text_features"
 
 
 class FilmMethod:
@@ -28,7 +28,7 @@ class FilmMethod:
 
     Args:
         preset: A name of :data:`PRESETS`, or ``auto``: the dimensions stored beside our own weights,
-            the released ones for official checkpoints.
+            those of ``default_preset`` for other files.
         rescale: ``official``: min-max stretch of each image and truncation to 8 bits; ``clip``:
             truncation alone; ``none``: the network's output.
         text: ``required``: every sample must have text features; ``none``: the guidance is left
@@ -40,6 +40,7 @@ class FilmMethod:
     """
 
     network: nn.Module
+    default_preset = "released"
 
     def __init__(
         self,
@@ -121,7 +122,7 @@ class FilmMethod:
         return truncate(stretch_min_max(fused) if self.rescale == "official" else fused)
 
     def _config(self, stored: FilmConfig | None) -> FilmConfig:
-        base = PRESETS[self.preset] if self.preset != "auto" else stored or PRESETS["released"]
+        base = PRESETS[self.preset] if self.preset != "auto" else stored or PRESETS[self.default_preset]
         return FilmConfig.from_mapping(self._dimensions, base=base)
 
     def _use(self, film: Film, device: torch.device) -> None:

@@ -116,7 +116,12 @@ def ablations() -> list[MethodSpec]:
         title="FILM w/o text",
         factory="fusionbench_film.ablation:FilmWithoutText",
         text="none",
-        options=dict(_OPTIONS) | {"preset": Option(default="no-text", choices=("auto", "no-text"), help="Dimensions.")},
+        options=dict(_OPTIONS)
+        | {
+            "preset": Option(
+                default="auto", choices=("auto", "no-text"), help="Dimensions; auto: as stored with the weights."
+            )
+        },
         weights=_trained_here("film-no-text"),
         summary="FILM, ablation I: visual features only, with extra Restormer blocks in place of the guidance.",
     )
@@ -149,6 +154,7 @@ def _vlf(task: Task) -> DatasetSpec:
         title=f"VLF {task}",
         splits=("test", "train", "all"),
         folders=("VLFDataset", "VLF"),
+        file_suffixes=(".h5", ".hdf5"),
         layout="Image/TASK/DATASET/SIDE/NAME.png with SPLIT.txt lists and TextFeature/TASK/DATASET/NAME.npy, "
         "or the official DATASET_SPLIT.h5",
         page=PAGE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from scipy import ndimage
@@ -24,6 +25,7 @@ from fusionbench_classic import (
     two_scale,
     wavelets,
 )
+from tests.helpers.shared import shared_path
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -378,3 +380,34 @@ def test_gray_exposures_are_not_blended_blindly() -> None:
     good, dark = 0.3 + 0.4 * texture, 0.05 * texture
     fused = exposure.mertens(good, dark)
     assert (fused - good).abs().mean() < 0.3 * (fused - dark).abs().mean()
+
+
+# Published results
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("method", "scene", "folder", "psnr"),
+    [
+        (gradient_transfer.gtf, "peopleshadow", "VIFB/GTF/peopleshadow.jpg", 25),
+        (gradient_transfer.gtf, "manWalking", "VIFB/GTF/manWalking.jpg", 30),
+        (diffusion.adf, "manWalking", "VIFB_flat/manWalking_ADF.jpg", 38),
+        (diffusion.adf, "walking2", "VIFB_flat/walking2_ADF.jpg", 38),
+    ],
+)
+def test_close_to_the_results_that_vifb_publishes(method, scene: str, folder: str, psnr: float) -> None:
+    """VIFB fuses each colour channel and stores JPEG, so this is as far as agreement can go."""
+    data = shared_path("data")
+    infrared, visible, published = (
+        torch.from_numpy(np.asarray(PIL.Image.open(data / path).convert("RGB")).astype(np.float32) / 255)
+        .permute(2, 0, 1)[:, None]
+        .contiguous()
+        for path in (f"VIFB/input/IR/{scene}.jpg", f"VIFB/input/VI/{scene}.jpg", f"fused_results/{folder}")
+    )
+
+    def closeness(image: Tensor) -> float:
+        return float(-10 * torch.log10(((image.clamp(0, 1) - published) ** 2).mean()))
+
+    ours = closeness(method(infrared, visible))
+    assert ours > psnr
+    assert ours > closeness((infrared + visible) / 2) + 3

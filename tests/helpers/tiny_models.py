@@ -203,7 +203,7 @@ def save_chat(folder: Path) -> Path:
 
     t = transformers()
     torch.manual_seed(4)
-    tokenizer = bert_tokenizer()
+    tokenizer = bert_tokenizer(model_input_names=["input_ids", "attention_mask"])
     tokenizer.add_special_tokens({"eos_token": "[SEP]"})
     tokenizer.chat_template = (
         "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"

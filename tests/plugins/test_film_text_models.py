@@ -134,6 +134,22 @@ def test_grit_results(tmp_path: Path, pictures: list[Picture]) -> None:
             reader.regions(pictures[2:])
 
 
+def test_grit_results_of_pairs_with_equal_names(tmp_path: Path, pictures: list[Picture]) -> None:
+    said = {role: [{"box": [0, 0, 9, 9], "label": f"seen in {role}"}] for role in ("infrared", "visible")}
+    (tmp_path / "all.json").write_text(json.dumps({f"{role}/0.png": found for role, found in said.items()}))
+    (tmp_path / "folder/visible").mkdir(parents=True)
+    (tmp_path / "folder/visible/0.json").write_text(json.dumps(said["visible"]))
+    for name in ("all.json", "folder"):
+        chosen = choose("dense_captioner", f"grit:results={tmp_path / name}")
+        reader = chosen.make()
+        reader.load("cpu")
+        assert reader.regions(pictures[:1])[0][0].label == "seen in visible"
+        before = chosen.identity()
+        target = tmp_path / name / "visible/0.json" if name == "folder" else tmp_path / name
+        target.write_text("{}")
+        assert chosen.identity() != before, "other results are another provider"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

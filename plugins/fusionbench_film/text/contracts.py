@@ -83,6 +83,17 @@ class Region:
         return cls(**{name: tuple(value) if name in sequences else value for name, value in data.items()})
 
 
+def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / total if total > 0 else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """All that the image stages found in one picture, from the whole to the fine."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from fusionbench.plugins import current_plugins
 from fusionbench.types import Dataset, FusionBenchError, Task, UsageError
-from fusionbench_film.text.contracts import Findings, Picture, Region, WriteRequest, Written
+from fusionbench_film.text.contracts import Findings, Picture, Region, WriteRequest, Written, iou
 from fusionbench_film.text.pictures import SourceImage, ahead, sources
 from fusionbench_film.text.prompts import Prompt, read_prompt
 from fusionbench_film.text.providers import ChosenProvider
@@ -205,14 +205,13 @@ def _record_chain(folder: VlfFolder, task: Task, title: str, chain: Chain, promp
         "parts": chain.identity(),
         "prompt": {"name": prompt.name, "version": prompt.version} if prompt else None,
     }
-    write_text(folder.root / "Text" / task / title / "chain.json", json.dumps(record, indent=2) + "\n")
+    write_text(folder.chain("Text", task, title), json.dumps(record, indent=2) + "\n")
 
 
 def chain_label(folder: VlfFolder, task: str, dataset: str) -> str:
     """How the paragraphs of a data set were made; ``unknown`` where nothing says so."""
-    path = folder.root / "Text" / task / dataset / "chain.json"
     try:
-        label = json.loads(path.read_text(encoding="utf-8"))["label"]
+        label = json.loads(folder.chain("Text", task, dataset).read_text(encoding="utf-8"))["label"]
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown"
     return label if isinstance(label, str) and label else "unknown"
@@ -242,13 +241,11 @@ class _Run:
 
     def look(self, stage: str, provider: ChosenProvider, items: Sequence[_Item]) -> None:
         """Run a provider that looks at images over all items that have no result of it yet."""
+        identity = provider.identity()
         for item in items:
             if not item.failure:
-                # What a describer says depends on the kind of source; what a finder finds does not.
-                kind = [item.source.task, item.source.role] if stage == PARAGRAPH else []
-                file = Path(str(item.source.source)).name if provider.spec.name == "grit" else ""
                 item.keys[stage] = digest(
-                    stage=stage, image=item.content, provider=provider.identity(), kind=kind, file=file
+                    stage=stage, image=item.content, provider=identity, kind=_kind(stage, provider, item.source)
                 )
         with self._timed(stage):
             missing = self._reuse(stage, items)
@@ -444,15 +441,11 @@ def labelled(mask: Region, dense: Sequence[Region], *, overlap: float = 0.5) -> 
     return Region.from_json({**mask.to_json(), "label": best.label})
 
 
-def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
-    return shared / total if total > 0 else 0.0
+def _kind(stage: str, provider: ChosenProvider, source: SourceImage) -> list[str]:
+    """What a result depends on beside the image's content: nothing, for most finders."""
+    if provider.spec.by_file:
+        return [source.role, Path(str(source.source)).name]
+    return [source.task, source.role] if stage == PARAGRAPH else []
 
 
 def _size(item: _Item) -> tuple[int, int]:

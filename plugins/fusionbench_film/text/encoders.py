@@ -45,7 +45,7 @@ class TransformersEncoder:
         *,
         model: str | None = None,
         revision: str | None = None,
-        dtype: str = "auto",
+        dtype: str = "float32",
         batch_size: int = 8,
         length: int = 0,
         caption_text: bool = False,

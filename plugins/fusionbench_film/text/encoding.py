@@ -15,7 +15,7 @@ from fusionbench.types import DataError
 from fusionbench_film.text.describing import Progress, chain_label, silent
 from fusionbench_film.text.providers import ChosenProvider
 from fusionbench_film.text.store import FeatureRow, Store, digest
-from fusionbench_film.text.vlf import DescribedSample, VlfFolder, described, write_features, write_text
+from fusionbench_film.text.vlf import FEATURES, DescribedSample, VlfFolder, described, write_features, write_text
 
 _CHUNK = 64  # samples between two writes: what a kill can cost
 
@@ -132,7 +132,7 @@ def _record_label(folder: VlfFolder, task: str, dataset: str, encoder: ChosenPro
     label = f"{chain_label(folder, task, dataset)}/{encoder.name}"
     result.label[f"{task}/{dataset}"] = label
     record = {"label": label, "encoder": encoder.identity(), "width": result.width}
-    write_text(folder.root / "TextFeature" / task / dataset / "chain.json", json.dumps(record, indent=2) + "\n")
+    write_text(folder.chain(FEATURES, task, dataset), json.dumps(record, indent=2) + "\n")
 
 
 def _key(identity: dict[str, Any], sample: DescribedSample) -> str:

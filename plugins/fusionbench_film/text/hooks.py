@@ -20,6 +20,11 @@ _DTYPE = Option(
     choices=("auto", "float32", "float16", "bfloat16"),
     help="Precision; auto: half on GPUs, float32 on the CPU.",
 )
+_EXACT = Option(
+    default="float32",
+    choices=("float32", "float16", "bfloat16"),
+    help="Precision; encoders are small, and features in half precision differ from published ones.",
+)
 _BATCH = Option(default=8, help="Images at once on the device.")
 
 
@@ -83,6 +88,7 @@ _CAPTIONERS = (
             "min_score": Option(default=0.5, help="Leave out boxes with a lower score."),
         },
         summary="Reads the dense captions that a run of GRIT wrote, as in the paper.",
+        by_file=True,
     ),
     ProviderSpec(
         name="sam",
@@ -171,7 +177,7 @@ _ENCODERS = (
         kind="text_encoder",
         factory=f"{_HERE}.encoders:MiniLMEncoder",
         options={
-            "dtype": _DTYPE,
+            "dtype": _EXACT,
             "batch_size": _BATCH,
             "length": _LENGTH,
             "caption_text": _CAPTION_TEXT,
@@ -186,7 +192,7 @@ _ENCODERS = (
         options={
             "model": _model("Salesforce/blip2-itm-vit-g"),
             "revision": _REVISION,
-            "dtype": _DTYPE,
+            "dtype": _EXACT,
             "batch_size": _BATCH,
             "length": _LENGTH,
             "caption_text": _CAPTION_TEXT,
@@ -201,7 +207,7 @@ _ENCODERS = (
         options={
             "model": Option(default=None, type=str, help="Hub id or folder of any text encoder."),
             "revision": _REVISION,
-            "dtype": _DTYPE,
+            "dtype": _EXACT,
             "batch_size": _BATCH,
             "length": _LENGTH,
             "caption_text": _CAPTION_TEXT,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fusionbench.images import file_sha256
 from fusionbench.plugins import current_plugins
 from fusionbench.types import ProviderKind, ProviderSpec, UsageError, resolve
 
@@ -49,7 +51,7 @@ class ChosenProvider:
     def identity(self) -> dict[str, Any]:
         """What its results depend on: name, version and options, as plain data."""
         options = {
-            name: str(value) if isinstance(value, Path) else value
+            name: _content(value) if isinstance(value, Path) else value
             for name, value in sorted(self.options.items())
             if name not in WITHOUT_EFFECT
         }
@@ -58,6 +60,14 @@ class ChosenProvider:
     def make(self) -> Any:
         """The provider itself; still without its model."""
         return resolve(self.spec.factory, owner=f"{self.spec.kind} {self.spec.name}")(**self.options)
+
+
+def _content(path: Path) -> str:
+    """A file by its content, a folder by its files' names, sizes and times; either may move."""
+    if path.is_file():
+        return file_sha256(path)
+    listing = sorted((item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in path.rglob("*.*"))
+    return hashlib.sha256(repr(listing).encode()).hexdigest()
 
 
 def choose(kind: ProviderKind, reference: str) -> ChosenProvider:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fusionbench.data import open_hdf5, read_features
-from fusionbench.extras import require
+from fusionbench.data import read_features
 from fusionbench.images import write_png
 from fusionbench.types import DataError, Dataset, FusionBenchError, Sample, Task, UsageError
 from fusionbench_film.text.describing import chain_label, dataset_title
 from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.vlf import (
+    FEATURES,
     VlfFolder,
     described,
     flat_name,
@@ -25,8 +25,7 @@ from fusionbench_film.text.vlf import (
     write_features,
     write_text,
 )
-
-_LUMA = np.array([0.299, 0.587, 0.114])
+from fusionbench_film.vlf.h5 import open_h5, write_h5
 
 
 @dataclass(slots=True)
@@ -98,24 +97,14 @@ def _import_features(source: VlfFolder, target: VlfFolder, label: str | None, re
 
 
 def _import_hdf5(source: Path, target: VlfFolder, task: Task, label: str, result: Transferred) -> None:
-    dataset = flat_name(source.stem.rsplit("_", 1)[0])
-    with open_hdf5(source) as file:
-        if "text" not in file:
-            raise DataError(f"{source}: has no group 'text'.", hint="Expected groups imageA, imageB and text.")
-        group = file["text"]
-        for name in group:
-            from fusionbench.types import LazyArray
-
-            lazy = LazyArray(f"{source.name}:text/{name}", lambda name=name: _array(group, name))
-            _take(result, str(lazy), target.feature(task, dataset, flat_name(name)), lazy)
-    _write_label(target, "TextFeature", task, dataset, label)
-
-
-def _array(group: Any, name: str) -> np.ndarray:
-    item = group[name]
-    if not hasattr(item, "dtype") or item.dtype.hasobject or item.size > 1 << 26:
-        raise DataError(f"{name}: not an array of numbers, or too large.")
-    return item[()]
+    dataset, _, split = source.stem.rpartition("_")
+    for sample in open_h5(source, task, split).samples:
+        if sample.text_features is None:
+            result.failed.append((sample.id, "no features"))
+        else:
+            path = target.feature(task, flat_name(dataset or split), flat_name(sample.id))
+            _take(result, str(sample.text_features), path, sample.text_features)
+    _write_label(target, "TextFeature", task, dataset or split, label)
 
 
 def _take(result: Transferred, name: str, path: Path, source: Any) -> None:
@@ -126,18 +115,21 @@ def _take(result: Transferred, name: str, path: Path, source: Any) -> None:
         result.failed.append((name, error.message))
 
 
-def export_vlf(vlf: Path, dataset: Dataset, target: Path, *, mode: str = "test", hdf5: bool = False) -> Transferred:
+def export_vlf(
+    vlf: Path, dataset: Dataset, target: Path, *, mode: str = "test", hdf5: bool = False, variant: str = ""
+) -> Transferred:
     """Write a complete VLF folder, or one ``.h5`` file: images, list of names, paragraphs, features.
 
-    Images become 8-bit PNG. In a ``.h5`` they are gray, 1 x H x W float32 in [0, 1], as the official test
-    mode stores them; the resizing of the train mode belongs to the preparation of training.
+    Images of a folder become 8-bit PNG and keep their colour. Those of a ``.h5`` are luma at full size, as in the
+    official test mode; `fusionbench data prepare-vlf` resizes for training.
 
     Args:
         vlf: Our VLF folder.
         dataset: The open data set that was described.
         target: Folder that is made or completed.
         mode: ``train`` or ``test``; names the list, and the ``.h5`` file.
-        hdf5: Write ``VLFDataset_h5/DATASET_MODE.h5`` instead of trees.
+        hdf5: Write ``DATASET_MODE.h5`` instead of trees.
+        variant: Write the features to ``TextFeature-VARIANT``, and no paragraphs: a second chain beside the first.
 
     Raises:
         DataError: No sample has features.
@@ -149,11 +141,13 @@ def export_vlf(vlf: Path, dataset: Dataset, target: Path, *, mode: str = "test",
     if not ready:
         raise DataError(f"{vlf}: no features for {title}.", hint="Make them with `fusionbench text encode`.")
     if hdf5:
-        _export_hdf5(target / "VLFDataset_h5" / f"{title}_{mode}.h5", ready, result)
+        pairs, result.features = write_h5(ready, target / f"{title}_{mode}.h5", small=False)
+        result.images = 2 * pairs
         return result
-    folder = VlfFolder(target)
+    folder, features = VlfFolder(target), VlfFolder(target, f"-{variant}" if variant else "")
     done = []
-    for sample, name, features in ready:
+    for sample in ready:
+        name = names[sample.id]
         try:
             pixels = [as_rgb(readable) for readable in sample.sources]
         except FusionBenchError as error:
@@ -164,56 +158,30 @@ def export_vlf(vlf: Path, dataset: Dataset, target: Path, *, mode: str = "test",
             write_png(folder.image(sample.task, title, side_name, name), _narrow(image))
             result.images += 1
             text = source.text(sample.task, title, side_name, name)
-            if text.is_file():
+            if text.is_file() and not variant:
                 write_text(folder.text(sample.task, title, side_name, name), text.read_text(encoding="utf-8"))
                 result.paragraphs += 1
-        write_features(folder.feature(sample.task, title, name), features)
-        result.features += 1
+        _take(result, sample.id, features.feature(sample.task, title, name), sample.text_features)
         done.append(f"{name}.png")
-    task = dataset.task
-    write_text(folder.names(task, title, mode), "".join(f"{name}\n" for name in done))
-    for tree in ("Text", "TextFeature"):
-        if label := _label_of(vlf / tree / task / title / "chain.json"):
-            _write_label(folder, tree, task, title, label)
+    write_text(folder.names(dataset.task, title, mode), "".join(f"{name}\n" for name in done))
+    if label := _label_of(vlf / FEATURES / dataset.task / title / "chain.json"):
+        _write_label(features, FEATURES, dataset.task, title, label)
+    if not variant and (label := _label_of(vlf / "Text" / dataset.task / title / "chain.json")):
+        _write_label(folder, "Text", dataset.task, title, label)
     return result
 
 
 def _with_features(
     source: VlfFolder, title: str, dataset: Dataset, names: dict[str, str], result: Transferred
-) -> Iterator[tuple[Sample, str, np.ndarray]]:
+) -> Iterator[Sample]:
     for sample in dataset.samples:
         path = source.feature(sample.task, title, names[sample.id])
-        if not path.is_file():
-            result.failed.append((sample.id, "no features"))
-            continue
         try:
-            yield sample, names[sample.id], read_features(path)
+            read_features(path)
         except FusionBenchError as error:
-            result.failed.append((sample.id, error.message))
-
-
-def _export_hdf5(path: Path, ready: list[tuple[Sample, str, np.ndarray]], result: Transferred) -> None:
-    h5py = require("h5py", extra="train", purpose=f"writing {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    with h5py.File(temporary, "w") as file:
-        groups = [file.create_group(name) for name in ("imageA", "imageB", "text")]
-        for sample, name, features in ready:
-            try:
-                images = [_gray(as_rgb(readable)) for readable in sample.sources[:2]]
-            except FusionBenchError as error:
-                result.failed.append((sample.id, error.message))
-                continue
-            for group, array in zip(groups, [*images, features[None]], strict=True):
-                group.create_dataset(name, data=array)
-            result.images += 2
-            result.features += 1
-    temporary.replace(path)
-
-
-def _gray(rgb: np.ndarray) -> np.ndarray:
-    """1 x H x W float32 in [0, 1]; luma is rounded to whole levels first, as the official script does."""
-    return (np.rint(rgb @ _LUMA) / 255).astype(np.float32)[None]
+            result.failed.append((sample.id, error.message if path.is_file() else "no features"))
+            continue
+        yield replace(sample, text_features=path)
 
 
 def _narrow(rgb: np.ndarray) -> np.ndarray:
@@ -231,5 +199,4 @@ def _label_of(path: Path) -> str | None:
 
 
 def _write_label(folder: VlfFolder, tree: str, task: str, dataset: str, label: str) -> None:
-    path = folder.root / tree / task / flat_name(dataset) / "chain.json"
-    write_text(path, json.dumps({"label": label}, indent=2) + "\n")
+    write_text(folder.chain(tree, task, flat_name(dataset)), json.dumps({"label": label}, indent=2) + "\n")

@@ -27,6 +27,7 @@ SIDES: dict[Task, tuple[str, str]] = {
     Task.MEF: ("OVER", "UNDER"),
     Task.MFF: ("NEAR", "FAR"),
 }
+FEATURES = "TextFeature"
 _FORBIDDEN = set('/\\:*?"<>|')
 _MAX_PARAGRAPH_BYTES = 1_000_000
 
@@ -71,9 +72,15 @@ def flat_names(samples: Iterable[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class VlfFolder:
-    """Paths of one VLF folder. All parts are names of single folders or files; none can leave the root."""
+    """Paths of one VLF folder. All parts are names of single folders or files; none can leave the root.
+
+    Attributes:
+        root: The folder.
+        variant: What is added to the name of the features' tree, ``-caption``.
+    """
 
     root: Path
+    variant: str = ""
 
     def image(self, task: str, dataset: str, folder: str, name: str) -> Path:
         """Picture of one side."""
@@ -89,7 +96,11 @@ class VlfFolder:
 
     def feature(self, task: str, dataset: str, name: str) -> Path:
         """Features of all sides together."""
-        return self._path("TextFeature", task, dataset, f"{name}.npy")
+        return self._path(FEATURES + self.variant, task, dataset, f"{name}.npy")
+
+    def chain(self, tree: str, task: str, dataset: str) -> Path:
+        """Record of how a tree's files of one data set were made."""
+        return self._path(tree + (self.variant if tree == FEATURES else ""), task, dataset, "chain.json")
 
     def _path(self, *parts: str) -> Path:
         for part in parts:

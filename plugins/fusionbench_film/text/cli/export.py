@@ -17,6 +17,7 @@ from fusionbench_film.text.cli.shared import FOLDER, dataset_options, open_chose
 @click.option("--out", type=FOLDER, required=True, help="Folder that is made or completed.")
 @click.option("--mode", type=click.Choice(["train", "test"]), default="test", show_default=True, help="Which list.")
 @click.option("--h5", "hdf5", is_flag=True, help="One .h5 file instead of trees of files.")
+@click.option("--variant", default="", help="Write features to TextFeature-VARIANT beside those of another chain.")
 def command(
     plugins: tuple[str, ...],
     vlf: Path,
@@ -26,11 +27,13 @@ def command(
     out: Path,
     mode: str,
     hdf5: bool,
+    variant: str,
 ) -> None:
     """Write the images, lists, paragraphs and features of a described data set in the official VLF layout."""
     from fusionbench_film.text.transfer import export_vlf
 
-    result = export_vlf(vlf, open_chosen(dataset, data_root, data_options), out, mode=mode, hdf5=hdf5)
+    opened = open_chosen(dataset, data_root, data_options)
+    result = export_vlf(vlf, opened, out, mode=mode, hdf5=hdf5, variant=variant)
     click.echo(f"{result.images} images, {result.paragraphs} paragraphs, {result.features} features in {out}")
     if result.failed:
         report_failures([tuple(failure) for failure in result.failed])

@@ -4,7 +4,8 @@ GRIT has no installable package. Run it once over the images, and let it write o
 ``{"FILE NAME": [OBJECT, ...]}``, or a folder with a file ``STEM.json`` of ``[OBJECT, ...]`` for each image. An object
 is ``{"box": [left, top, right, bottom], "label": "a man riding a bike", "score": 0.87}`` in pixels. ``caption`` or
 ``description`` in place of ``label``, ``bbox`` in place of ``box``, and an object ``{"instances": [OBJECT, ...]}``
-in place of the list are read as well.
+in place of the list are read as well. Where both sources of a pair have the same file name, the key begins with the
+role, ``infrared/FLIR_00211.jpg``; in a folder, the files lie in folders of that name.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class GritReader:
     def load(self, device: str) -> None:
         """Read the file, or list the folder."""
         if self.results.is_dir():
-            self._table = {path.stem: path for path in self.results.glob("*.json")}
+            files = self.results.rglob("*.json")
+            self._table = {path.relative_to(self.results).with_suffix("").as_posix(): path for path in files}
         else:
             content = _read(self.results)
             if not isinstance(content, dict):
@@ -61,10 +63,11 @@ class GritReader:
         return [self._regions(picture) for picture in pictures]
 
     def _regions(self, picture: Picture) -> list[Region]:
-        stem = Path(picture.file).stem
-        found = self._table.get(picture.file, self._table.get(stem))
+        names = (picture.file, Path(picture.file).stem)
+        keys = [*(f"{picture.role}/{name}" for name in names), *names]
+        found = next((self._table[key] for key in keys if key in self._table), None)
         if found is None:
-            raise ProviderError(f"{picture.name}: {self.results} has no results for {picture.file or stem}.")
+            raise ProviderError(f"{picture.name}: {self.results} has no results for {picture.file}.")
         objects = _read(found) if isinstance(found, Path) else found
         if isinstance(objects, dict):
             objects = objects.get("instances", objects.get("objects"))

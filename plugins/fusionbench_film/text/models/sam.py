@@ -6,17 +6,18 @@ masks whose boxes overlap, the best; and of these the largest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fusionbench_film.text.contracts import Picture, Region
+from fusionbench_film.text.contracts import Picture, Region, iou
 from fusionbench_film.text.models.vision import VisionModel
 
 _OFFSET = 1.0  # logits; by how much the threshold moves for the stability score
+_AT_ONCE = 16  # masks at the picture's size
 _MAX_MASK_SHARE = 0.98  # a mask of the whole picture says nothing
 
 
@@ -54,17 +55,14 @@ class SamSegmenter(VisionModel):
         sizes, reshaped = inputs.pop("original_sizes"), inputs.pop("reshaped_input_sizes", None)
         inputs = self.to_device(inputs)
         embedding = self.model.get_image_embeddings(inputs["pixel_values"])
-        masks, scores = [], []
+        luma = picture.rgb @ np.array([0.299, 0.587, 0.114])
+        found: list[Region] = []
         for points in inputs["input_points"].split(self.points_per_batch, dim=1):
             labels = torch.ones(points.shape[:3], dtype=torch.long, device=self.device)
             output = self.model(image_embeddings=embedding, input_points=points, input_labels=labels)
-            kept_masks, kept_scores = self._keep(output, sizes, reshaped)
-            masks.append(kept_masks)
-            scores.append(kept_scores)
-        best = self._distinct(np.concatenate(masks), np.concatenate(scores))
-        luma = picture.rgb @ np.array([0.299, 0.587, 0.114])
-        found = sorted((region(mask, luma, score) for mask, score in best), key=lambda item: -(item.area or 0))
-        return found[: self.max_regions]
+            found.extend(region(mask, luma, score) for mask, score in self._good(output, sizes, reshaped))
+        largest = sorted(self._distinct(found, luma.size), key=lambda item: -(item.area or 0))
+        return largest[: self.max_regions]
 
     def _grid(self, size: tuple[int, int]) -> np.ndarray:
         """Points (x, y) at the centres of equal cells."""
@@ -73,46 +71,36 @@ class SamSegmenter(VisionModel):
         x, y = np.meshgrid(steps * width, steps * height)
         return np.stack([x.ravel(), y.ravel()], axis=1)
 
-    def _keep(self, output: Any, sizes: Tensor, reshaped: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
-        """Good and stable masks at the picture's size: K x H x W bool, and their scores."""
+    def _good(self, output: Any, sizes: Tensor, reshaped: Tensor | None) -> Iterator[tuple[np.ndarray, float]]:
+        """Good and stable masks, H x W bool, that are not empty, with their scores."""
         scores = output.iou_scores[0].float().flatten()
-        low = output.pred_masks[0].float()
-        good = scores >= self.min_iou
-        # Low resolution decides about stability: the full size of thousands of masks would fill the memory.
-        flat = low.flatten(0, 1)
-        stable = (flat > _OFFSET).sum((1, 2)) / (flat > -_OFFSET).sum((1, 2)).clamp(min=1)
-        good &= stable >= self.min_stability
-        chosen = flat[good][:, None]
-        height, width = (int(value) for value in sizes[0])
-        if not len(chosen):
-            return np.zeros((0, height, width), dtype=bool), np.zeros(0)
+        low = output.pred_masks[0].float().flatten(0, 1)
+        stable = (low > _OFFSET).sum((1, 2)) / (low > -_OFFSET).sum((1, 2)).clamp(min=1)
+        good = (scores >= self.min_iou) & (stable >= self.min_stability)
         further = {} if reshaped is None else {"reshaped_input_sizes": reshaped}
-        full = self.processor.image_processor.post_process_masks(chosen[None].cpu(), sizes, binarize=True, **further)[0]
-        return full[:, 0].numpy().astype(bool), scores[good].cpu().numpy()
+        # A few at a time: at full size the masks of a 12-megapixel picture would fill the memory.
+        for some, their_scores in zip(low[good].split(_AT_ONCE), scores[good].split(_AT_ONCE), strict=True):
+            full = self.processor.image_processor.post_process_masks(
+                some[None, :, None].cpu(), sizes, binarize=True, **further
+            )[0]
+            for mask, score in zip(full[:, 0].numpy().astype(bool), their_scores.tolist(), strict=True):
+                if mask.any():
+                    yield mask, score
 
-    def _distinct(self, masks: np.ndarray, scores: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    def _distinct(self, regions: Sequence[Region], pixels: int) -> list[Region]:
         """Greedy suppression: a mask goes if a better one's box overlaps its own by more than ``nms_iou``."""
-        share = masks.mean((1, 2))
-        candidates = [i for i in np.argsort(-scores, kind="stable") if 0 < share[i] <= _MAX_MASK_SHARE]
-        boxes = np.array([box_of(mask) for mask in masks[candidates]]).reshape(-1, 4)
-        kept: list[int] = []
-        for index in range(len(candidates)):
-            if not kept or float(_overlaps(boxes[index], boxes[kept]).max()) <= self.nms_iou:
-                kept.append(index)
-        return [(masks[candidates[index]], float(scores[candidates[index]])) for index in kept]
+        candidates = [item for item in regions if (item.area or 0) <= _MAX_MASK_SHARE * pixels]
+        kept: list[Region] = []
+        for item in sorted(candidates, key=lambda item: -(item.score or 0.0)):
+            if all(iou(item.box, other.box) <= self.nms_iou for other in kept):
+                kept.append(item)
+        return kept
 
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right, bottom (exclusive) of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    size = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.clip(size, 0, None).prod(1)
-    areas = (others[:, 2:] - others[:, :2]).prod(1)
-    return shared / ((box[2:] - box[:2]).prod() + areas - shared)
 
 
 def region(mask: np.ndarray, luma: np.ndarray, score: float | None = None) -> Region:

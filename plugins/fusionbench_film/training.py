@@ -1,0 +1,183 @@
+"""Training FILM with the shared loop: configuration, objective and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fusionbench.data import open_dataset
+from fusionbench.nn.checkpoints import load_into, read_state_dict
+from fusionbench.training import Part, Recipe, TrainingConfig, read_section
+from fusionbench.types import UsageError
+from fusionbench_film.configuration import PRESETS, FilmConfig
+from fusionbench_film.losses import FusionLoss
+from fusionbench_film.method import METADATA_KEY, FilmMethod
+from fusionbench_film.network import Film
+from fusionbench_film.training_data import Preparation, TrainingPairs, collate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataConfig:
+    """Section ``data``: what is trained on.
+
+    Attributes:
+        source: A data set as on the command line, ``NAME[@SPLIT]``, with text features.
+        root: Its folder or file; else it is looked for in ``data_root``.
+        data_root: Folder that holds data sets.
+        options: Options of the data set.
+        features: Variant of the text features; the samples' own if empty.
+        preparation: ``resize`` as released, ``crop``, or ``none``.
+        size: Rows and columns of the training images.
+        limit: Only the first this many samples.
+        cache: Keep decoded pairs in memory.
+    """
+
+    source: str
+    root: Path | None = None
+    data_root: Path | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    features: str = ""
+    preparation: Preparation = "resize"
+    size: tuple[int, int] = (288, 384)
+    limit: int | None = None
+    cache: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimiserConfig:
+    """Section ``optimiser``: Adam, with the rate multiplied by ``decay`` every ``decay_epochs``."""
+
+    rate: float
+    decay: float
+    decay_epochs: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """Section ``loss``: weights of the terms beside the intensity's 1."""
+
+    gradient: float = 20.0
+    similarity: float = 0.0
+
+
+class FilmObjective(nn.Module):
+    """Fuses a batch and computes the losses, in float32 whatever the precision of the network."""
+
+    def __init__(self, film: Film, loss: FusionLoss) -> None:
+        super().__init__()
+        self.film = film
+        self.loss = loss
+
+    def forward(self, batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
+        """Loss terms by name."""
+        fused = self.film(batch["a"], batch["b"], batch.get("text"), batch.get("mask"))
+        with torch.autocast(fused.device.type, enabled=False):
+            return self.loss(fused.float(), batch["a"], batch["b"])
+
+
+class FilmRecipe(Recipe):
+    """FILM for the shared loop.
+
+    Args:
+        film: The network, initialised.
+        data: Training pairs.
+        optimiser: Adam's settings.
+        loss: Weights of the loss terms.
+        features: Variant of the text features, for validation.
+    """
+
+    def __init__(
+        self, film: Film, data: TrainingPairs, optimiser: OptimiserConfig, loss: LossConfig, *, features: str = ""
+    ) -> None:
+        self.objective = FilmObjective(film, FusionLoss(loss.gradient, loss.similarity))
+        adam = torch.optim.Adam(film.parameters(), lr=optimiser.rate)
+        schedule = torch.optim.lr_scheduler.StepLR(adam, optimiser.decay_epochs, gamma=optimiser.decay)
+        self.parts = [Part(name="film", module=film, optimiser=adam, scheduler=schedule)]
+        self.data = data
+        self._features = features
+
+    @property
+    def film(self) -> Film:
+        """The network that is trained."""
+        return self.objective.film
+
+    def collate(self, items: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        return collate(items)
+
+    def export(self, path: Path) -> None:
+        """Write weights and dimensions; a reader sees the whole file or none."""
+        state = {name: value.detach().cpu().contiguous() for name, value in self.film.state_dict().items()}
+        temporary = path.with_suffix(".tmp")
+        save_file(state, temporary, metadata={METADATA_KEY: self.film.config.to_json()})
+        temporary.replace(path)
+
+    def method(self) -> FilmMethod:
+        text = "required" if self.film.config.text else "none"
+        return FilmMethod.of(self.film.eval(), text=text, features=self._features)
+
+    def pictures(self, batch: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        fused = self.film(batch["a"][:4], batch["b"][:4], _first(batch, "text"), _first(batch, "mask"))
+        rows = torch.cat((batch["a"][:4], batch["b"][:4], fused.clamp(0, 1)), dim=-1)
+        return {"A, B, fused": rows}
+
+
+def recipe(config: Mapping[str, Any], training: TrainingConfig) -> FilmRecipe:
+    """FILM's trainer: from the sections ``network``, ``data``, ``optimiser`` and ``loss`` to a recipe.
+
+    ``network`` takes ``preset``, dimensions of :class:`FilmConfig`, and ``weights`` to start from.
+
+    Raises:
+        UsageError: An unknown section or key, or a value that does not fit.
+        DataError: The data set is absent or lacks text features.
+    """
+    unknown = sorted(set(config) - {"network", "data", "optimiser", "loss"})
+    if unknown:
+        raise UsageError(
+            f"configuration: unknown section {', '.join(unknown)}.",
+            hint="FILM reads network, data, optimiser and loss; the loop reads training and validation.",
+        )
+    network = dict(config.get("network") or {})
+    weights = network.pop("weights", None)
+    preset = network.pop("preset", "released")
+    if preset not in PRESETS:
+        raise UsageError(f"network.preset: {preset!r} is not one of {', '.join(PRESETS)}.")
+    dimensions = FilmConfig.from_mapping(network, base=PRESETS[preset])
+    film = Film(dimensions)
+    if weights is not None:
+        load_into(film, read_state_dict(Path(weights).expanduser()), path=weights)
+    settings = read_section(DataConfig, config.get("data"), "data")
+    pairs = TrainingPairs(
+        _open(settings),
+        preparation=settings.preparation,
+        size=settings.size,
+        text_dim=dimensions.text_dim if dimensions.text else None,
+        features=settings.features,
+        cache=settings.cache,
+    )
+    optimiser = read_section(OptimiserConfig, config.get("optimiser"), "optimiser")
+    loss = read_section(LossConfig, config.get("loss"), "loss")
+    return FilmRecipe(film, pairs, optimiser, loss, features=settings.features)
+
+
+def _open(settings: DataConfig) -> Any:
+    source = settings.source if settings.root is None else f"{settings.source}={settings.root}"
+    dataset = open_dataset(source, data_root=settings.data_root, options=settings.options)
+    return dataset if settings.limit is None else _Limited(dataset, settings.limit)
+
+
+class _Limited:
+    """The first samples of a data set."""
+
+    def __init__(self, dataset: Any, limit: int) -> None:
+        self.name, self.task, self.problems = dataset.name, dataset.task, dataset.problems
+        self.samples = tuple(dataset.samples)[:limit]
+
+
+def _first(batch: Mapping[str, Any], name: str) -> Tensor | None:
+    return batch[name][:4] if name in batch else None

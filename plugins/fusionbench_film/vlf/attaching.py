@@ -1,0 +1,29 @@
+"""Giving samples the text features that lie in a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusionbench.types import DataError, Sample
+from fusionbench_film.vlf.names import FeatureFolder
+
+
+def attach_features(samples: Sequence[Sample], folder: Path) -> tuple[Sample, ...]:
+    """The samples with the ``.npy`` of their name.
+
+    Raises:
+        DataError: The folder is absent, or samples have no file in it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of text features.")
+    files = FeatureFolder(folder)
+    found = [files.find(sample.id) for sample in samples]
+    missing = [sample.id for sample, path in zip(samples, found, strict=True) if path is None]
+    if missing:
+        raise DataError(
+            f"{folder}: no text features for {len(missing)} of {len(samples)} samples: {', '.join(missing[:5])}.",
+            hint="Expected NAME.npy for each sample; dots and slashes of names may be underscores.",
+        )
+    return tuple(dataclasses.replace(sample, text_features=path) for sample, path in zip(samples, found, strict=True))

@@ -1,0 +1,72 @@
+"""Promises that every registered definition keeps, on generated images."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fusionbench.metrics.plugin import fusionbench_metrics
+from fusionbench.types import MetricSpec, resolve
+from tests.metrics.tester import MetricTester, scenes
+
+SPECS = {spec.key: spec for spec in fusionbench_metrics()}
+DISTINCT = {key: spec for key, spec in SPECS.items() if spec.profile not in ("cddfuse", "tang-published")}
+DIFFERENTIABLE = {key: spec for key, spec in DISTINCT.items() if spec.differentiable and spec.name != "MS-SSIM_GT"}
+# Definitions that treat the sources differently, on purpose or by mistake.
+ORDERED = {"Nabf@tang", "QC@mefb", "FMI@mefb", "FMI_pixel@tang", "FMI_dct@tang", "FMI_w@tang"}
+
+
+@pytest.fixture(params=DISTINCT.values(), ids=list(DISTINCT))
+def tester(request: pytest.FixtureRequest) -> MetricTester:
+    return MetricTester(request.param)
+
+
+def test_batch_equals_loop(tester: MetricTester) -> None:
+    fused, a, b = scenes(3, 50, 61)
+    tester.batch_equals_loop(fused, [a, b])
+
+
+def test_colour_batch_equals_loop(tester: MetricTester) -> None:
+    fused, a, b = scenes(2, 46, 53, channels=3)
+    tester.batch_equals_loop(fused, [a, b])
+
+
+def test_float_input_equals_bytes(tester: MetricTester) -> None:
+    fused, a, b = scenes(2, 47, 52)
+    tester.float_input_equals_bytes(fused, [a, b])
+
+
+def test_float32_mode(tester: MetricTester) -> None:
+    fused, a, b = scenes(2, 64, 60)
+    tester.float32_within(2e-4, fused, [a, b])
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 5), (7, 7), (11, 11), (17, 9), (33, 45)])
+def test_any_size(tester: MetricTester, height: int, width: int) -> None:
+    tester.survives(height, width)
+
+
+def test_order_of_sources(tester: MetricTester) -> None:
+    if tester.spec.key in ORDERED or tester.spec.operands != "F|A,B":
+        pytest.skip("the definition is not symmetric")
+    fused, a, b = scenes(1, 50, 61)
+    tester.symmetric(fused, [a, b])
+
+
+@pytest.mark.parametrize("spec", DIFFERENTIABLE.values(), ids=list(DIFFERENTIABLE))
+def test_gradient(spec: MetricSpec) -> None:
+    generator = torch.Generator().manual_seed(0)
+    fused, a, b, truth = (
+        0.1 + 0.8 * torch.rand((1, 1, 46, 49), generator=generator, dtype=torch.float64) for _ in range(4)
+    )
+    MetricTester(spec).gradient(fused, [a, b], truth)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+def test_facts(spec: MetricSpec) -> None:
+    """Every definition says what it is: facts filled in, a docstring, a function that exists."""
+    assert spec.range
+    assert spec.summary.endswith(".")
+    assert spec.paper or spec.name in {"CC", "MSE", "PSNR_GT"}
+    assert len(resolve(spec.function).__doc__) > 20
+    assert spec.higher_is_better in (True, False)

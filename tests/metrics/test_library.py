@@ -1,0 +1,94 @@
+"""The metrics as objects and functions, and their registration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import fusionbench as fb
+from fusionbench.metrics.profiles import PROFILES
+from fusionbench.types import MetricError
+from tests.metrics.tester import scenes
+
+
+def test_registered_through_the_hook() -> None:
+    from fusionbench.plugins import current_plugins
+
+    plugins = current_plugins()
+    assert len(plugins.metrics) == sum(len(definitions) for definitions in PROFILES.values())
+    assert plugins.metrics.origin("Qabf@zhao").plugin == "metrics"
+    assert [spec.name for spec in plugins.metrics.values() if spec.profile == "zhao" and spec.default] == [
+        "EN", "SD", "SF", "AG", "VIF", "Qabf",
+    ]  # fmt: skip
+
+
+def test_listing_imports_no_torch() -> None:
+    code = "import sys, fusionbench.plugins as p; len(p.current_plugins().metrics); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_stateful_metric_gathers_batches() -> None:
+    fused, a, b = scenes(4, 40, 44)
+    metric = fb.metrics.Qabf(profile="zhao")
+    metric.update(fused[:3], [a[:3], b[:3]])
+    last = metric(fused[3:], [a[3:], b[3:]])
+    expected = fb.metrics.functional.qabf(fused, [a, b])
+    torch.testing.assert_close(metric.values, expected)
+    torch.testing.assert_close(metric.compute(), expected.mean())
+    torch.testing.assert_close(last, expected[3])
+    metric.reset()
+    with pytest.raises(MetricError, match=r"compute\(\) before update"):
+        metric.compute()
+
+
+def test_usable_as_a_loss() -> None:
+    fused, a, b = (image / 255.0 for image in scenes(1, 40, 44))
+    image = fused.double().requires_grad_()
+    optimiser = torch.optim.Adam([image], lr=1e-3)
+    metric, values = fb.metrics.SSIM(), []
+    for _ in range(5):
+        value = metric(image.clamp(0, 1), [a, b])
+        values.append(float(value.detach()))
+        optimiser.zero_grad()
+        (-value).backward()
+        optimiser.step()
+    assert values == sorted(values)
+
+
+def test_torchmetrics_adapter() -> None:
+    torchmetrics = pytest.importorskip("torchmetrics")
+    fused, a, b = scenes(4, 64, 64)
+    metric = fb.metrics.VIF().as_torchmetrics()
+    assert isinstance(metric, torchmetrics.Metric)
+    for half in (slice(0, 2), slice(2, 4)):
+        metric.update(fused[half], [a[half], b[half]])
+    torch.testing.assert_close(metric.compute(), fb.metrics.functional.vif(fused, [a, b]).mean())
+    assert metric.higher_is_better
+    assert metric.is_differentiable
+
+
+def test_names_are_listed() -> None:
+    assert {"qabf", "ms_ssim", "fmi_dct", "psnr_gt"} <= set(dir(fb.metrics.functional))
+    assert fb.metrics.MS_SSIM("tang").spec.original_name == "MS_SSIM"
+    with pytest.raises(AttributeError):
+        fb.metrics.Qxyz  # noqa: B018
+
+
+def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
+    from fusionbench.plugins import load_plugins
+
+    plugin = tmp_path / "brightness.py"
+    plugin.write_text(
+        "from fusionbench.types import MetricSpec\n"
+        "def mean(planes):\n"
+        "    return planes.fused.mean((-2, -1))\n"
+        "def fusionbench_metrics():\n"
+        "    return [MetricSpec(name='Mean', profile='zhao', operands='F', higher_is_better=None, function=mean)]\n"
+    )
+    load_plugins([str(plugin)])
+    fused, a, b = scenes(2, 20, 24)
+    frame = fb.metrics.evaluate(fused, [a, b], metrics=["Mean", "EN"])
+    assert frame["Mean"].tolist() == pytest.approx(fused.double().mean((1, 2, 3)).tolist())

@@ -1,0 +1,78 @@
+"""What the README, the documentation and the docstrings show works as printed."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+import fusionbench.api
+from fusionbench.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for language in ("", "bash", "sh", "console"):
+            for block in blocks(page, language):
+                joined = block.replace("\\\n", " ")
+                found += [(page, line) for line in joined.splitlines() if line.startswith("fusionbench ")]
+    return found
+
+
+def test_docstring_examples_of_the_python_interface(tmp_path: Path) -> None:
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for example in finder.find(fusionbench.api, globs={"tmp_path": tmp_path}):
+        runner.run(example)
+    assert runner.tries >= 5
+    assert runner.failures == 0
+
+
+def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    method, usage = blocks("README.md", "python")
+    exec(compile(method, "README.md", "exec"), {})
+    exec(compile(usage, "README.md", "exec"), {})
+    assert (tmp_path / "runs" / "readme" / "journal.sqlite").is_file()
+
+
+def test_the_running_page_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("docs/running.md", "python"):
+        exec(compile(block, "docs/running.md", "exec"), {})
+
+
+@pytest.mark.parametrize(("page", "line"), commands(), ids=lambda value: value[:60])
+def test_every_printed_command_exists_with_its_options(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    if any(word in ("...", "[-d", "[-m") or word.startswith("[") for word in words):
+        words = [word for word in words if not word.startswith(("[", "..."))]
+    group: click.Command = main
+    context = click.Context(main, info_name="fusionbench")
+    while isinstance(group, click.Group) and words and not words[0].startswith("-"):
+        child = group.get_command(context, words.pop(0))
+        assert child is not None, f"{page}: no such command: {line}"
+        context, group = click.Context(child, parent=context), child
+    known = {option for parameter in group.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    for word in words:
+        if word.startswith("-") and not word.lstrip("-").replace(".", "").isdigit():
+            assert word.partition("=")[0] in known | {"--help", "-h"}, f"{page}: {line}: {word}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
