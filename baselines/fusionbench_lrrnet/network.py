@@ -75,7 +75,7 @@ class _Decomposition(nn.Module):
                 else:
                     updated = torch.addmm(channels[place], kernel, around[:, pixels], beta=step)
                     channels[place] = _shrink(updated, threshold)
-                torch.mm(taps, channels[place], out=sums[:, pixels])
+                sums[:, pixels] = taps @ channels[place]
             sums = sums.view(-1, height, width)
             if number < _ITERATIONS:
                 rest = x - _shifted_sum(sums) - blocks[number].conv_Wdz.conv2d.bias

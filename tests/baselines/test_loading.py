@@ -73,6 +73,17 @@ def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) 
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_half_precision_stays_near(name: str, saved: Path) -> None:
+    spec = spec_of(name)
+    method = made(name, output="plain")
+    method.load(torch.device("cpu"), saved)
+    batch = batch_of(spec, spec.tasks[0], 1)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        narrow = method.fuse(batch)
+    torch.testing.assert_close(narrow.float(), method.fuse(batch), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_smallest_size(name: str, saved: Path) -> None:
     spec = spec_of(name)
     method = made(name, **({"square": 16} if name == "murf" else {}))
