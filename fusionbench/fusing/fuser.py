@@ -1,9 +1,9 @@
-"""Everything the harness does for every method, once: prepare, pad, fuse, retreat, finish, colour."""
+"""What the harness does for every method, once: prepare, pad, batch, crop, round, give colour back."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,15 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.fusing.decoding import DecodedSample
+from fusionbench.fusing.guarded import GuardedCalls, with_sources
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
-from fusionbench.images.tiling import fuse_in_tiles
 from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task
 
 Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# Sides tried, largest first, when a whole image does not fit into the device's memory.
-_TILES = (1536, 1024, 768, 512, 384, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class Fuser:
         self.device = device
         self.colour_mode = colour_mode
         self._autocast_dtype = _PRECISIONS[precision]
+        self._calls = GuardedCalls(method, spec, device)
 
     @property
     def network(self) -> nn.Module:
@@ -82,7 +81,7 @@ class Fuser:
     def fuse(self, batch: Batch) -> Tensor:
         """The method's own ``fuse``, checked, without padding, tiles or colour."""
         with torch.inference_mode(), self._autocast():
-            return self._checked(self.method.fuse(batch), batch)
+            return self._calls.checked(self.method.fuse(batch), batch)
 
     def __call__(self, *sources: Tensor, task: Task | str | None = None) -> Tensor:
         """Fuse images in memory.
@@ -159,82 +158,10 @@ class Fuser:
     def _fuse_prepared(self, batch: Batch) -> tuple[Tensor, tuple[str, ...]]:
         """Pad, fuse with retreat, crop, finish. Values are not yet clipped."""
         height, width = batch.sources[0].shape[-2:]
-        padded = _with_sources(batch, tuple(pad_to_multiple(s, self.spec.multiple) for s in batch.sources))
+        padded = with_sources(batch, tuple(pad_to_multiple(s, self.spec.multiple) for s in batch.sources))
         with torch.inference_mode(), self._autocast():
-            fused, notes = self._retreating(padded)
-            fused = crop_to(fused, height, width).float()
-            finish: Callable[[Tensor, Batch], Tensor] | None = getattr(self.method, "finish", None)
-            if finish is not None:
-                fused = self._guard(lambda: finish(fused, batch))
-        return fused, notes
-
-    def _retreating(self, batch: Batch) -> tuple[Tensor, tuple[str, ...]]:
-        """Fuse; where memory runs out, in halves of the batch, then in tiles where the method allows it."""
-        try:
-            return self._checked(self._guard(lambda: self.method.fuse(batch)), batch), ()
-        except _OutOfMemory as error:
-            reason = error
-        self._free()
-        if len(batch) > 1:
-            half = len(batch) // 2
-            parts = [self._retreating(_slice(batch, 0, half)), self._retreating(_slice(batch, half, len(batch)))]
-            notes = tuple(dict.fromkeys(["batch halved: out of memory", *parts[0][1], *parts[1][1]]))
-            return torch.cat([part[0] for part in parts]), notes
-        if self.spec.overlap is not None:
-            for tile in _TILES:
-                if tile >= max(batch.sources[0].shape[-2:]) or tile <= 2 * self.spec.overlap:
-                    continue
-                try:
-                    fused = fuse_in_tiles(
-                        lambda sources: self._checked(
-                            self._guard(lambda: self.method.fuse(_with_sources(batch, sources))),
-                            _with_sources(batch, sources),
-                        ),
-                        batch.sources,
-                        tile=tile - tile % self.spec.multiple,
-                        overlap=self.spec.overlap,
-                    )
-                    return fused, (f"tiles of {tile} pixels: out of memory",)
-                except _OutOfMemory as error:
-                    reason = error
-                    self._free()
-        height, width = batch.sources[0].shape[-2:]
-        raise MethodError(
-            f"method {self.spec.name} ran out of memory on {self.device} with one image of {width}x{height}: {reason}",
-            hint="Use a device with more memory or smaller images.",
-        )
-
-    def _guard(self, call: Callable[[], Any]) -> Any:
-        """Run foreign code; what it raises becomes a MethodError that says so."""
-        try:
-            return call()
-        except FusionBenchError:
-            raise
-        except torch.OutOfMemoryError as error:
-            raise _OutOfMemory(_first_line(error)) from None
-        except MemoryError as error:
-            raise _OutOfMemory(_first_line(error) or "MemoryError") from None
-        except (Exception, SystemExit) as error:
-            # The CPU allocator reports lack of memory as a plain RuntimeError.
-            if isinstance(error, RuntimeError) and "not enough memory" in str(error):
-                raise _OutOfMemory(_first_line(error)) from None
-            where = _innermost(error)
-            raise MethodError(
-                f"method {self.spec.name} raised {type(error).__name__}: {_first_line(error)}{where}"
-            ) from error
-
-    def _checked(self, fused: Any, batch: Batch) -> Tensor:
-        name = self.spec.name
-        if not isinstance(fused, Tensor):
-            raise MethodError(f"method {name} returned {type(fused).__name__}, expected a tensor N x C x H x W.")
-        expected = (len(batch), *batch.sources[0].shape[-2:])
-        channels = (1,) if self.spec.takes == "luma" else (1, 3)
-        if fused.ndim != 4 or (fused.shape[0], *fused.shape[2:]) != expected or fused.shape[1] not in channels:
-            wanted = f"{len(batch)} x {' or '.join(map(str, channels))} x {expected[1]} x {expected[2]}"
-            raise MethodError(f"method {name} returned shape {tuple(fused.shape)}, expected {wanted}.")
-        if not fused.is_floating_point():
-            raise MethodError(f"method {name} returned {fused.dtype}, expected floating point values in [0, 1].")
-        return fused
+            fused, notes = self._calls.fuse(padded)
+            return self._calls.finish(crop_to(fused, height, width).float(), batch), notes
 
     def _check_samples(self, samples: Sequence[DecodedSample]) -> None:
         first = samples[0]
@@ -261,27 +188,6 @@ class Fuser:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self._autocast_dtype)
 
-    def _free(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-class _OutOfMemory(Exception):
-    """The device has no memory left; the harness retreats."""
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]
-
-
-def _innermost(error: BaseException) -> str:
-    trace = error.__traceback__
-    if trace is None:
-        return ""
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
-
 
 def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
     return None if tensor is None else tensor.to(device)
@@ -302,17 +208,3 @@ def _as_batch(image: Tensor) -> Tensor:
             f"a source has shape {tuple(image.shape)}; expected H x W, C x H x W or N x C x H x W, C 1 or 3."
         )
     return tensor.float()
-
-
-def _with_sources(batch: Batch, sources: tuple[Tensor, ...]) -> Batch:
-    return Batch(sources=sources, task=batch.task, ids=batch.ids, text=batch.text, texts=batch.texts)
-
-
-def _slice(batch: Batch, start: int, stop: int) -> Batch:
-    return Batch(
-        sources=tuple(source[start:stop] for source in batch.sources),
-        task=batch.task,
-        ids=batch.ids[start:stop],
-        text=batch.text[start:stop],
-        texts=batch.texts[start:stop],
-    )

@@ -183,6 +183,13 @@ def limited(pixels: int, error: Exception) -> Callable[[Batch], torch.Tensor]:
     return fuse
 
 
+def raising(error: Exception) -> Callable[..., torch.Tensor]:
+    def call(*arguments: object) -> torch.Tensor:
+        raise error
+
+    return call
+
+
 OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
     MemoryError(),
@@ -207,6 +214,23 @@ def test_out_of_memory_with_one_image_cuts_tiles_where_the_method_allows_it() ->
     failed = fuser(limited(400 * 400, OUT_OF_MEMORY[0])).fuse_samples([sample])[0]
     assert isinstance(failed, MethodError)
     assert "ran out of memory on cpu with one image of 700x600" in str(failed)
+
+
+@pytest.mark.parametrize(
+    ("finish", "message"),
+    [
+        (lambda fused, batch: fused[..., 1:], "returned shape"),
+        (lambda fused, batch: None, "returned NoneType"),
+        (raising(MemoryError("none left")), "ran out of memory on cpu in finish: none left"),
+        (raising(ValueError("broken")), "raised ValueError: broken"),
+    ],
+)
+def test_what_finish_does_wrong_is_the_method_s_error(finish: Callable, message: str) -> None:
+    ready = fuser(maximum)
+    ready.method.finish = finish
+    failed = ready.fuse_samples([decoded(eight_bit(1, 32, 32), eight_bit(1, 32, 32))])[0]
+    assert isinstance(failed, MethodError)
+    assert message in str(failed)
 
 
 def test_only_the_sample_with_nan_fails() -> None:

@@ -1,0 +1,164 @@
+"""Calling a method's own code: what it raises, returns or lacks memory for is dealt with here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fusionbench.images.tiling import fuse_in_tiles
+from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec
+
+# Sides tried, largest first, when a whole image does not fit into the device's memory.
+_TILES = (1536, 1024, 768, 512, 384, 256)
+
+
+class GuardedCalls:
+    """The calls that a method's contract has, checked.
+
+    Args:
+        method: Loaded on ``device``.
+        spec: The method's registered facts.
+        device: Where it computes.
+    """
+
+    def __init__(self, method: Method, spec: MethodSpec, device: torch.device) -> None:
+        self._method = method
+        self._spec = spec
+        self._device = device
+
+    def fuse(self, batch: Batch) -> tuple[Tensor, tuple[str, ...]]:
+        """Fuse; where memory runs out, in halves of the batch, then in tiles where the method allows it.
+
+        Returns:
+            The fused images, N x C x H x W float, and what had to be done, for people to read.
+
+        Raises:
+            MethodError: The method raised, returned something else, or lacks memory for one tile.
+        """
+        try:
+            return self._fused(batch), ()
+        except _OutOfMemory as error:
+            reason = error
+        self._free()
+        if len(batch) > 1:
+            half = len(batch) // 2
+            parts = [self.fuse(_slice(batch, 0, half)), self.fuse(_slice(batch, half, len(batch)))]
+            notes = tuple(dict.fromkeys(["batch halved: out of memory", *parts[0][1], *parts[1][1]]))
+            return torch.cat([part[0] for part in parts]), notes
+        if self._spec.overlap is not None:
+            for tile in _TILES:
+                if tile >= max(batch.sources[0].shape[-2:]) or tile <= 2 * self._spec.overlap:
+                    continue
+                try:
+                    fused = fuse_in_tiles(
+                        lambda sources: self._fused(with_sources(batch, sources)),
+                        batch.sources,
+                        tile=tile - tile % self._spec.multiple,
+                        overlap=self._spec.overlap,
+                    )
+                    return fused, (f"tiles of {tile} pixels: out of memory",)
+                except _OutOfMemory as error:
+                    reason = error
+                    self._free()
+        height, width = batch.sources[0].shape[-2:]
+        raise MethodError(
+            f"method {self._spec.name} ran out of memory on {self._device} with one image of {width}x{height}: "
+            f"{reason}",
+            hint="Use a device with more memory or smaller images.",
+        )
+
+    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
+        """What the method's ``finish`` makes of whole, unpadded results; the results themselves without one.
+
+        Raises:
+            MethodError: The method raised, returned something else, or lacks memory.
+        """
+        finish: Callable[[Tensor, Batch], Tensor] | None = getattr(self._method, "finish", None)
+        if finish is None:
+            return fused
+        try:
+            return self.checked(self._guard(lambda: finish(fused, batch)), batch)
+        except _OutOfMemory as error:
+            raise MethodError(
+                f"method {self._spec.name} ran out of memory on {self._device} in finish: {error}",
+                hint="Use a device with more memory or smaller images.",
+            ) from None
+
+    def checked(self, fused: Any, batch: Batch) -> Tensor:
+        """What a method returned, if it is a tensor of the promised shape and type.
+
+        Raises:
+            MethodError: It is not.
+        """
+        name = self._spec.name
+        if not isinstance(fused, Tensor):
+            raise MethodError(f"method {name} returned {type(fused).__name__}, expected a tensor N x C x H x W.")
+        expected = (len(batch), *batch.sources[0].shape[-2:])
+        channels = (1,) if self._spec.takes == "luma" else (1, 3)
+        if fused.ndim != 4 or (fused.shape[0], *fused.shape[2:]) != expected or fused.shape[1] not in channels:
+            wanted = f"{len(batch)} x {' or '.join(map(str, channels))} x {expected[1]} x {expected[2]}"
+            raise MethodError(f"method {name} returned shape {tuple(fused.shape)}, expected {wanted}.")
+        if not fused.is_floating_point():
+            raise MethodError(f"method {name} returned {fused.dtype}, expected floating point values in [0, 1].")
+        return fused
+
+    def _fused(self, batch: Batch) -> Tensor:
+        return self.checked(self._guard(lambda: self._method.fuse(batch)), batch)
+
+    def _guard(self, call: Callable[[], Any]) -> Any:
+        """Run foreign code; what it raises becomes a MethodError that says so."""
+        try:
+            return call()
+        except FusionBenchError:
+            raise
+        except torch.OutOfMemoryError as error:
+            raise _OutOfMemory(_first_line(error)) from None
+        except MemoryError as error:
+            raise _OutOfMemory(_first_line(error) or "MemoryError") from None
+        except (Exception, SystemExit) as error:
+            # The CPU allocator reports lack of memory as a plain RuntimeError.
+            if isinstance(error, RuntimeError) and "not enough memory" in str(error):
+                raise _OutOfMemory(_first_line(error)) from None
+            where = _innermost(error)
+            raise MethodError(
+                f"method {self._spec.name} raised {type(error).__name__}: {_first_line(error)}{where}"
+            ) from error
+
+    def _free(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def with_sources(batch: Batch, sources: tuple[Tensor, ...]) -> Batch:
+    """The same batch with other sources, padded or cut."""
+    return Batch(sources=sources, task=batch.task, ids=batch.ids, text=batch.text, texts=batch.texts)
+
+
+def _slice(batch: Batch, start: int, stop: int) -> Batch:
+    return Batch(
+        sources=tuple(source[start:stop] for source in batch.sources),
+        task=batch.task,
+        ids=batch.ids[start:stop],
+        text=batch.text[start:stop],
+        texts=batch.texts[start:stop],
+    )
+
+
+class _OutOfMemory(Exception):
+    """The device has no memory left; the harness retreats."""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:300]
+
+
+def _innermost(error: BaseException) -> str:
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
