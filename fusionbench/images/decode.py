@@ -19,7 +19,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +32,8 @@ from PIL import ImageFile
 from fusionbench.images import png
 from fusionbench.images.content import damaged, explained, no_image
 from fusionbench.images.names import shown
+from fusionbench.images.orientation import orientation_of, orientation_of_bytes, turned, turned_size
+from fusionbench.images.stored import deep_tiff, low_bytes, stored_pixels
 from fusionbench.types import ImageError, LazyArray, Readable
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ RAW_COUNTS_BELOW = 1 << 14
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _MAX_BYTES_PER_PIXEL = 16
-_ORIENTATION = 0x0112
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +124,13 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
         data = _read_all(file, name, max_pixels)
     with explained(name), _pillow(io.BytesIO(data), name, head) as opened:
         _check_header(opened, name, max_pixels, min_side)
-        orientation = _orientation(opened.getexif())
+        orientation = orientation_of(opened.getexif())
         opened.load()
         _require_complete(opened, data, name)
-        if (deep := _deep_tiff(opened, data, name)) is not None:
+        if (deep := deep_tiff(opened, data, name)) is not None:
             pixels, notes = deep
         else:
-            pixels, notes = _pixels(opened, name)
+            pixels, notes = stored_pixels(opened, name)
             if opened.format == "TIFF":
                 orientation = 1  # Pillow turns TIFF itself while loading.
         if opened.format == "MPO":
@@ -158,14 +157,14 @@ def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int
         if head.startswith(png.SIGNATURE):
             header = png.read_header(file, name)
             _check_png(header, name, max_pixels, min_side)
-            height, width = _turned(header.height, header.width, _orientation_of(header.exif))
+            height, width = turned_size(header.height, header.width, orientation_of_bytes(header.exif))
             return ImageInfo(height, width, header.channels, "PNG")
         file.seek(0)
         with explained(name), _pillow(file, name, head) as opened:
             _check_header(opened, name, max_pixels, min_side)
             height, width = opened.height, opened.width
             if opened.format != "TIFF":  # Pillow reports the turned size of TIFF.
-                height, width = _turned(height, width, _orientation(opened.getexif()))
+                height, width = turned_size(height, width, orientation_of(opened.getexif()))
             gray = opened.mode in ("1", "L", "LA", "La", "F", "I") or opened.mode.startswith("I;16")
             return ImageInfo(height, width, 1 if gray else 3, opened.format or "")
 
@@ -255,63 +254,10 @@ def _read_png(file: BinaryIO, name: str, max_pixels: int, min_side: int) -> Imag
     with explained(name):
         with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
             opened.load()
-            pixels, notes = _pixels(opened, name)
+            pixels, notes = stored_pixels(opened, name)
         if header.depth == 16 and header.channels == 3:
-            pixels = (pixels.astype(np.uint16) << 8) | _low_bytes(data)
-    return _finished(name, pixels, notes, _orientation_of(header.exif))
-
-
-def _low_bytes(data: bytes) -> np.ndarray:
-    """The low bytes of a 16-bit colour PNG, which Pillow drops: decoded again with the bytes swapped."""
-    with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
-        opened.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in opened.tile]
-        opened.load()
-        return np.asarray(opened)[..., :3]
-
-
-def _deep_tiff(opened: PIL.Image.Image, data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]] | None:
-    """Pixels of the TIFF kinds that Pillow would cut to 8 bits; None for all others."""
-    if opened.format != "TIFF":
-        return None
-    tags: Mapping[int, object] = opened.tag_v2  # type: ignore[attr-defined]
-    bits = tags.get(_BITS_PER_SAMPLE, (1,))
-    deepest = max(bits) if isinstance(bits, tuple) else int(bits)  # type: ignore[call-overload]
-    if deepest <= 8:
-        return None
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        raise ImageError(f"{name}: TIFF of more than 8 bits with white stored as zero is not supported.")
-    if opened.mode in ("F", "I") or opened.mode.startswith("I;16"):
-        return None
-    import tifffile  # Slow to import, rarely needed.
-
-    pixels = tifffile.imread(io.BytesIO(data))
-    if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):
-        pixels = np.moveaxis(pixels, 0, -1)
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint16:
-        raise ImageError(f"{name}: TIFF of {pixels.dtype} values in shape {pixels.shape} is not supported.")
-    return pixels[..., :3], ("alpha ignored",) if pixels.shape[2] == 4 else ()
-
-
-def _pixels(opened: PIL.Image.Image, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    mode = opened.mode
-    notes: list[str] = []
-    if opened.info.pop("transparency", None) is not None:
-        notes.append("transparent colour ignored")
-    if mode in ("LA", "RGBA", "PA") and opened.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
-        notes.append("alpha ignored")
-    if mode.startswith("I;16"):
-        return np.asarray(opened).astype(np.uint16), tuple(notes)
-    if mode in ("L", "RGB", "F"):
-        return np.array(opened), tuple(notes)
-    if mode == "CMYK":
-        notes.append("CMYK converted to RGB without a colour profile")
-    target = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
-    if mode not in target:
-        raise ImageError(
-            f"{name}: pixels of kind {mode!r} have no agreed meaning as intensities.",
-            hint="Save it as 8-bit or 16-bit gray or RGB.",
-        )
-    return np.array(opened.convert(target[mode])), tuple(notes)
+            pixels = (pixels.astype(np.uint16) << 8) | low_bytes(data)
+    return _finished(name, pixels, notes, orientation_of_bytes(header.exif))
 
 
 def _from_array(source: LazyArray, name: str) -> Image:
@@ -334,7 +280,7 @@ def _array_channels(shape: tuple[int, ...], name: str) -> int:
 def _finished(name: str, pixels: np.ndarray, notes: tuple[str, ...], orientation: int) -> Image:
     if pixels.dtype == np.float32:
         _check_floats(name, pixels)
-    pixels = np.ascontiguousarray(_TURNS.get(orientation, _as_stored)(pixels))
+    pixels = np.ascontiguousarray(turned(pixels, orientation))
     if pixels.dtype == np.uint16:
         image = Image(pixels, 65535.0, notes)
         low, high = int(pixels.min()), int(pixels.max())
@@ -371,41 +317,3 @@ def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
         )
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise damaged(name, "the JPEG is cut off")
-
-
-# --- orientation
-
-
-def _as_stored(pixels: np.ndarray) -> np.ndarray:
-    return pixels
-
-
-_TURNS = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
-}
-
-
-def _orientation(exif: PIL.Image.Exif) -> int:
-    value = exif.get(_ORIENTATION, 1)
-    return value if isinstance(value, int) else 1
-
-
-def _orientation_of(exif: bytes) -> int:
-    if not exif:
-        return 1
-    parsed = PIL.Image.Exif()
-    try:
-        parsed.load(exif)
-    except Exception:  # Metadata that cannot be read says nothing; the pixels are not affected.
-        return 1
-    return _orientation(parsed)
-
-
-def _turned(height: int, width: int, orientation: int) -> tuple[int, int]:
-    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)

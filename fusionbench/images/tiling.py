@@ -24,7 +24,7 @@ def _ramp(start: int, stop: int, length: int, overlap: int, like: Tensor) -> Ten
     if start > 0:
         weight = torch.minimum(weight, position / overlap)
     if stop < length:
-        weight = torch.minimum(weight, (stop - start - position + 0.0) / overlap)
+        weight = torch.minimum(weight, (stop - start - position) / overlap)
     return weight.clamp_min(1e-4)
 
 
