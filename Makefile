@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/fusionbench demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

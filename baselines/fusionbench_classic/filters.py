@@ -61,20 +61,34 @@ def box_mean(x: Tensor, radius: int, *, mirror: bool = False) -> Tensor:
     Windows are cut off at the border, unless ``mirror`` extends the image. Cost does not depend on the radius:
     running sums are kept in float64, since differences of float32 sums would drown local variances.
     """
-    dtype = x.dtype
+    dtype, x = x.dtype, x.double()
     for dim in (-2, -1):
         size = x.shape[dim]
-        line = mirror_pad(x, radius, radius, dim) if mirror else x
-        length = line.shape[dim]
-        sums = torch.cumsum(line.double(), dim)
-        sums = torch.cat([torch.zeros_like(sums.narrow(dim, 0, 1)), sums], dim)
-        centre = torch.arange(size, device=x.device) + (radius if mirror else 0)
-        low = (centre - radius).clamp_min(0)
-        high = (centre + radius + 1).clamp_max(length)
-        shape = [1] * x.ndim
-        shape[dim] = size
-        x = (sums.index_select(dim, high) - sums.index_select(dim, low)) / (high - low).reshape(shape)
+        if mirror:
+            x = mirror_pad(x, radius, radius, dim)
+        sums = x.cumsum(dim)
+        # Before the image the sum is 0 and after it the whole: differences at a fixed distance are window sums.
+        parts = [sums.new_zeros(_with(x.shape, dim, 1 if mirror else radius + 1)), sums]
+        if not mirror:
+            parts.append(sums.narrow(dim, size - 1, 1).expand(*_with(x.shape, dim, radius)))
+        sums = torch.cat(parts, dim)
+        x = sums.narrow(dim, 2 * radius + 1, size) - sums.narrow(dim, 0, size)
+        x /= _window_sizes(size, radius, mirror, x.device).reshape(_with([1] * x.ndim, dim, size))
     return x.to(dtype)
+
+
+def _window_sizes(size: int, radius: int, mirror: bool, device: torch.device) -> Tensor:
+    """How many pixels of a line lie in the window around each of them."""
+    if mirror:
+        return torch.full((size,), 2 * radius + 1, device=device)
+    position = torch.arange(size, device=device)
+    return (position + radius + 1).clamp_max(size) - (position - radius).clamp_min(0)
+
+
+def _with(shape: Sequence[int], dim: int, size: int) -> list[int]:
+    changed = [*shape]
+    changed[dim] = size
+    return changed
 
 
 def median3(x: Tensor) -> Tensor:

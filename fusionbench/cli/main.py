@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
+    "reconcile": ("fusionbench.cli.reconcile", "Find out which metric conventions a published table used."),
     "weights": ("fusionbench.cli.weights", "Install and check the weights of learned methods."),
     "cost": ("fusionbench.cli.cost", "Measure parameters, FLOPs, latency and memory of methods."),
     "data": ("fusionbench.cli.data", "Check data sets."),

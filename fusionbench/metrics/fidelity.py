@@ -30,11 +30,11 @@ def _fits(height: int, width: int) -> bool:
 def _windowed(stack: Tensor, window: int, *, halve: bool = False) -> Tensor:
     """Gaussian means where the window fits, as scipy's valid convolution gives them.
 
-    For planes smaller than the window in both directions scipy exchanges window and plane. That equals
-    a convolution of the plane extended by zeros.
+    For planes that nowhere exceed the window scipy exchanges window and plane. That equals a convolution
+    of the plane extended by zeros.
     """
     height, width = stack.shape[-2:]
-    if height < window and width < window:
+    if height <= window and width <= window:
         stack = pad(stack, (window - height, window - width), "zero")
     taps = gaussian_taps(window, window / 5)
     return correlate_every_second(stack, taps) if halve else correlate(stack, taps, taps)
@@ -103,14 +103,14 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
 
 
 def _scipy_accepts(height: int, width: int) -> bool:
-    """Whether at every filtering the planes are at least as large as the window, or smaller, in both directions."""
+    """Whether at every filtering one of plane and window is at least as large as the other in both directions."""
     for scale in range(1, 5):
         window = 2 ** (5 - scale) + 1
         sizes = [(height, width)]
         if scale > 1:
             height, width = (abs(side - window) // 2 + 1 for side in (height, width))
             sizes.append((height, width))
-        if any((rows < window) != (columns < window) for rows, columns in sizes):
+        if any(min(size) < window < max(size) for size in sizes):
             return False
     return True
 

@@ -79,7 +79,7 @@ def _tensor(value: Any, name: str) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return torch.from_numpy(np.ascontiguousarray(value))
+        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
     raise MetricError(f"{name}: expected a torch tensor or numpy array, got {_describe(value)}.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fusionbench.metrics.facts import FACTS
-from fusionbench.metrics.profiles import PROFILES
+from fusionbench.metrics.profiles import PROFILES, REVERSED_SOURCES
 from fusionbench.types import MetricSpec
 
 
@@ -26,6 +26,7 @@ def fusionbench_metrics() -> list[MetricSpec]:
                     paper=definition.paper or facts.paper,
                     differentiable=definition.differentiable,
                     max_sources=definition.max_sources,
+                    sources_reversed=profile in REVERSED_SOURCES,
                     original_name=definition.original_name,
                     version=definition.version,
                     summary=facts.summary,

@@ -271,6 +271,9 @@ FULL_REFERENCE: Mapping[str, Definition] = {
     "MS-SSIM_GT": _D(function="reference:ms_ssim", colour="reference-channels", range="0..1"),
 }
 
+# These programs pass the visible image before the infrared one, and the darker exposure first.
+REVERSED_SOURCES = ("vifb", "mefb")
+
 PROFILES: Mapping[str, Mapping[str, Definition]] = {
     "zhao": ZHAO,
     "cddfuse": CDDFUSE,

@@ -143,7 +143,7 @@ class _Projection:
         self._weight = pointwise.weight[select, :, 0, 0].t().clone()
         self._bias = None if pointwise.bias is None else pointwise.bias[select].clone()
         self._kernel = depthwise.weight[select].clone()
-        self._kernel_bias = None if depthwise.bias is None else depthwise.bias[select]
+        self._kernel_bias = None if depthwise.bias is None else depthwise.bias[select].clone()
         self._groups = len(self._kernel) // depthwise.weight.shape[1]
         self.channels = len(self._kernel)
 
@@ -216,8 +216,8 @@ class StreamedFeedForward:
     def __init__(self, feed_forward: GatedFeedForward, norm: ChannelLayerNorm) -> None:
         self._hidden = feed_forward.project_out.in_channels
         self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv)
-        self._out = feed_forward.project_out.weight[:, :, 0, 0].t()
-        self._out_bias = feed_forward.project_out.bias
+        self._out = feed_forward.project_out.weight[:, :, 0, 0].t().clone()
+        self._out_bias = _copied(feed_forward.project_out.bias)
 
     def __call__(self, features: Tensor) -> None:
         for first, last, both in self._in(features):
@@ -225,6 +225,10 @@ class StreamedFeedForward:
             add_product(features[first:last], gated, self._out)
             if self._out_bias is not None:
                 features[first:last] += self._out_bias
+
+
+def _copied(parameter: Tensor | None) -> Tensor | None:
+    return None if parameter is None else parameter.clone()
 
 
 def flat(strip: Tensor) -> Tensor:

@@ -260,15 +260,27 @@ class _Scoring:
             return {}, dict.fromkeys(job.metrics, reason) | errors
 
     def _values(self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor) -> dict[MetricKey, float]:
-        if not keys:
-            return {}
-        scorer = self._scorers.get(keys)
-        if scorer is None:
-            scorer = self._scorers[keys] = Scorer.of_specs([self._by_key[key] for key in keys], device=self.device)
-        to_8_bits = [(source * 255).round().to(torch.uint8)[None] for source in sample.sources]
-        reference = None if sample.reference is None else (sample.reference * 255).round().to(torch.uint8)[None]
-        values = scorer.score(pixels[None], to_8_bits, reference=reference, ids=(sample.id,))
-        return {key: float(column[0]) for key, column in zip(keys, values.values(), strict=True)}
+        sources = [_eight_bits(source) for source in sample.sources]
+        reference = None if sample.reference is None else _eight_bits(sample.reference)
+        values: dict[MetricKey, float] = {}
+        for backwards in (False, True):
+            chosen = tuple(key for key in keys if self._by_key[key].sources_reversed is backwards)
+            if not chosen:
+                continue
+            ordered = sources[::-1] if backwards else sources
+            columns = self._scorer(chosen).score(pixels[None], ordered, reference=reference, ids=(sample.id,))
+            values |= {key: float(column[0]) for key, column in zip(chosen, columns.values(), strict=True)}
+        return values
+
+    def _scorer(self, keys: tuple[MetricKey, ...]) -> Scorer:
+        if keys not in self._scorers:
+            self._scorers[keys] = Scorer.of_specs([self._by_key[key] for key in keys], device=self.device)
+        return self._scorers[keys]
+
+
+def _eight_bits(image: Tensor) -> Tensor:
+    """1 x C x H x W uint8 of C x H x W in [0, 1]."""
+    return (image * 255).round().to(torch.uint8)[None]
 
 
 def _stored_pixels(path: Path) -> Tensor:

@@ -217,7 +217,7 @@ class _Loop:
         active = [part for part in self.recipe.parts if epoch >= part.first_epoch]
         for batch in self._loader(epoch):
             terms = self._make_step(batch, epoch, active)
-            if journal and (self.step % self.training.log_steps == 0 or self.epoch_step == self.steps_per_epoch):
+            if self.step % self.training.log_steps == 0 or self.epoch_step == self.steps_per_epoch:
                 self._log(journal, epoch, terms, active)
             every = self.training.checkpoint_steps
             if every and self.step % every == 0 and self.epoch_step < self.steps_per_epoch:
@@ -259,8 +259,14 @@ class _Loop:
         self.epoch_step += 1
         return {name: value.detach() for name, value in terms.items()}
 
-    def _log(self, journal: TrainingJournal, epoch: int, terms: Mapping[str, torch.Tensor], active: list[Part]) -> None:
-        losses = {f"loss/{name}": float(value) for name, value in terms.items()}
+    def _log(
+        self, journal: TrainingJournal | None, epoch: int, terms: Mapping[str, torch.Tensor], active: list[Part]
+    ) -> None:
+        """Record the losses' means over all processes; every process has to call it."""
+        means = self.accelerator.reduce(torch.stack(list(terms.values())), "mean").tolist()
+        if journal is None:
+            return
+        losses = {f"loss/{name}": mean for name, mean in zip(terms, means, strict=True)}
         rates = {f"rate/{part.name}": float(part.optimiser.param_groups[0]["lr"]) for part in active}
         journal.scalars(self.step, epoch, losses | rates)
         if self.progress is not None:

@@ -281,6 +281,8 @@ class MetricSpec:
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
+        sources_reversed: Whether the original program takes the sources in the opposite of the canonical
+            order (visible before infrared); runs then pass them so.
         default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """
@@ -296,6 +298,7 @@ class MetricSpec:
     paper: Citation | None = None
     differentiable: bool = False
     max_sources: int | None = None
+    sources_reversed: bool = False
     original_name: str = ""
     version: str = "1"
     summary: str = ""

@@ -17,6 +17,8 @@ whatever its size. Memory is 8 x dim bytes a pixel and some tens of megabytes.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ class StreamedFilm:
     def __init__(self, film: Film) -> None:
         self.config = film.config
         with torch.no_grad():
-            self._project_text = film.text_process if self.config.text else None
+            self._project_text = copy.deepcopy(film.text_process) if self.config.text else None
             self._stages = [[_StreamedSide(stage, side) for side in "AB"] for stage in film.stages]
             first, *rest = film.decoder
             self._first = StreamedRestormer(first)

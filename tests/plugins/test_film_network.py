@@ -124,6 +124,18 @@ def test_streamed_leaves_the_network_and_its_inputs_alone() -> None:
     assert torch.equal(b, kept[1])
 
 
+def test_streamed_does_not_follow_later_training() -> None:
+    network = film(TINY)
+    streamed = StreamedFilm(network)
+    a, b = torch.rand(2, 1, 1, 20, 24)
+    text = torch.randn(1, 5, 6)
+    before = streamed(a, b, text)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    assert torch.equal(streamed(a, b, text), before)
+
+
 @pytest.mark.parametrize("form", ["plain", "streamed"])
 def test_padding_of_texts_changes_nothing(form: str) -> None:
     plain = film(TINY).double()

@@ -253,3 +253,18 @@ def test_killed_training_goes_on_with_the_same_losses(tmp_path: Path) -> None:
 def test_unknown_sections_in_the_recipe(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown section"):
         recipe({"networks": {}}, TrainingConfig(epochs=1, batch_size=1))
+
+
+@pytest.mark.slow
+def test_two_pairs_can_be_learned_by_heart(tmp_path: Path) -> None:
+    root = write_vlf(tmp_path / "vlf", names=("one", "two"))
+    config = settings(
+        root,
+        network={"dim": 16, "heads": 4},
+        optimiser={"rate": 8e-3, "decay_epochs": 120},
+        training={"epochs": 300, "clip_norm": 1.0, "checkpoint_epochs": 100},
+    )
+    code, output = train(config, tmp_path)
+    assert code == 0, output
+    losses = [float(r["value"]) for r in read_losses(tmp_path / "out" / "losses.csv") if r["name"] == "loss/total"]
+    assert losses[-1] < losses[0] / 5

@@ -65,6 +65,19 @@ def test_scores_are_those_of_the_written_file(tmp_path: Path) -> None:
         assert frame.value[metric] == pytest.approx(expected[metric].iloc[0], rel=1e-12)
 
 
+def test_toolboxes_that_pass_the_visible_image_first_get_it_first(tmp_path: Path) -> None:
+    dataset = pairs_dataset(tmp_path, 1)
+    run = fb.run(mean, dataset, out=str(tmp_path / "run"), profiles=("zhao", "vifb"))
+    frame = run.frame()
+    written = np.asarray(Image.open(frame.image.iloc[0]))
+    infrared, visible = (np.asarray(Image.open(path)) for path in dataset.samples[0].sources)
+    expected = evaluate(written, [visible, infrared], profile="vifb")
+    ours = frame[frame.profile == "vifb"].set_index("metric").value
+    assert list(ours.index) == list(expected.columns)
+    assert ours.notna().all()
+    assert np.allclose(ours, expected.iloc[0], rtol=1e-12)
+
+
 def test_gray_mode_writes_the_luma_that_the_method_returned(tmp_path: Path) -> None:
     dataset = pairs_dataset(tmp_path, 1)
     run = fb.run(largest, dataset, out=str(tmp_path / "run"), colour="gray")

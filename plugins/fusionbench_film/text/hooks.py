@@ -54,7 +54,7 @@ _CAPTIONERS = (
             "max_new_tokens": Option(default=40, help="Longest caption in tokens."),
             "num_beams": Option(default=5, help="Beams of the search."),
         },
-        summary="BLIP-2's caption of the whole image, as in the paper; about 8 GB in half precision.",
+        summary="BLIP-2's caption of the whole image, as in the paper; 7.5 GB of weights in half precision.",
         extra="text",
     ),
     ProviderSpec(
@@ -68,7 +68,7 @@ _CAPTIONERS = (
                 help="<CAPTION>, <DETAILED_CAPTION> or <MORE_DETAILED_CAPTION>.",
             )
         ),
-        summary="Florence-2's caption of the whole image; about 2 GB in half precision.",
+        summary="Florence-2's caption of the whole image; 1.5 GB of weights in half precision.",
         extra="text",
     ),
     ProviderSpec(
@@ -106,7 +106,7 @@ _CAPTIONERS = (
             "nms_iou": Option(default=0.7, help="Of two boxes that overlap more, the better is kept."),
             "max_regions": Option(default=30, help="Largest regions that are kept."),
         },
-        summary="Segment Anything (SAM or SAM 2) over a grid of points; ViT-H about 6 GB in half precision.",
+        summary="Segment Anything over a grid of points; ViT-H has 1.3 GB of weights in half precision.",
         extra="text",
     ),
     ProviderSpec(
@@ -155,7 +155,7 @@ _CAPTIONERS = (
             "min_sentences": Option(default=7, help="Shorter answers are asked for again."),
             "max_words": Option(default=400, help="Longer answers are asked for again."),
         },
-        summary="A local chat model on transformers; 7 billion parameters need about 16 GB in half precision.",
+        summary="A local chat model on transformers; the default has 15 GB of weights in half precision.",
         extra="text",
     ),
     ProviderSpec(

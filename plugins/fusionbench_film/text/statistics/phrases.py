@@ -80,7 +80,7 @@ def _brightness(found: Measurements) -> str:
     )
     return (
         f"As a whole it is {level} with {contrast} contrast, "
-        f"and its levels run from {found.low:.0f} to {found.high:.0f} of 255."
+        f"and nearly all its levels run from {found.low:.0f} to {found.high:.0f} of 255."
     )
 
 

@@ -1,0 +1,69 @@
+"""``fusionbench reconcile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fusionbench.cli.options import plugin_option
+
+
+@click.command("reconcile")
+@click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-d", "--dataset", required=True, metavar="NAME[@SPLIT][=ROOT]", help="The data set of the sources.")
+@click.option("--fused", "folders", multiple=True, metavar="METHOD=DIR", help="A method's fused images. Repeatable.")
+@click.option(
+    "--run", "run", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Take the images of a run."
+)
+@click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Use only these rows of the table. Repeatable.")
+@click.option("--metrics", metavar="NAMES", help="Only these columns, separated by commas.")
+@click.option("--limit", type=click.IntRange(min=1), help="Use the first N samples of the data set.")
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates shown per metric.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every comparison to this CSV file.")
+@plugin_option
+def command(
+    table: Path,
+    dataset: str,
+    folders: tuple[str, ...],
+    run: Path | None,
+    where: tuple[str, ...],
+    metrics: str | None,
+    limit: int | None,
+    top: int,
+    output: Path | None,
+    plugins: tuple[str, ...],
+) -> None:
+    """Find out which metric conventions a table of published numbers used.
+
+    TABLE is a CSV file with a column 'method' and a column per metric; with a column 'image' the numbers are
+    compared image by image, otherwise as means over the data set. Long tables (columns 'metric' and 'value')
+    are read as well. Every definition that the suite knows is tried, also with common deviations: other gray
+    conversions, exchanged sources, JPEG re-encoding, halves and doubles, other ranges and logarithms.
+
+    \b
+    Example:
+      fusionbench reconcile table2.csv -d tno=/data/TNO --fused DenseFuse=results/DenseFuse
+    """
+    from fusionbench.metrics.published import fused_folders, matched_samples, read_table
+    from fusionbench.metrics.reconcile import reconcile, verdict
+
+    rows = read_table(table, where=where, metrics=metrics.split(",") if metrics else None)
+    found = fused_folders(folders, run, dataset)
+    rows = rows[rows["method"].astype(str).isin(found)]
+    if rows.empty:
+        from fusionbench.types import UsageError
+
+        raise UsageError(
+            f"{table}: no row's method has fused images; those given are {', '.join(found) or 'none'}.",
+            hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
+        )
+    comparison = reconcile(rows, lambda method: matched_samples(dataset, found[method], method, limit=limit))
+    if output is not None:
+        comparison.to_csv(output, index=False)
+    for metric, candidates in verdict(comparison).groupby("metric", sort=False):
+        click.echo(f"{metric} ({candidates['numbers'].iloc[0]} numbers)")
+        for _, row in candidates.head(top).iterrows():
+            click.echo(
+                f"  median off by {row['median_error']:.1e}, at most {row['largest_error']:.1e}: {row['candidate']}"
+            )

@@ -1,0 +1,107 @@
+"""Reading published tables, and finding the fused images and sources that they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fusionbench.data import open_dataset
+from fusionbench.images.decode import read_image
+from fusionbench.metrics.reconcile import Sample, known_metrics, tidy
+from fusionbench.types import DataError, UsageError
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+
+
+def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """A published table, wide, with only the rows and metric columns asked for.
+
+    Args:
+        path: CSV file.
+        where: Conditions ``COLUMN=VALUE``.
+        metrics: Metric names as in the suite or in the table; all if None.
+
+    Raises:
+        DataError: The file is no CSV table.
+        UsageError: A condition names no column, or no metric is left.
+    """
+    try:
+        table = tidy(pd.read_csv(path, dtype={"image": str, "method": str}))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV table: {error}") from error
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals or column not in table.columns:
+            raise UsageError(f"--where {condition}: expected COLUMN=VALUE with one of {', '.join(table.columns)}.")
+        table = table[table[column].astype(str) == value]
+    if metrics is not None:
+        names = known_metrics()
+        wanted = {names.get(_plain(metric), metric) for metric in metrics}
+        known = {column: names[_plain(column)] for column in table.columns if _plain(column) in names}
+        if not wanted & set(known.values()):
+            raise UsageError(f"{path} has no column for {', '.join(metrics)}.")
+        table = table.drop(columns=[column for column, name in known.items() if name not in wanted])
+    return table
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[str, Path]:
+    """Method -> folder of its fused images, from ``METHOD=DIR`` and from a run's image folder.
+
+    Raises:
+        UsageError: An entry is malformed or its folder does not exist.
+    """
+    folders = {}
+    for entry in given:
+        method, equals, folder = entry.partition("=")
+        if not equals or not Path(folder).is_dir():
+            raise UsageError(f"--fused {entry}: expected METHOD=DIR with an existing folder.")
+        folders[method] = Path(folder)
+    if run is not None:
+        name = dataset.partition("=")[0].partition("@")[0]
+        for folder in sorted((run / "images").glob(f"*/{name}*")):
+            folders.setdefault(folder.parent.name, folder)
+    return folders
+
+
+def matched_samples(dataset: str, folder: Path, method: str, *, limit: int | None = None) -> Iterator[Sample]:
+    """The data set's samples that have a fused image: (id, fused, sources), decoded.
+
+    A fused image belongs to the sample whose id is its name without extension, apart from case; a suffix
+    ``_METHOD`` is allowed.
+
+    Raises:
+        DataError: Two files match one sample, or sizes differ.
+    """
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _SUFFIXES:
+            name = path.relative_to(folder).with_suffix("").as_posix().lower()
+            files.setdefault(name.removesuffix(f"_{method.lower()}"), []).append(path)
+    for sample in open_dataset(dataset).samples[:limit]:
+        paths = files.get(sample.id.lower(), [])
+        if len(paths) > 1:
+            raise DataError(f"sample {sample.id}: {paths[0]} and {paths[1]} both match; keep one of them.")
+        if not paths:
+            continue
+        fused, *sources = (_pixels(readable) for readable in (paths[0], *sample.sources))
+        if any(source.shape[:2] != fused.shape[:2] for source in sources):
+            raise DataError(f"{paths[0]} is {_size(fused)}, sample {sample.id} is {_size(sources[0])}.")
+        yield sample.id, fused, sources
+
+
+def _pixels(readable: object) -> np.ndarray:
+    image = read_image(readable)
+    if image.pixels.dtype != np.uint8:
+        raise DataError(f"{readable}: published metrics are of 8-bit images, this one is {image.pixels.dtype}.")
+    return image.pixels
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

@@ -1,0 +1,219 @@
+"""Which convention a published number used: every definition and common deviation, ranked by how near it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
+from fusionbench.metrics.images import images_of
+from fusionbench.metrics.scorer import score_images
+from fusionbench.plugins import current_plugins
+from fusionbench.types import DataError, MetricSpec
+
+# A fused image and its sources as arrays, with the sample's name.
+Sample = tuple[str, np.ndarray, Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to have computed a number.
+
+    Attributes:
+        metric: The suite's name.
+        profiles: Profiles that share this definition.
+        image: What was done to the images.
+        value: What was done to the value, if anything.
+    """
+
+    metric: str
+    profiles: tuple[str, ...]
+    image: ImageDeviation
+    value: ValueDeviation | None = None
+
+    @property
+    def deviations(self) -> int:
+        """How many departures from the convention it assumes."""
+        return bool(self.image.name) + (self.value is not None)
+
+    def __str__(self) -> str:
+        extra = ", ".join(filter(None, (self.image.name, self.value.name if self.value else "")))
+        return "/".join(self.profiles) + (f" ({extra})" if extra else "")
+
+
+def known_metrics() -> dict[str, str]:
+    """Spellings in published tables -> the suite's names, both compared without case, ``-`` and ``_``."""
+    names = {}
+    for spec in current_plugins().metrics.values():
+        if spec.profile:
+            names[_plain(spec.name)] = spec.name
+    for spec in current_plugins().metrics.values():
+        if spec.profile and spec.original_name:
+            names.setdefault(_plain(spec.original_name), spec.name)
+    return names
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _definitions(metric: str) -> list[tuple[tuple[str, ...], MetricSpec]]:
+    """The distinct definitions of a metric and the profiles that use each."""
+    groups: dict[tuple[Any, str], list[MetricSpec]] = {}
+    for spec in current_plugins().metrics.values():
+        if spec.name == metric and spec.profile:
+            groups.setdefault((spec.function, spec.colour), []).append(spec)
+    return [(tuple(spec.profile for spec in specs), specs[0]) for specs in groups.values()]
+
+
+def tidy(table: pd.DataFrame) -> pd.DataFrame:
+    """A published table with a column per metric; a long one (columns ``metric`` and ``value``) is widened."""
+    if {"metric", "value"} <= set(table.columns):
+        keys = [column for column in table.columns if column not in ("metric", "value")]
+        table = table.pivot_table(index=keys, columns="metric", values="value").reset_index()
+        table.columns.name = None
+    return table
+
+
+def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]]) -> pd.DataFrame:
+    """Compare published numbers with what every convention gives on the same images.
+
+    Args:
+        published: A row per method, or per method and image: columns ``method``, optionally ``image`` and
+            ``dataset``, and a column per metric (names as in the suite or in the original programs). Rows
+            without ``image`` hold means over all samples.
+        samples: Called with a method's name; yields (name, fused, sources) with H x W or H x W x 3 uint8.
+
+    Returns:
+        A row per published number and candidate: ``method, image, metric, published, candidate, value,
+        error, deviations``, error relative; nearest first within each number.
+
+    Raises:
+        DataError: No column is a known metric, or a method has none of the images.
+    """
+    spellings = known_metrics()
+    columns = {column: spellings[_plain(column)] for column in published.columns if _plain(column) in spellings}
+    if "method" not in published.columns or not columns:
+        raise DataError(
+            f"the published table has columns {', '.join(map(str, published.columns))}.",
+            hint="It needs a column 'method' and at least one metric column such as EN or Qabf.",
+        )
+    per_image = "image" in published.columns
+    rows = []
+    for method, printed in published.groupby("method", sort=False):
+        wanted = set(printed["image"].astype(str)) if per_image else None
+        values = _values(samples(str(method)), sorted(set(columns.values())), wanted)
+        if not values:
+            raise DataError(f"method {method}: none of the published images was found among the fused ones.")
+        for _, row in printed.iterrows():
+            name = str(row["image"]) if per_image else ""
+            if per_image and name not in values:
+                continue
+            for column, metric in columns.items():
+                if pd.notna(row[column]):
+                    rows += _compared(str(method), name, metric, float(row[column]), values)
+    result = pd.DataFrame(rows)
+    order = ["method", "image", "metric"]
+    return result.sort_values([*order, "error", "deviations"], kind="stable", ignore_index=True)
+
+
+def _compared(
+    method: str, image: str, metric: str, printed: float, values: Mapping[str, Mapping[Candidate, float]]
+) -> Iterable[dict[str, Any]]:
+    """Rows of one published number: its image's values, or the means over all images."""
+    sets = [values[image]] if image else list(values.values())
+    for candidate in dict.fromkeys(candidate for found in sets for candidate in found):
+        if candidate.metric != metric:
+            continue
+        value = float(np.mean([found.get(candidate, np.nan) for found in sets]))
+        error = abs(value - printed) / abs(printed) if printed else abs(value)
+        yield {
+            "method": method,
+            "image": image,
+            "metric": metric,
+            "published": printed,
+            "candidate": str(candidate),
+            "value": value,
+            "error": error,
+            "deviations": candidate.deviations,
+        }
+
+
+def _values(
+    samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None
+) -> dict[str, dict[Candidate, float]]:
+    """Value of every candidate on every image."""
+    found = {}
+    for name, fused, sources in samples:
+        if wanted is None or name in wanted:
+            images = tuple(_tensor(image) for image in (fused, *sources))
+            found[name] = _candidates(images, metrics)
+    return found
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(image))
+    return tensor[None, None] if tensor.ndim == 2 else tensor.movedim(-1, 0)[None]
+
+
+def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Candidate, float]:
+    """Every definition of the metrics under every deviation that changes these images."""
+    colour = any(image.shape[1] == 3 for image in images)
+    definitions = [definition for metric in metrics for definition in _definitions(metric)]
+    found: dict[Candidate, float] = {}
+    for deviation in IMAGE_DEVIATIONS:
+        if deviation.colour_only and not colour:
+            continue
+        fused, *sources = deviation.apply(images)
+        chosen = [
+            (profiles, spec)
+            for profiles, spec in definitions
+            if spec.operands != "F" or deviation.name != "sources exchanged"
+        ]
+        operands = images_of(fused, sources, dtype=torch.float64)
+        values = score_images([spec for _, spec in chosen], operands)
+        for profiles, spec in chosen:
+            value = float(values[spec.key].mean())
+            factors = [factor for factor in VALUE_DEVIATIONS if spec.name in factor.metrics]
+            for factor in (None, *factors):
+                found[Candidate(spec.name, profiles, deviation, factor)] = scaled(value, factor)
+    return found
+
+
+def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Per metric the candidates ranked over all its published numbers.
+
+    Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors
+    agree within a factor of two, or are below 1e-4, are ranked by the fewest deviations; those that the
+    numbers cannot tell apart stand in one row, joined by ``=``. A candidate that is undefined for some of
+    the numbers comes after those that explain all of them.
+    """
+    groups = comparison.groupby(["metric", "candidate"], sort=False)
+    table = groups.agg(
+        numbers=("error", "count"),
+        median_error=("error", "median"),
+        largest_error=("error", "max"),
+        deviations=("deviations", "first"),
+    ).reset_index()
+    table = table[table["median_error"].notna()]
+    for column in ("median_error", "largest_error"):
+        table[f"{column}_shown"] = [f"{value:.6e}" if value > 1e-12 else "0" for value in table[column]]
+    alike = ["metric", "numbers", "deviations", "median_error_shown", "largest_error_shown"]
+    table = table.groupby(alike, sort=False).agg(
+        candidate=("candidate", " = ".join),
+        median_error=("median_error", "first"),
+        largest_error=("largest_error", "first"),
+    )
+    table = table.reset_index()
+    table["level"] = np.ceil(np.log2(table["median_error"].clip(lower=1e-4)))
+    table["missing"] = table.groupby("metric")["numbers"].transform("max") - table["numbers"]
+    table = table.sort_values(
+        ["metric", "missing", "level", "deviations", "median_error"], kind="stable", ignore_index=True
+    )
+    return table[["metric", "candidate", "numbers", "median_error", "largest_error"]]

@@ -1,0 +1,109 @@
+"""``reconcile`` names the convention that numbers were made with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from fusionbench.cli import main
+from fusionbench.images.encode import write_png
+from fusionbench.metrics import evaluate
+from fusionbench.metrics.reconcile import Sample, reconcile, verdict
+from fusionbench.types import DataError
+from tests.helpers.shared import shared_path
+from tests.metrics.tester import scenes
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    """Two colour images with a gray second source."""
+    fused, a, b = (stack.permute(0, 2, 3, 1).numpy() for stack in scenes(2, 60, 64, channels=3))
+    return [(f"{k:02}", fused[k], (a[k], b[k, ..., 0])) for k in range(2)]
+
+
+def best(published: pd.DataFrame, samples: list[Sample]) -> dict[str, str]:
+    ranked = verdict(reconcile(published, lambda method: samples))
+    return ranked.groupby("metric", sort=False)["candidate"].first().to_dict()
+
+
+def measured(samples: list[Sample], metric: str, profile: str) -> list[float]:
+    return [evaluate(f, s, metrics=metric, profile=profile).iloc[0, 0] for _, f, s in samples]
+
+
+@pytest.mark.parametrize(
+    ("metric", "profile"), [("SSIM", "vifb"), ("SSIM", "cddfuse"), ("PSNR", "zhao"), ("SF", "vifb"), ("MI", "tang")]
+)
+def test_finds_the_profile(samples: list[Sample], metric: str, profile: str) -> None:
+    values = measured(samples, metric, profile)
+    table = pd.DataFrame({"method": "Ours", "image": [name for name, *_ in samples], metric: values})
+    assert profile in best(table, samples)[metric].replace(" = ", "/").split("/")
+
+
+def test_finds_deviations_from_means(samples: list[Sample]) -> None:
+    """A mean printed with four digits: half of SSIM, SF on 0..1, gray truncated."""
+    truncated = [(0.299 * f[..., 0] + 0.587 * f[..., 1] + 0.114 * f[..., 2]).astype(np.uint8) for _, f, _ in samples]
+    spread = np.mean([image.std() for image in truncated])
+    table = pd.DataFrame(
+        {
+            "method": ["Ours"],
+            "SSIM": [f"{np.mean(measured(samples, 'SSIM', 'zhao')) / 2:.4f}"],
+            "SF": [f"{np.mean(measured(samples, 'SF', 'zhao')) / 255:.5f}"],
+            "SD": [f"{spread:.4f}"],
+        }
+    ).astype({"SSIM": float, "SF": float, "SD": float})
+    found = best(table, samples)
+    assert "zhao (half: mean instead of sum over the sources)" in found["SSIM"]
+    assert found["SF"] == "tang-published" or "0..1" in found["SF"]
+    assert "truncated" in found["SD"]
+
+
+def test_refuses_a_table_without_metrics(samples: list[Sample]) -> None:
+    with pytest.raises(DataError, match="needs a column 'method'"):
+        reconcile(pd.DataFrame({"method": ["Ours"], "Speed": [1.0]}), lambda method: samples)
+
+
+def test_command(tmp_path: Path, samples: list[Sample]) -> None:
+    """From a long CSV and folders of images to the verdict."""
+    for name, fused, (a, b) in samples:
+        write_png(tmp_path / "tno" / "ir" / f"{name}.png", b)
+        write_png(tmp_path / "tno" / "vi" / f"{name}.png", a)
+        write_png(tmp_path / "fused" / f"{name}.png", fused)
+    lines = ["image,method,metric,value"]
+    for name, fused, (a, b) in samples:
+        value = evaluate(fused, [b, a], metrics="Qabf", profile="zhao").iloc[0, 0]
+        lines.append(f"{name},Ours,Qabf,{value:.6f}")
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    output = tmp_path / "all.csv"
+    arguments = ["reconcile", str(tmp_path / "table.csv"), "-d", f"tno@all={tmp_path / 'tno'}", "-o", str(output)]
+    result = CliRunner().invoke(main, [*arguments, "--fused", f"Ours={tmp_path / 'fused'}"])
+    assert result.exit_code == 0, result.output
+    assert "Qabf (2 numbers)" in result.output
+    assert "zhao" in result.output.splitlines()[1]
+    assert len(pd.read_csv(output)) > 10
+    missing = CliRunner().invoke(main, [*arguments, "--fused", f"Other={tmp_path / 'fused'}"])
+    assert missing.exit_code == 2
+    assert "no row's method has fused images" in missing.output
+
+
+@pytest.mark.shared
+def test_published_tno_values() -> None:
+    """The published TNO sheet: SD of uint8 arithmetic, SF on 0..1, the rest as in tang."""
+    root = shared_path("data", "fused_results")
+    from fusionbench.images.decode import read_image
+
+    paths = [
+        root / "TNO" / "DenseFuse_TNO" / "02.png",
+        *(root / "TNO_sources" / side / "02.png" for side in ("ir", "vi")),
+    ]
+    fused, *sources = (read_image(path).pixels for path in paths)
+    printed = pd.read_csv(root / "published_metrics" / "TNO_Linfeng-Tang.csv", dtype={"image": str})
+    table = printed[(printed["image"] == "02") & (printed["method"] == "DenseFuse")]
+    wide = table.pivot_table(index=["image", "method"], columns="metric", values="value").reset_index()
+    found = best(wide[["image", "method", "SD", "SF", "MI", "PSNR", "AG"]], [("02", fused, sources)])
+    assert found["SD"] == "tang-published"
+    assert found["SF"] == "tang-published"
+    assert all("tang" in found[name] for name in ("MI", "PSNR", "AG"))
