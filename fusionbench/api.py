@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,6 @@ __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
 
 AnyMethod = str | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | DatasetRequest | Dataset
-
-# The method that reads fused images from a folder; what `score` is made of.
-PRECOMPUTED = "precomputed"
 
 
 def run(
@@ -107,14 +104,8 @@ def score(
     Raises:
         UsageError, DataError: As of :func:`run`; also if the folder does not exist.
     """
-    folder = Path(fused)
-    request = MethodRequest(
-        name=PRECOMPUTED,
-        label=name or folder.resolve().name,
-        options={"folder": str(folder.absolute()), **(options or {})},
-    )
     settings.setdefault("images", False)
-    return run(request, dataset, **settings)
+    return run(fused_request(Path(fused), name or "", options or {}), dataset, **settings)
 
 
 def get_method(
@@ -207,6 +198,12 @@ def method_request(text: str) -> MethodRequest:
     """``NAME`` or ``LABEL=NAME``."""
     label, equals, name = text.partition("=")
     return MethodRequest(name=name, label=label) if equals else MethodRequest(name=text)
+
+
+def fused_request(folder: Path, label: str, options: Mapping[str, Any]) -> MethodRequest:
+    """The method that hands out the fused images of a folder; labelled like the folder if ``label`` is empty."""
+    given = {"folder": str(folder.absolute()), **options}
+    return MethodRequest(name="precomputed", label=label or folder.resolve().name, options=given)
 
 
 def dataset_request(text: str) -> DatasetRequest:

@@ -262,7 +262,7 @@ METHODS = (
             "contrast": Option(default=1.0, help="Exponent of contrast."),
             "saturation": Option(default=1.0, help="Exponent of saturation; pictures without colour ignore it."),
             "exposedness": Option(default=1.0, help="Exponent of well-exposedness."),
-            "sigma": Option(default=0.2, help="Width of well-exposedness around mid grey."),
+            "sigma": Option(default=0.2, help="Width of well-exposedness around mid gray."),
         },
     ),
     _spec(

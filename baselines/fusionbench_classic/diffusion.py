@@ -1,7 +1,7 @@
 """Base and detail layers from diffusion equations: ADF (anisotropic) and FPDE (fourth order).
 
 Both smooth each source with a partial differential equation, fuse the detail that was smoothed away with weights of its
-principal component, and average the smooth bases. Grey values are on the 0..255 scale inside, as the
+principal component, and average the smooth bases. Gray values are on the 0..255 scale inside, as the
 published parameters are.
 """
 

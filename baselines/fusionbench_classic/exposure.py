@@ -26,7 +26,7 @@ def mertens(
         sources: Any number of exposures, N x 3 x H x W.
         contrast, saturation, exposedness: Exponents of the three qualities. Pictures without any
             colour are blended without regard to saturation, which is zero everywhere.
-        sigma: Width of well-exposedness around mid grey.
+        sigma: Width of well-exposedness around mid gray.
     """
     stack = torch.stack(sources)
     weights = shares(quality(stack, contrast, saturation, exposedness, sigma) + _FLOOR)
@@ -42,5 +42,5 @@ def quality(stack: Tensor, contrast: float, saturation: float, exposedness: floa
     without_colour = colourfulness.amax(dim=(0, 2, 3, 4), keepdim=True) < 1e-6
     colourfulness = torch.where(without_colour, torch.ones_like(colourfulness), colourfulness)
     exposed = torch.exp(-((stack - 0.5) ** 2) / (2 * sigma**2)).prod(dim=2, keepdim=True)
-    grey = torch.stack([luma(source) for source in stack])
-    return laplacian(grey).abs() ** contrast * colourfulness**saturation * exposed**exposedness
+    gray = torch.stack([luma(source) for source in stack])
+    return laplacian(gray).abs() ** contrast * colourfulness**saturation * exposed**exposedness

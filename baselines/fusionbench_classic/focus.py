@@ -16,14 +16,14 @@ def focus_map(*sources: Tensor, measure: str = "sml", radius: int = 4, vote_radi
     Args:
         sources: Any number of focal planes, N x 3 x H x W.
         measure: ``sml`` sum-modified Laplacian, ``eol`` energy of the Laplacian, ``eog`` energy of
-            the gradient, ``variance`` of the grey values.
+            the gradient, ``variance`` of the gray values.
         radius: Of the window over which the measure is summed.
         vote_radius: Of the majority vote that removes islands from the map; 0 for none.
         soften: Radius over which the map's edges are blended; 0 for a hard cut.
     """
     stack = torch.stack(sources)
-    grey = torch.stack([luma(source) for source in sources])
-    sharpness = box_mean(MEASURES[measure](grey, radius), radius, mirror=True)
+    gray = torch.stack([luma(source) for source in sources])
+    sharpness = box_mean(MEASURES[measure](gray, radius), radius, mirror=True)
     weights = winner_weights(sharpness)
     if vote_radius:
         weights = winner_weights(box_mean(weights, vote_radius, mirror=True))

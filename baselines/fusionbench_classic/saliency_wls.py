@@ -48,12 +48,12 @@ def _fuse_bases(bases: tuple[Tensor, Tensor], difference: Tensor) -> Tensor:
 
 
 def saliency(x: Tensor) -> Tensor:
-    """Sum of absolute grey-level differences to all other pixels, stretched to [0, 1] (Zhai and Shah 2006)."""
+    """Sum of absolute gray-level differences to all other pixels, stretched to [0, 1] (Zhai and Shah 2006)."""
     levels = (x.clamp(0, 1) * 255).round().long().flatten(-2)
     histogram = torch.zeros((*levels.shape[:-1], 256), dtype=torch.float64, device=x.device)
     histogram.scatter_add_(-1, levels, torch.ones_like(levels, dtype=torch.float64))
-    grey = torch.arange(256, dtype=torch.float64, device=x.device)
-    distance = histogram @ (grey[:, None] - grey).abs()
+    gray = torch.arange(256, dtype=torch.float64, device=x.device)
+    distance = histogram @ (gray[:, None] - gray).abs()
     values = distance.gather(-1, levels)
     low, high = values.amin(-1, keepdim=True), values.amax(-1, keepdim=True)
     stretched = (values - low) / (high - low).clamp_min(1)

@@ -34,6 +34,7 @@ class UserError(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
+        """Print the message to standard error."""
         click.echo(click.style("error: ", fg="red", bold=True) + self.format_message(), err=True, file=file)
 
 
@@ -53,9 +54,11 @@ class FusionBenchGroup(click.Group):
         self.path = path
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of our own sub-commands, then of those that plugins add."""
         return [*self.table, *super().list_commands(ctx), *sorted(self._added())]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the sub-command of that name; None if there is none."""
         if name in self.table:
             return importlib.import_module(self.table[name][0]).command
         found = super().get_command(ctx, name)
@@ -64,12 +67,14 @@ class FusionBenchGroup(click.Group):
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As of click; a plugin's command that cannot be imported is a :class:`UserError`."""
         try:
             return super().resolve_command(ctx, args)
         except FusionBenchError as error:
             raise UserError(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands with their short help, without importing them."""
         rows = [(name, help_text) for name, (_, help_text) in self.table.items()]
         rows += [(name, self.commands[name].get_short_help_str()) for name in super().list_commands(ctx)]
         rows += [(name, spec.summary) for name, spec in sorted(self._added().items())]
@@ -77,6 +82,7 @@ class FusionBenchGroup(click.Group):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors of the suite become messages, tracebacks with ``FUSIONBENCH_DEBUG`` set."""
         if os.environ.get("FUSIONBENCH_DEBUG"):
             return super().invoke(ctx)
         try:

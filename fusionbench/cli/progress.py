@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from fusionbench.runs.engine import Watcher
+    from fusionbench.runs.events import Outcome
     from fusionbench.runs.plan import Unit
-    from fusionbench.runs.stream import Outcome
 
 _PLAIN_EVERY = 10.0
 _SHOWN_NOTICES = 20

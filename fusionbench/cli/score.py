@@ -46,17 +46,16 @@ def command(
     Example:
       fusionbench score --fused results/MyNet --name MyNet -d roadscene=/data/RoadScene --profile zhao,vifb
     """
-    from fusionbench.api import PRECOMPUTED
+    from fusionbench.api import fused_request
     from fusionbench.cli.running import run_and_report
-    from fusionbench.runs import MethodRequest
     from fusionbench.types import UsageError
 
     if names and len(names) != len(folders):
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
     shared = _assignments("--option", options)
     requests = tuple(
-        MethodRequest(name=PRECOMPUTED, label=label, options={"folder": str(folder.absolute()), **shared})
-        for folder, label in zip(folders, names or [folder.resolve().name for folder in folders], strict=True)
+        fused_request(folder, label, shared)
+        for folder, label in zip(folders, names or [""] * len(folders), strict=True)
     )
     config = build_config(given, datasets=[dataset])
     source = dataclasses.replace(config.datasets[0], options=_assignments("--dataset-option", dataset_options))

@@ -12,7 +12,8 @@ from fusionbench.data.dataset import LayoutError
 from fusionbench.data.names import has_control
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
-from fusionbench.types import DataError, Dataset, DatasetSpec, UnknownNameError, UsageError, resolve
+from fusionbench.plugins.options import parse_given
+from fusionbench.types import DataError, Dataset, DatasetSpec, UsageError, resolve
 
 DATA_ROOT = "FUSIONBENCH_DATA"
 """Environment variable with the folder that holds data sets, where none is given."""
@@ -61,8 +62,8 @@ def open_dataset(
         options: Settings of the data set.
 
     Raises:
-        UnknownNameError: No such data set.
-        UsageError: No such split or option.
+        UnknownNameError: No such data set or option.
+        UsageError: No such split, or an unusable value of an option.
         DataError: The folder is absent or laid out differently, or it holds no complete sample. The
             message says what was looked for, how it must look, where to get it and how to point to it.
     """
@@ -71,7 +72,7 @@ def open_dataset(
     split = ref.split or spec.splits[0]
     if split not in spec.splits:
         raise UsageError(f"data set {ref.name} has no split {split!r}.", hint=f"Splits: {', '.join(spec.splits)}.")
-    settings = _settings(spec, options or {})
+    settings = parse_given("data set", spec, options or {})
     root = _root(spec, ref, data_root) if spec.needs_root else ref.root
     opener = resolve(spec.opener, owner=f"data set {spec.name}")
     try:
@@ -89,16 +90,6 @@ def remedy(spec: DatasetSpec) -> str:
         f"Point to it: -d {spec.name}=FOLDER, or --data-root DIR (or {DATA_ROOT}=DIR) with DIR/{folder}",
     )
     return "\n  ".join(line for line in lines if line)
-
-
-def _settings(spec: DatasetSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {}
-    for name, value in options.items():
-        if name not in spec.options:
-            known = ", ".join(spec.options) or "none"
-            raise UnknownNameError(f"data set {spec.name} has no option {name!r}.", hint=f"Options: {known}.")
-        settings[name] = spec.options[name].parse(f"{spec.name}.{name}", value)
-    return settings
 
 
 def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:

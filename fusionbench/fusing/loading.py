@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
-from fusionbench.types import FusionBenchError, MethodError, MethodSpec, Task, UnknownNameError, UsageError, resolve
+from fusionbench.plugins.options import parse_given
+from fusionbench.types import FusionBenchError, MethodError, MethodSpec, Task, UsageError, resolve
 
 
 def pick_device(name: str) -> torch.device:
@@ -39,16 +40,9 @@ def parse_options(spec: MethodSpec, options: Mapping[str, Any]) -> dict[str, Any
     Raises:
         UsageError: An option is unknown (near names are offered) or has an unusable value.
     """
-    import difflib
-
-    for name in options:
-        if name not in spec.options:
-            near = difflib.get_close_matches(name, spec.options, n=1)
-            known = ", ".join(spec.options) or "none"
-            hint = f"Did you mean {spec.name}.{near[0]}?" if near else f"Options of {spec.name}: {known}."
-            raise UnknownNameError(f"method {spec.name} has no option {name!r}.", hint=hint)
+    given = parse_given("method", spec, options)
     return {
-        name: option.parse(f"{spec.name}.{name}", options.get(name, option.default))
+        name: given[name] if name in given else option.parse(f"{spec.name}.{name}", option.default)
         for name, option in spec.options.items()
     }
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
+from fusionbench.atomic import replacing
 from fusionbench.images.names import shown
 from fusionbench.types import ImageError
 
@@ -37,15 +37,9 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
             f"{shown(path)}: the file name has {name_bytes} bytes, file systems take {MAX_NAME_BYTES}.",
             hint="Rename the source image, or write without images.",
         )
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="PNG", compress_level=_LEVEL)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("xb") as file:
+            PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(file, format="PNG", compress_level=_LEVEL)
     except OSError as error:
         hint = "Free some space and run the same command again." if error.errno == errno.ENOSPC else ""
         raise ImageError(f"{shown(path)}: cannot be written: {error.strerror or error}.", hint=hint) from error

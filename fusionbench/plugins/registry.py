@@ -12,14 +12,18 @@ from fusionbench.types import Origin, PluginError, UnknownNameError
 T = TypeVar("T")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name that is not among ``known``, with the nearest ones."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint for a name that is not among ``known``: the nearest ones, or all where none is near."""
     lowered = {item.lower(): item for item in known}
     # Half of a two-letter name is one letter.
     cutoff = 0.5 if len(name) < 4 else 0.6
     near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=cutoff)]
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
-    return UnknownNameError(f"unknown {kind} {name!r}.", hint=hint)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not among ``known``, with the nearest ones."""
+    return UnknownNameError(f"unknown {kind} {name!r}.", hint=nearest(name, known))
 
 
 @dataclass(frozen=True, slots=True)

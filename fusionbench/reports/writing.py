@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
+from fusionbench.atomic import replacing
 from fusionbench.types import UsageError
 
 
@@ -15,12 +14,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         UsageError: The place cannot be written; what stood there before still does.
     """
-    temporary = path.parent / f".fusionbench-{os.getpid()}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise UsageError(f"cannot write {path}: {error.strerror or error}.") from error

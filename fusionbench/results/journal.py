@@ -19,6 +19,9 @@ from typing import Any
 
 from fusionbench.types import FusionBenchError
 
+# What identifies a metric in the journal: name, profile, version.
+MetricKey = tuple[str, str, str]
+
 SCHEMA_VERSION = 1
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
@@ -72,7 +75,7 @@ class Cell:
     task: str
     position: int
     fusion: str
-    metrics: tuple[tuple[str, str, str], ...]
+    metrics: tuple[MetricKey, ...]
     marks: str = ""
 
 
@@ -92,8 +95,8 @@ class FusionRecord:
     image: str | None = None
     image_sha256: str | None = None
     notes: str = ""
-    scores: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-    score_errors: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    scores: Mapping[MetricKey, float] = field(default_factory=dict)
+    score_errors: Mapping[MetricKey, str] = field(default_factory=dict)
 
 
 class Journal:
@@ -227,7 +230,7 @@ class Journal:
         row = self._db.execute("SELECT image, image_sha256 FROM fusions WHERE key=? AND status='ok'", (key,)).fetchone()
         return None if row is None else (row[0], row[1])
 
-    def scored(self, key: str) -> set[tuple[str, str, str]]:
+    def scored(self, key: str) -> set[MetricKey]:
         """The (name, profile, version) of all scores that a fusion has without error."""
         rows = self._db.execute("SELECT metric, profile, version FROM scores WHERE fusion=? AND error=''", (key,))
         return {(metric, profile, version) for metric, profile, version in rows}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
 
 # Settings that change how a run is carried out but not what it finds.
@@ -245,9 +245,7 @@ def _checked(kind: type, data: Mapping[str, Any], source: str) -> dict[str, Any]
     checked: dict[str, Any] = {}
     for key, value in data.items():
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(fields)}."
-            raise UsageError(f"{source}: unknown setting {key!r}.", hint=hint)
+            raise UsageError(f"{source}: unknown setting {key!r}.", hint=nearest(str(key), fields))
         allowed, words = _TYPES.get(str(fields[key].type), ((object,), "anything"))
         if not isinstance(value, allowed) or (
             isinstance(value, bool) and bool not in allowed and object not in allowed

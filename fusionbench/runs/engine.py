@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import resource
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
+from fusionbench.atomic import replacing
 from fusionbench.fusing import pick_device
 from fusionbench.plugins import Plugins
 from fusionbench.results.journal import Journal
@@ -17,12 +18,13 @@ from fusionbench.results.loading import JOURNAL, RunResults, merged
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
+from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
+from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
-from fusionbench.runs.stream import Outcome, Remark
 from fusionbench.types import DataError, UsageError
 
 CONFIG = "config.yaml"
@@ -196,7 +198,7 @@ def _prepare(
             "samples": len(dataset.samples),
             "unusable": sum(bool(found.error) for found in facts[key].values()),
             "problems": [problem.message for problem in dataset.problems],
-            "sha256": plan.digest_of([found.sha256 for found in facts[key].values()]),
+            "sha256": digest_of([found.sha256 for found in facts[key].values()]),
         }
         for key, dataset in expansion.datasets.items()
     }
@@ -205,7 +207,7 @@ def _prepare(
 
     def code(name: str) -> str:
         origin = plugins.methods.origin(name)
-        return plan.code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
+        return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
     cells, units = plan.schedule(expansion, config, facts, journal, code, folder)
     journal.set_cells(cells)
@@ -283,10 +285,8 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _write_config(folder: Path, config: RunConfig) -> None:
-    path = folder / CONFIG
-    temporary = path.with_suffix(".yaml.part")
-    temporary.write_text(config.located().to_yaml(), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(folder / CONFIG) as temporary:
+        temporary.write_text(config.located().to_yaml(), encoding="utf-8")
 
 
 def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dict[str, Any]:
@@ -314,8 +314,13 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
     }
 
 
-def _peak_memory() -> int:
-    """Largest resident memory of this process or one of its workers so far, in bytes."""
+def _peak_memory() -> int | None:
+    """Largest resident memory of this process or one of its workers so far, in bytes; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return max(own, children) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(own, children) * unit

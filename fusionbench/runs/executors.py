@@ -16,9 +16,9 @@ from typing import Protocol
 
 from fusionbench.results.journal import FusionRecord
 from fusionbench.runs.config import RunConfig
+from fusionbench.runs.events import Event, Fused, Fusing, Outcome
 from fusionbench.runs.plan import Job, Unit
 from fusionbench.runs.session import Session
-from fusionbench.runs.stream import Event, Fused, Fusing, Outcome
 from fusionbench.runs.wire import event_from_line, unit_to_line
 from fusionbench.types import FusionBenchError
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +12,13 @@ from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics.selection import select
 from fusionbench.plugins import Plugins
 from fusionbench.results import Journal
-from fusionbench.results.journal import Cell
+from fusionbench.results.journal import Cell, MetricKey
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
+from fusionbench.runs.identity import digest_of, fingerprints, method_identity
+from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
-from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Sample, UsageError, WeightsError, resolve
-
-MetricKey = tuple[str, str, str]
+from fusionbench.types import MethodSpec, MetricSpec, Sample, UsageError, WeightsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +120,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             )
         expansion.pairings += pairings
         expansion.remarks += [
-            f"{request.key} was trained on {pairing.dataset.request.name}: do its training and your test images overlap?"
+            f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings
             if pairing.dataset.request.name in spec.training_data
         ]
@@ -198,8 +195,8 @@ def schedule(
     cells: list[Cell] = []
     units: list[Unit] = []
     for pairing in expansion.pairings:
-        identity = method_identity(pairing, config, origin_code)
-        extra = _fingerprints(pairing)
+        identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, config, origin_code)
+        extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
         jobs = []
         for position, sample in enumerate(pairing.dataset.samples):
             fact = facts[pairing.dataset.key][sample.id]
@@ -235,7 +232,8 @@ def _missing(
     finished = journal.finished(fusion)
     if finished is None:
         return Job(sample="", fusion=fusion, image=image, metrics=expected)
-    lacking = tuple(metric for metric in expected if metric not in journal.scored(fusion))
+    scored = journal.scored(fusion)
+    lacking = tuple(metric for metric in expected if metric not in scored)
     stored, digest = finished
     kept = stored is not None and (folder / stored).is_file()
     if not lacking and (kept or image is None):
@@ -247,81 +245,6 @@ def _missing(
 
 def _applies(metric: MetricSpec, sample: Sample) -> bool:
     return metric.operands != "F|GT" or sample.reference is not None
-
-
-def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[str], str]) -> str:
-    """Digest of everything about a method that determines its results."""
-    spec, request = pairing.spec, pairing.method
-    options = parse_options(spec, request.options)
-    weights = weights_for(spec, pairing.dataset.task, Path(request.weights) if request.weights else None, options)
-    return digest_of(
-        spec.name,
-        spec.version,
-        options,
-        file_sha256(weights) if weights else "",
-        origin_code(spec.name),
-        config.precision,
-        config.compile,
-        config.colour if spec.takes == "luma" else "",
-        config.seed,
-    )
-
-
-def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
-    """Digest of a method's source where editing it changes no version: single files and notebooks.
-
-    Args:
-        spec: The method.
-        origin_file: File of the plugin that registered it, or an empty string.
-        installed: Whether the plugin is an installed package, whose specs carry versions.
-    """
-    if installed:
-        return ""
-    if origin_file and Path(origin_file).is_file():
-        return file_sha256(Path(origin_file))
-    target = getattr(spec.factory, "__wrapped__", spec.factory)
-    try:
-        return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]
-    except (OSError, TypeError):
-        return ""
-
-
-def _fingerprints(pairing: Pairing) -> Mapping[str, str]:
-    if pairing.spec.fingerprint is None:
-        return {}
-    compute = resolve(pairing.spec.fingerprint, owner=f"method {pairing.spec.name}")
-    try:
-        return compute(parse_options(pairing.spec, pairing.method.options), pairing.dataset)
-    except FusionBenchError:
-        # What is wrong will be said when the method is loaded, as failed rows.
-        return {}
-
-
-def image_path(method: str, dataset: str, sample: str) -> str:
-    """Where a fused image lies in the run folder: ``images/METHOD/DATASET/SAMPLE.png``.
-
-    Slashes in sample ids make folders. Parts that cannot be file names are changed and get a digest,
-    so that two different names never meet.
-    """
-    parts = [file_name(method), file_name(dataset), *(file_name(part) for part in sample.split("/"))]
-    return "/".join(["images", *parts[:-1], file_name(parts[-1], ".png")])
-
-
-def file_name(text: str, suffix: str = "") -> str:
-    """A file name of at most 255 bytes for any text; the text itself where that is possible."""
-    cleaned = "".join("_" if c in '/\\\0:"|?*' or ord(c) < 32 else c for c in text)
-    if cleaned in ("", ".", ".."):
-        cleaned = "_" + cleaned.replace(".", "_")
-    if cleaned == text and len((cleaned + suffix).encode()) <= 255:
-        return cleaned + suffix
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    room = 255 - len(suffix) - 9
-    return cleaned.encode()[:room].decode(errors="ignore") + "-" + digest + suffix
-
-
-def digest_of(*parts: Any) -> str:
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def dataset_requests(config: RunConfig) -> Sequence[DatasetRequest]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import Plugins
 from fusionbench.runs.config import MethodRequest, RunConfig
+from fusionbench.runs.events import Event
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Unit, metrics_of
-from fusionbench.runs.stream import Event, stream
+from fusionbench.runs.stream import stream
 from fusionbench.types import Sample
 
 _GPU_BATCH = 8

@@ -12,7 +12,6 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,44 +22,13 @@ from fusionbench.images.decode import read_image
 from fusionbench.images.encode import write_png
 from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics import Scorer
-from fusionbench.results.journal import FusionRecord
+from fusionbench.results.journal import FusionRecord, MetricKey
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.plan import Job, MetricKey, Unit
+from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
+from fusionbench.runs.plan import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample
 
 _SCORERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Fusing:
-    """The method is about to see these samples; a supervisor may start its clock."""
-
-    samples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """The method has returned; scoring and writing follow."""
-
-    samples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A sample is finished, well or not."""
-
-    sample: str
-    record: FusionRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something a method said while it was made ready, for the user to read."""
-
-    message: str
-
-
-Event = Fusing | Fused | Outcome | Remark
 
 
 def stream(

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from fusionbench.results.journal import FusionRecord
+from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
 from fusionbench.runs.plan import Job, Unit
-from fusionbench.runs.stream import Event, Fused, Fusing, Outcome, Remark
 
 _EVENTS = {"fusing": Fusing, "fused": Fused}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fusionbench.atomic import replacing
 from fusionbench.images.encode import write_png
 from fusionbench.images.hashing import file_sha256
 from fusionbench.types import DataError
@@ -80,14 +80,11 @@ def _write(folder: Path, scene: Scene) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written: {error.strerror or error}.",
             hint=f"Choose another folder with the environment variable {ENVIRONMENT}.",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from fusionbench_demo.scene import Array, Scene, noise, phantom, picture, ramp, to_8_bit
 
 SIZE = 256
-_SKULL, _BRAIN = 0.9, 0.05  # grey values of the phantom that separate bone, tissue and air
+_SKULL, _BRAIN = 0.9, 0.05  # gray values of the phantom that separate bone, tissue and air
 
 
 def scenes() -> Iterator[Scene]:

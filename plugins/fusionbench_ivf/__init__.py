@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.types import Citation, DatasetSpec, Task
+from fusionbench import Citation, DatasetSpec, Task
 
 _PIAFUSION = Citation(
     title="PIAFusion: A progressive infrared and visible image fusion network based on illumination aware",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.types import Citation, DatasetSpec, Option, Task
+from fusionbench import Citation, DatasetSpec, Option, Task
 
 _SICE = Citation(
     title="Learning a Deep Single Image Contrast Enhancer from Multi-Exposure Images",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.types import Citation, DatasetSpec, Task
+from fusionbench import Citation, DatasetSpec, Task
 
 _REALMFF = Citation(
     title="Real-MFF: A large realistic multi-focus image dataset with ground truth",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusionbench.types import Citation, DatasetSpec, Task
+from fusionbench import Citation, DatasetSpec, Task
 
 _ATLAS = Citation(title="The Whole Brain Atlas", authors="K. A. Johnson, J. A. Becker", venue="Harvard Medical School")
 _IFCNN = Citation(

@@ -32,7 +32,7 @@ _METRICS = {name: (f"{name}@zhao", f"{name}@cddfuse") for name in ("EN", "SD", "
 
 _FILM = Citation(
     title="Image Fusion via Vision-Language Model",
-    authors="Zhao et al.",
+    authors="Z. Zhao, L. Deng, H. Bai, Y. Cui, Z. Zhang, Y. Zhang, H. Qin, D. Chen, J. Zhang, P. Wang, L. Van Gool",
     venue="ICML",
     year=2024,
     arxiv="2402.02235",
@@ -40,7 +40,7 @@ _FILM = Citation(
 
 _CDDFUSE = Citation(
     title="CDDFuse: Correlation-Driven Dual-Branch Feature Decomposition for Multi-Modality Image Fusion",
-    authors="Zhao et al.",
+    authors="Z. Zhao, H. Bai, J. Zhang, Y. Zhang, S. Xu, Z. Lin, R. Timofte, L. Van Gool",
     venue="CVPR",
     year=2023,
 )

@@ -174,7 +174,7 @@ def test_mistakes_are_answered_with_the_remedy_and_status_2(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("metods: [average]\n", ["unknown setting 'metods'", "Did you mean methods?"]),
+        ("metods: [average]\n", ["unknown setting 'metods'", "Did you mean methods or"]),
         ("methods: average\n", ["methods must be a list"]),
         ("methods: [{nam: average}]\n", ["expected a name or a mapping with a name"]),
         ("methods: [{name: average, optons: {}}]\n", ["methods[0]", "Did you mean options?"]),

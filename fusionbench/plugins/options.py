@@ -1,0 +1,27 @@
+"""What users set by name, held against the options that a spec declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusionbench.plugins.registry import nearest
+from fusionbench.types import DatasetSpec, MethodSpec, ProviderSpec, UnknownNameError
+
+
+def parse_given(kind: str, spec: MethodSpec | DatasetSpec | ProviderSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, converted to their types; those not given stay absent.
+
+    Args:
+        kind: What the spec is, in words (``method``), for error messages.
+        spec: Whose options they are.
+        given: Values by name, as text or already of the right type.
+
+    Raises:
+        UnknownNameError: There is no such option; near names are offered.
+        UsageError: A value is unusable.
+    """
+    for name in given:
+        if name not in spec.options:
+            raise UnknownNameError(f"{kind} {spec.name} has no option {name!r}.", hint=nearest(name, spec.options))
+    return {name: spec.options[name].parse(f"{spec.name}.{name}", value) for name, value in given.items()}

@@ -1,0 +1,82 @@
+"""What identifies a result: change any of it and only what depends on it is computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusionbench.fusing.loading import parse_options, weights_for
+from fusionbench.images.hashing import file_sha256
+from fusionbench.runs.config import MethodRequest, RunConfig
+from fusionbench.types import Dataset, FusionBenchError, MethodSpec, Task, resolve
+
+
+def digest_of(*parts: Any) -> str:
+    """SHA-256 of plain data; mappings with the same content have the same digest, whatever their order."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def method_identity(
+    spec: MethodSpec, request: MethodRequest, task: Task, config: RunConfig, origin_code: Callable[[str], str]
+) -> str:
+    """Digest of everything about a method that determines its results on a task.
+
+    Args:
+        spec: The method.
+        request: Its options and weights.
+        task: Chooses among weights for several tasks.
+        config: The run's settings.
+        origin_code: Digest of a method's source code where it can change without a version.
+
+    Raises:
+        WeightsError, UsageError: As of :func:`fusionbench.fusing.loading.weights_for`.
+    """
+    options = parse_options(spec, request.options)
+    weights = weights_for(spec, task, Path(request.weights) if request.weights else None, options)
+    return digest_of(
+        spec.name,
+        spec.version,
+        options,
+        file_sha256(weights) if weights else "",
+        origin_code(spec.name),
+        config.precision,
+        config.compile,
+        config.colour if spec.takes == "luma" else "",
+        config.seed,
+    )
+
+
+def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
+    """Digest of a method's source where editing it changes no version: single files and notebooks.
+
+    Args:
+        spec: The method.
+        origin_file: File of the plugin that registered it, or an empty string.
+        installed: Whether the plugin is an installed package, whose specs carry versions.
+    """
+    if installed:
+        return ""
+    if origin_file and Path(origin_file).is_file():
+        return file_sha256(Path(origin_file))
+    target = getattr(spec.factory, "__wrapped__", spec.factory)
+    try:
+        return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return ""
+
+
+def fingerprints(spec: MethodSpec, request: MethodRequest, dataset: Dataset) -> Mapping[str, str]:
+    """By sample id, digests of what a method's results depend on besides sources and weights; often empty."""
+    if spec.fingerprint is None:
+        return {}
+    compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
+    try:
+        return compute(parse_options(spec, request.options), dataset)
+    except FusionBenchError:
+        # What is wrong will be said when the method is loaded, as failed rows.
+        return {}
