@@ -16,14 +16,14 @@ def squared_difference(planes: Planes, index: int) -> Tensor:
     return (planes[index] - planes.fused).square().sum((-2, -1), dtype=torch.float64)
 
 
-def _mean_over_sources(planes: Planes, values: list[Tensor]) -> Tensor:
+def _mean(values: list[Tensor]) -> Tensor:
     return sum(values) / len(values)
 
 
 def mean_squared_error(planes: Planes) -> Tensor:
     """Mean over the sources of the mean squared difference on 0..255. Lower is better. Any number of sources."""
     errors = [squared_difference(planes, index) for index in planes.source_indices]
-    return _mean_over_sources(planes, errors) / (planes.height * planes.width)
+    return _mean(errors) / (planes.height * planes.width)
 
 
 def mean_squared_error_unit(planes: Planes) -> Tensor:
@@ -48,7 +48,7 @@ def rmse_size_dependent(planes: Planes) -> Tensor:
     The original takes the root before it divides by the number of pixels. Lower is better.
     """
     roots = [squared_difference(planes, index).sqrt() for index in planes.source_indices]
-    return _mean_over_sources(planes, roots) / (planes.height * planes.width)
+    return _mean(roots) / (planes.height * planes.width)
 
 
 def psnr_of_rmse(planes: Planes) -> Tensor:
@@ -73,7 +73,7 @@ def _correlation(first: Tensor, second: Tensor) -> Tensor:
 def correlation(planes: Planes) -> Tensor:
     """Mean over the sources of the Pearson correlation with F. Range -1..1. Any number of sources."""
     values = [_correlation(centred(planes, index), centred(planes, 0)) for index in planes.source_indices]
-    return _mean_over_sources(planes, values)
+    return _mean(values)
 
 
 def sum_of_correlations_of_differences(planes: Planes) -> Tensor:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusionbench.data import open_dataset
 from fusionbench.images.decode import read_image
-from fusionbench.metrics.reconcile import Sample, known_metrics, tidy
+from fusionbench.metrics.reconcile import Sample, known_metrics, plain_name, tidy
 from fusionbench.types import DataError, UsageError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
@@ -39,16 +39,12 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
         table = table[table[column].astype(str) == value]
     if metrics is not None:
         names = known_metrics()
-        wanted = {names.get(_plain(metric), metric) for metric in metrics}
-        known = {column: names[_plain(column)] for column in table.columns if _plain(column) in names}
+        wanted = {names.get(plain_name(metric), metric) for metric in metrics}
+        known = {column: names[plain_name(column)] for column in table.columns if plain_name(column) in names}
         if not wanted & set(known.values()):
             raise UsageError(f"{path} has no column for {', '.join(metrics)}.")
         table = table.drop(columns=[column for column, name in known.items() if name not in wanted])
     return table
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
 def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[str, Path]:

@@ -52,14 +52,15 @@ def known_metrics() -> dict[str, str]:
     names = {}
     for spec in current_plugins().metrics.values():
         if spec.profile:
-            names[_plain(spec.name)] = spec.name
+            names[plain_name(spec.name)] = spec.name
     for spec in current_plugins().metrics.values():
         if spec.profile and spec.original_name:
-            names.setdefault(_plain(spec.original_name), spec.name)
+            names.setdefault(plain_name(spec.original_name), spec.name)
     return names
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A metric's spelling without case, ``-``, ``_`` and blanks."""
     return name.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
@@ -98,7 +99,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
         DataError: No column is a known metric, or a method has none of the images.
     """
     spellings = known_metrics()
-    columns = {column: spellings[_plain(column)] for column in published.columns if _plain(column) in spellings}
+    columns = {column: spellings[plain_name(column)] for column in published.columns if plain_name(column) in spellings}
     if "method" not in published.columns or not columns:
         raise DataError(
             f"the published table has columns {', '.join(map(str, published.columns))}.",

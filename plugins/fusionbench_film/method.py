@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from fusionbench.images import content_sha256, file_sha256
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.nn.finishing import stretch_min_max, truncate
 from fusionbench.types import Batch, Dataset, MethodError, Readable, UsageError, WeightsError
@@ -195,6 +196,23 @@ class FilmMethod:
         if not text.isfinite().all():
             raise MethodError(f"FILM: text features of {name} hold NaN or infinite values.", hint="Encode them again.")
         return text.float()
+
+
+def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]:
+    """Digest of the features that each sample is fused with, where they are not the sample's own: a prompt's or a
+    variant's. Changed features are then fused anew.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    if options["text"] == "none":
+        return {}
+    if options["text"] != "required":
+        prompt = file_sha256(Path(options["text"]).expanduser())
+        return {sample.id: prompt for sample in dataset.samples}
+    variant = options["features"]
+    places = {sample.id: sample.meta.get(VARIANTS_KEY, {}).get(variant) for sample in dataset.samples if variant}
+    return {sample: content_sha256(place) for sample, place in places.items() if place is not None}
 
 
 def stored_config(path: Path) -> FilmConfig | None:

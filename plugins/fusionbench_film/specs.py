@@ -64,6 +64,7 @@ FILM = MethodSpec(
     title="FILM",
     tasks=(Task.IVF, Task.MIF, Task.MEF, Task.MFF),
     factory="fusionbench_film.method:FilmMethod",
+    fingerprint="fusionbench_film.method:text_digests",
     text="optional",
     options={**_OPTIONS, **_TEXT_OPTIONS, "features": _FEATURES},
     weights=tuple(
@@ -115,6 +116,7 @@ def ablations() -> list[MethodSpec]:
         name="film-no-text",
         title="FILM w/o text",
         factory="fusionbench_film.ablation:FilmWithoutText",
+        fingerprint=None,
         text="none",
         options=dict(_OPTIONS)
         | {

@@ -43,4 +43,4 @@ def test_images_of_a_batch_do_not_see_each_other() -> None:
     together = network(*sources)
     for index in range(3):
         alone = network(*(source[index : index + 1] for source in sources))
-        torch.testing.assert_close(together[index : index + 1], alone, atol=1e-6, rtol=0)
+        torch.testing.assert_close(together[index : index + 1], alone, atol=1e-5, rtol=0)
