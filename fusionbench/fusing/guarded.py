@@ -13,6 +13,7 @@ from fusionbench.types import Batch, FusionBenchError, Method, MethodError, Meth
 
 # Sides tried, largest first, when a whole image does not fit into the device's memory.
 _TILES = (1536, 1024, 768, 512, 384, 256)
+_NO_MEMORY = ("not enough memory", "can't allocate memory")
 
 
 class GuardedCalls:
@@ -119,8 +120,8 @@ class GuardedCalls:
         except MemoryError as error:
             raise _OutOfMemory(_first_line(error) or "MemoryError") from None
         except (Exception, SystemExit) as error:
-            # The CPU allocator reports lack of memory as a plain RuntimeError.
-            if isinstance(error, RuntimeError) and "not enough memory" in str(error):
+            # The CPU allocator reports lack of memory as a plain RuntimeError, in words that differ by system.
+            if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY):
                 raise _OutOfMemory(_first_line(error)) from None
             where = _innermost(error)
             raise MethodError(
@@ -152,7 +153,9 @@ class _OutOfMemory(Exception):
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]
+    """What an error says, in characters that records and terminals can hold."""
+    line = (str(error).strip().splitlines() or [""])[0][:300]
+    return line.encode(errors="backslashreplace").decode()
 
 
 def _innermost(error: BaseException) -> str:

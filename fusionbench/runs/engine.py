@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
-
-from fusionbench.atomic import replacing
 from fusionbench.fusing import pick_device
 from fusionbench.plugins import Plugins
 from fusionbench.results.journal import Journal
@@ -20,6 +16,7 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
+from fusionbench.runs.folder import CONFIG, locked, write_config
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
@@ -27,8 +24,6 @@ from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
 from fusionbench.types import DataError, UsageError
 
-CONFIG = "config.yaml"
-LOCK = "run.lock"
 _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
     "gray": "luma methods' results in gray",
@@ -145,8 +140,8 @@ def execute(
     data = dict(opened) if opened is not None else open_datasets(config)
     expansion = plan.expand(config, plugins, data)
     folder = config.folder
-    with _locked(folder), Journal(folder / JOURNAL) as journal:
-        _write_config(folder, config)
+    with locked(folder), Journal(folder / JOURNAL) as journal:
+        write_config(folder, config)
         facts = provenance.environment(device) | _described(config, plugins, expansion)
         session = journal.begin_session(provenance.now(), facts)
         outcome = "interrupted"
@@ -157,7 +152,7 @@ def execute(
             _compute(units, run, config, plugins, journal, session, watcher, data, inline=inline)
             outcome = "complete" if run.complete else "failures"
         finally:
-            facts["peak_memory_bytes"] = _peak_memory()
+            facts["peak_memory_bytes"] = provenance.peak_memory()
             journal.end_session(session, provenance.now(), outcome, facts)
         run.info = merged(journal.sessions())
         plugins.notify("fusionbench_run_finished", run=run)
@@ -262,33 +257,6 @@ def _rows(unit: Unit, event: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process; the operating system lets go of it when the process dies."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"the run folder {folder} cannot be made: {error.strerror}.") from error
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UsageError(
-            f"another fusionbench process is working in {folder}.", hint="Wait for it, or choose another --out."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"the run folder {folder} cannot be written: {error.strerror}.") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _write_config(folder: Path, config: RunConfig) -> None:
-    with replacing(folder / CONFIG) as temporary:
-        temporary.write_text(config.located().to_yaml(), encoding="utf-8")
-
-
 def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dict[str, Any]:
     """What tables need to know of a run, so that they can be made where its plugins are absent."""
     methods = {}
@@ -312,15 +280,3 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             for metric in expansion.metrics
         },
     }
-
-
-def _peak_memory() -> int | None:
-    """Largest resident memory of this process or one of its workers so far, in bytes; None where unknown."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return max(own, children) * unit

@@ -51,6 +51,18 @@ def environment(device: str) -> dict[str, Any]:
     return facts
 
 
+def peak_memory() -> int | None:
+    """Largest resident memory of this process or one of its workers so far, in bytes; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    return max(own, children) * unit
+
+
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
