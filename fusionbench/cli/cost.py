@@ -53,6 +53,7 @@ def command(
     from fusionbench.fusing.loading import pick_device
     from fusionbench.plugins import current_plugins
     from fusionbench.reports import costs as tables
+    from fusionbench.reports.writing import write_text
 
     requests = build_config({}, methods=methods, options=options, weights=weights).methods
     specs = [current_plugins().methods[request.name] for request in requests]
@@ -69,7 +70,7 @@ def command(
     if output is None:
         click.echo(table, nl=False)
     else:
-        output.write_text(table, encoding="utf-8")
+        write_text(output, table)
         click.echo(str(output))
     if any(cost.error for cost in measured):
         raise SystemExit(1)
