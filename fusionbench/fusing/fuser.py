@@ -21,6 +21,9 @@ Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Sides tried, largest first, when a whole image does not fit into the device's memory.
 _TILES = (1536, 1024, 768, 512, 384, 256)
+_NO_MEMORY = ("not enough memory", "can't allocate memory")
+# Mean distance of values from [0, 1] above which they must be on another scale, such as 0 to 255.
+_OTHER_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,20 @@ class Fuser:
         )
         fused, notes = self._fuse_prepared(batch)
         finite = fused.flatten(1).isfinite().all(dim=1).tolist()
+        outside = (fused - fused.clamp(0, 1)).abs().flatten(1).mean(dim=1).tolist()
         fused = colour.round_to_8_bits(fused)
         results: list[Tensor | FusionBenchError] = []
         for index, sample in enumerate(samples):
             if not finite[index]:
                 results.append(MethodError(f"method {self.spec.name} returned NaN or infinite values for {sample.id}."))
+                continue
+            if outside[index] > _OTHER_SCALE:
+                results.append(
+                    MethodError(
+                        f"method {self.spec.name} returned values far outside [0, 1] for {sample.id}.",
+                        hint="Sources are in [0, 1] and so must be what it returns: divide by 255, for instance.",
+                    )
+                )
                 continue
             image = fused[index : index + 1]
             if self.spec.takes == "luma" and any(sample.coloured):
@@ -215,8 +227,8 @@ class Fuser:
         except MemoryError as error:
             raise _OutOfMemory(_first_line(error) or "MemoryError") from None
         except (Exception, SystemExit) as error:
-            # The CPU allocator reports lack of memory as a plain RuntimeError.
-            if isinstance(error, RuntimeError) and "not enough memory" in str(error):
+            # The CPU allocator reports lack of memory as a plain RuntimeError, in words that differ by system.
+            if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY):
                 raise _OutOfMemory(_first_line(error)) from None
             where = _innermost(error)
             raise MethodError(
@@ -271,7 +283,9 @@ class _OutOfMemory(Exception):
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:300]
+    """What an error says, in characters that records and terminals can hold."""
+    line = (str(error).strip().splitlines() or [""])[0][:300]
+    return line.encode(errors="backslashreplace").decode()
 
 
 def _innermost(error: BaseException) -> str:
