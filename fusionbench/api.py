@@ -109,7 +109,9 @@ def score(
     """
     folder = Path(fused)
     request = MethodRequest(
-        name=PRECOMPUTED, label=name or folder.resolve().name, options={"folder": str(folder.absolute()), **(options or {})}
+        name=PRECOMPUTED,
+        label=name or folder.resolve().name,
+        options={"folder": str(folder.absolute()), **(options or {})},
     )
     settings.setdefault("images", False)
     return run(request, dataset, **settings)

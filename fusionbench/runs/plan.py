@@ -123,7 +123,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             )
         expansion.pairings += pairings
         expansion.remarks += [
-            f"{request.key} was trained on {pairing.dataset.request.name}: do its training and your test images overlap?"
+            f"{request.key} was trained on {pairing.dataset.request.name}: do its training and your test images meet?"
             for pairing in pairings
             if pairing.dataset.request.name in spec.training_data
         ]
