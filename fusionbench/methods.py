@@ -76,6 +76,11 @@ def method(name: str, *, tasks: Sequence[Task | str], **facts: Any) -> Callable[
             spec = MethodSpec(name=name, tasks=known_tasks, factory=factory, **facts)
         except TypeError as error:
             raise PluginError(f"method {name!r}: {error}") from None
+        for fact, choices in (("takes", ("luma", "rgb")), ("text", ("none", "optional", "required"))):
+            if getattr(spec, fact) not in choices:
+                raise PluginError(
+                    f"method {name!r}: {fact} must be one of {', '.join(choices)}, got {getattr(spec, fact)!r}."
+                )
         setattr(target, SPEC_ATTRIBUTE, spec)
         return target
 

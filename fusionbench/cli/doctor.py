@@ -15,7 +15,6 @@ _EXTRAS = {
     "text": ("transformers",),
     "train": ("accelerate", "h5py", "tensorboard"),
     "plot": ("matplotlib",),
-    "wavelet": ("pywt",),
 }
 
 

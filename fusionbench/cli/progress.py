@@ -25,6 +25,10 @@ class PlainWatcher:
         self._total = self._done = self._failed = self._notices = 0
         self._started = self._said = time.monotonic()
 
+    def unusable(self, message: str) -> None:
+        """Print it, however many there are: all bad files are named before the computation."""
+        self.say(message)
+
     def notice(self, message: str) -> None:
         """Print a remark; after a screenful, only count."""
         self._notices += 1

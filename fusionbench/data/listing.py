@@ -141,8 +141,8 @@ def _complaint(entry: os.DirEntry[str], folder: Path, root: Path) -> str:
         entry.name.encode()
     except UnicodeEncodeError:
         return "the name is not valid UTF-8; rename the file."
-    if has_control(entry.name):
-        return "the name holds control characters; rename the file."
+    if has_control(entry.name) or "\\" in entry.name:
+        return "the name holds control characters or backslashes; rename the file."
     try:
         if not entry.is_file():
             return "a broken link, a pipe or a device, not a file."

@@ -19,6 +19,8 @@ from fusionbench.types import Batch, FusionBenchError, Method, MethodError, Meth
 
 Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Mean distance of values from [0, 1] above which they must be on another scale, such as 0 to 255.
+_OTHER_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,20 @@ class Fuser:
         )
         fused, notes = self._fuse_prepared(batch)
         finite = fused.flatten(1).isfinite().all(dim=1).tolist()
+        outside = (fused - fused.clamp(0, 1)).abs().flatten(1).mean(dim=1).tolist()
         fused = colour.round_to_8_bits(fused)
         results: list[Tensor | FusionBenchError] = []
         for index, sample in enumerate(samples):
             if not finite[index]:
                 results.append(MethodError(f"method {self.spec.name} returned NaN or infinite values for {sample.id}."))
+                continue
+            if outside[index] > _OTHER_SCALE:
+                results.append(
+                    MethodError(
+                        f"method {self.spec.name} returned values far outside [0, 1] for {sample.id}.",
+                        hint="Sources are in [0, 1] and so must be what it returns: divide by 255, for instance.",
+                    )
+                )
                 continue
             image = fused[index : index + 1]
             if self.spec.takes == "luma" and any(sample.coloured):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import inspect
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -111,14 +113,23 @@ class Plugins:
 
     def load(self, source: PluginSource | FileSource, *, requested: bool = False) -> None:
         """Import one plugin and register what it brings. Failures are recorded, never raised."""
-        if source.name in self.blocked or source.name in self.origins:
+        if source.name in self.blocked:
             return
         try:
+            if source.name in self.origins:
+                self._check_same(source)
+                return
             module = source.load()
             self.register(module, source.name, source.version)
         except (Exception, SystemExit) as error:
             reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             self.failures.append(PluginFailure(source.name, reason, requested))
+
+    def _check_same(self, source: PluginSource | FileSource) -> None:
+        """Asking twice for one plugin is fine; another one of the same name would silently be left out."""
+        taken = self.origins[source.name]
+        if isinstance(source, FileSource) and Path(taken.file).resolve() != source.path:
+            raise PluginError(f"{source.path} has the name of {taken.file}, which is loaded already. Rename one.")
 
     def register(self, module: ModuleType, name: str, version: str = "") -> Origin:
         """Register a module under a plugin name.
@@ -128,6 +139,9 @@ class Plugins:
                 other than a list of its specs, or a name is taken.
         """
         origin = Origin(name, version or str(getattr(module, "__version__", "")), module_file(module))
+        for hook in _REGISTRATION:
+            if not callable(getattr(module, hook, list)):
+                raise PluginError(f"{hook} must be a function that returns a list, not the list itself.")
         try:
             self._manager.register(module, name)
             self._manager.check_pending()
@@ -201,6 +215,14 @@ class Plugins:
                     f"plugin {implementation.plugin_name}: {event} raised {type(error).__name__}: {error}", stacklevel=2
                 )
 
+    def note_blocks_without_effect(self, known: Sequence[str]) -> None:
+        """Record each ``no:NAME`` that names no plugin: most likely a typing error."""
+        for name in self.blocked:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                remedy = f" Did you mean no:{near[0]}?" if near else ""
+                self.failures.append(PluginFailure(f"no:{name}", f"there is no plugin {name!r} to block.{remedy}"))
+
     def raise_for_requested(self) -> None:
         """Raise the failures of plugins that were asked for by name.
 
@@ -256,6 +278,7 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
     for entry in wanted:
         if not entry.startswith("no:"):
             plugins.load(sources.named(entry), requested=True)
+    plugins.note_blocks_without_effect([source.name for source in (*BUILTIN, *sources.installed())])
     plugins.raise_for_requested()
     _current = plugins
     return plugins

@@ -116,6 +116,8 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < smallest:
                 raise UsageError(f"{name} must be at least {smallest}, got {value}.")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
@@ -123,7 +125,10 @@ class RunConfig:
             keys = [request.key for request in requests]
             twice = sorted({key for key in keys if keys.count(key) > 1})
             if twice:
-                raise UsageError(f"{kind} {twice[0]!r} is asked for twice.", hint="Give each a label of its own.")
+                raise UsageError(
+                    f"{kind} {twice[0]!r} is asked for twice.",
+                    hint="Give each a label of its own: -m LABEL=NAME for methods, `label:` in a YAML file for both.",
+                )
 
     @property
     def folder(self) -> Path:

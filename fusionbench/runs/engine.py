@@ -39,6 +39,9 @@ class Watcher(Protocol):
     def checked(self, count: int) -> None:
         """So many more samples are looked at."""
 
+    def unusable(self, message: str) -> None:
+        """A sample that is left out, and why. All of a run are told before it computes anything."""
+
     def notice(self, message: str) -> None:
         """Something the user should know, not tied to one result."""
 
@@ -56,6 +59,9 @@ class SilentWatcher:
         """See :class:`Watcher`."""
 
     def checked(self, count: int) -> None:
+        """See :class:`Watcher`."""
+
+    def unusable(self, message: str) -> None:
         """See :class:`Watcher`."""
 
     def notice(self, message: str) -> None:
@@ -181,10 +187,13 @@ def _prepare(
             dataset.samples, journal, workers=config.workers, with_text=with_text, progress=watcher.checked
         )
         for problem in dataset.problems:
-            watcher.notice(f"{key}: {'' if problem.fatal else 'note: '}{problem.message}")
+            if problem.fatal:
+                watcher.unusable(f"{key}: {problem.message}")
+            else:
+                watcher.notice(f"{key}: note: {problem.message}")
         for sample, found in facts[key].items():
             if found.error:
-                watcher.notice(f"{key}: {sample} cannot be used: {found.error}")
+                watcher.unusable(f"{key}: {sample} cannot be used: {found.error}")
             for note in found.notes:
                 watcher.notice(f"{key}: note: {note}")
     bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())

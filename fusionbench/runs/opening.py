@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.runs.config import DatasetRequest, RunConfig
-from fusionbench.types import Dataset, Problem, Sample, Task
+from fusionbench.types import Dataset, Problem, Sample, Task, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ def adopt(dataset: Dataset, request: DatasetRequest, config: RunConfig) -> Opene
     if config.limit is not None:
         samples = samples[: config.limit]
     if config.text_features:
+        if not Path(config.text_features).is_dir():
+            raise UsageError(f"text features: there is no folder {config.text_features}.")
         samples = [_with_features(sample, Path(config.text_features), request.key, request.name) for sample in samples]
     return OpenedDataset(request.key, request, dataset.task, tuple(samples), tuple(dataset.problems))
 

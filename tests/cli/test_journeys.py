@@ -132,6 +132,16 @@ def test_an_unpaired_and_an_unreadable_file_end_with_status_1_and_a_marked_table
     assert set(frame[frame.status == "failed"]["sample"]) == {"001"}
 
 
+def test_every_bad_file_is_named_before_the_computation_however_many_there_are(tmp_path: Path, mine: Path) -> None:
+    pairs = tmp_path / "many"
+    write_pairs(pairs, 30)
+    for number in range(28):
+        (pairs / "vi" / f"{number:03}.png").write_bytes(b"rubbish")
+    result = invoke(*run_arguments(pairs, mine, "--out", tmp_path / "run", "--metrics", "EN"))
+    before, _, _ = result.stderr.partition("samples to compute")
+    assert [number for number in range(28) if f"vi/{number:03}.png" not in before] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -150,6 +160,8 @@ def test_an_unpaired_and_an_unreadable_file_end_with_status_1_and_a_marked_table
         (["run", "-m", "average", "-d", "demo-ivf", "--device", "cuda:77"], ["cuda"]),
         (["run", "-m", "average", "-m", "average", "-d", "demo-ivf"], ["asked for twice"]),
         (["run", "-m", "average", "-d", "demo-ivf", "--limit", "0"], ["limit must be at least 1"]),
+        (["run", "-m", "average", "-d", "demo-ivf", "--seed", "-1"], ["seed must be from 0"]),
+        (["run", "-m", "average", "-d", "demo-ivf", "--text-features", "nowhere"], ["no folder nowhere"]),
         (["run", "-p", "nowhere.py", "-m", "average", "-d", "demo-ivf"], ["plugin file nowhere.py does not exist"]),
         (["run", "--config", "nowhere.yaml"], ["nowhere.yaml"]),
         (["run", "-m", "focus-map", "-d", "demo-ivf"], ["focus-map serves MFF"]),

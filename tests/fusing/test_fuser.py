@@ -194,10 +194,11 @@ OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
     MemoryError(),
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory: you tried to allocate"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
 ]
 
 
-@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "python", "cpu"])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "python", "cpu", "cpu-linux"])
 def test_out_of_memory_halves_the_batch(error: Exception) -> None:
     samples = [decoded(eight_bit(1, 32, 32, seed=i), eight_bit(1, 32, 32, seed=i + 9), name=str(i)) for i in range(5)]
     results = fuser(limited(2 * 32 * 32, error)).fuse_samples(samples)
@@ -242,6 +243,22 @@ def test_only_the_sample_with_nan_fails() -> None:
     samples = [decoded(eight_bit(1, 8, 8, seed=i), eight_bit(1, 8, 8, seed=i + 5), name=str(i)) for i in range(3)]
     results = fuser(fuse).fuse_samples(samples)
     assert [isinstance(result, FusionBenchError) for result in results] == [False, True, False]
+
+
+def test_values_on_another_scale_are_refused_and_overshoot_is_clipped() -> None:
+    sample = decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8, seed=1))
+    failed = fuser(lambda batch: maximum(batch) * 255).fuse_samples([sample])[0]
+    assert isinstance(failed, MethodError)
+    assert "far outside [0, 1] for a" in str(failed)
+    assert one(fuser(lambda batch: maximum(batch) * 1.3 - 0.1).fuse_samples([sample])).max() == 255
+
+
+def test_an_error_in_characters_that_cannot_be_written_is_told_in_others() -> None:
+    def fuse(batch: Batch) -> torch.Tensor:
+        raise ValueError("no caf\udce9.txt")
+
+    failed = fuser(fuse).fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])[0]
+    assert "no caf\\udce9.txt" in str(failed)
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,17 @@ def test_an_event_hook_that_raises_is_warned_of_and_does_not_stop_the_others(tmp
         ("import no_such_module_at_all\n", "no_such_module_at_all"),
         ("def f(:\n", "SyntaxError"),
         ("raise SystemExit(3)\n", "SystemExit"),
+        ("fusionbench_methods = []\n", "fusionbench_methods must be a function"),
+        (FIVE_LINES.replace("tasks=", "takes='RGB', tasks="), "takes must be one of luma, rgb, got 'RGB'"),
     ],
-    ids=["misspelt", "signature", "not-a-list", "wrong-item", "raises", "import", "syntax", "exit"],
+    ids=[
+        *("misspelt", "signature", "not-a-list", "wrong-item", "raises", "import", "syntax", "exit"),
+        *("not-a-function", "wrong-fact"),
+    ],
 )
 def test_a_broken_plugin_asked_for_is_an_error_that_names_it(tmp_path: Path, code: str, message: str) -> None:
     with pytest.raises(PluginError, match=message) as caught:
-        load_plugins([write(tmp_path, "broken", code)])
+        load_plugins([write(tmp_path, "broken", textwrap.dedent(code))])
     assert "plugin broken" in str(caught.value)
 
 
@@ -125,6 +130,22 @@ def test_blocking_by_name(tmp_path: Path) -> None:
     everything = load_plugins()
     some = next(name for name in everything.methods if everything.methods.origin(name).plugin == "classic")
     assert some not in load_plugins(["no:classic"]).methods
+
+
+def test_blocking_what_does_not_exist_is_warned_of() -> None:
+    assert [str(failure) for failure in load_plugins(["no:clasic"]).failures] == [
+        "plugin no:clasic: there is no plugin 'clasic' to block. Did you mean no:classic?"
+    ]
+    assert not load_plugins(["no:classic"]).failures
+
+
+def test_a_second_file_of_the_same_name_is_refused_and_the_same_file_is_not(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first = write(tmp_path, "mine", FIVE_LINES)
+    second = write(tmp_path / "other", "mine", FIVE_LINES.replace('"mine"', '"other"'))
+    assert "mine" in load_plugins([first, first]).methods
+    with pytest.raises(PluginError, match=r"other/mine\.py has the name of .*mine\.py"):
+        load_plugins([first, second])
 
 
 def test_environment_lists_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,8 @@ class Remarks(SilentWatcher):
     def notice(self, message: str) -> None:
         self.notices.append(message)
 
+    unusable = notice
+
     def starting(self, total: int, done: int) -> None:
         self.started_after = len(self.notices)
 
