@@ -160,6 +160,7 @@ def _vlf(task: Task) -> DatasetSpec:
         layout="Image/TASK/DATASET/SIDE/NAME.png with SPLIT.txt lists and TextFeature/TASK/DATASET/NAME.npy, "
         "or the official DATASET_SPLIT.h5",
         page=PAGE,
+        licence="not stated",
         paper=PAPER,
         options=_VLF_OPTIONS,
         summary=f"Vision-Language Fusion data with text features, {task.title}.",
