@@ -16,7 +16,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The hint for a name that is not among ``known``: the nearest ones, or all where none is near."""
     lowered = {item.lower(): item for item in known}
     # Half of a two-letter name is one letter.
-    cutoff = 0.5 if len(name) < 4 else 0.6
+    cutoff = 0.5 if len(name) < 4 else 0.55
     near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=cutoff)]
     return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
 
