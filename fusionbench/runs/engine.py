@@ -294,8 +294,11 @@ def _locked(folder: Path) -> Iterator[None]:
 def _write_config(folder: Path, config: RunConfig) -> None:
     path = folder / CONFIG
     temporary = path.with_suffix(".yaml.part")
-    temporary.write_text(config.located().to_yaml(), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(config.located().to_yaml(), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dict[str, Any]:
