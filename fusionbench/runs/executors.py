@@ -20,7 +20,7 @@ from fusionbench.runs.events import Event, Fused, Fusing, Outcome
 from fusionbench.runs.plan import Job, Unit
 from fusionbench.runs.session import Session
 from fusionbench.runs.wire import event_from_line, unit_to_line
-from fusionbench.types import FusionBenchError
+from fusionbench.types import FusionBenchError, UsageError
 
 LOG = "worker.log"
 # Losing this many workers in a row without a single finished sample means the fault is not a sample's.
@@ -155,7 +155,11 @@ class _Worker:
     """One worker process and the thread that reads its events."""
 
     def __init__(self, config_path: Path, folder: Path) -> None:
-        with (folder / LOG).open("ab") as log:
+        try:
+            log = (folder / LOG).open("ab")
+        except OSError as error:
+            raise UsageError(f"{folder / LOG} cannot be written: {error.strerror}.") from error
+        with log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fusionbench.runs.worker", str(config_path), str(folder)],
                 stdin=subprocess.PIPE,

@@ -43,6 +43,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
-    """Write the configuration that reproduces the run, with absolute paths."""
-    with replacing(folder / CONFIG) as temporary:
-        temporary.write_text(config.located().to_yaml(), encoding="utf-8")
+    """Write the configuration that reproduces the run, with absolute paths.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    path = folder / CONFIG
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(config.located().to_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error

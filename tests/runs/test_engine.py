@@ -263,6 +263,13 @@ def test_sources_of_different_size_are_refused_naming_both(tmp_path: Path) -> No
     assert "small.png is 72x63" in error
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "worker.log"])
+def test_a_file_of_the_run_folder_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run" / name).mkdir(parents=True)
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        fb.run("average", "demo-ivf", limit=1, metrics=("EN",), out=str(tmp_path / "run"))
+
+
 def test_disk_full_while_writing_an_image_is_a_failed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
