@@ -6,6 +6,8 @@ behind it, whatever the size of the data set.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import warnings
 import zlib
@@ -29,6 +31,8 @@ from fusionbench.runs.plan import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample
 
 _SCORERS = 2
+# Scoring takes several hundred bytes a pixel: images of more pixels than this are scored one at a time.
+_LARGE = 4_000_000
 
 
 def stream(
@@ -165,6 +169,7 @@ class _Scoring:
         self.keep = keep
         self._by_key: dict[MetricKey, MetricSpec] = {(m.name, m.profile, m.version): m for m in metrics}
         self._scorers: dict[tuple[MetricKey, ...], Scorer] = {}
+        self._alone = threading.Lock()
 
     def finish(self, job: Job, sample: DecodedSample, fused: FusedImage | None, decoding: float) -> FusionRecord:
         """Write (unless the image exists) and score one fused image."""
@@ -220,7 +225,8 @@ class _Scoring:
             else:
                 usable.append(key)
         try:
-            return self._values(tuple(usable), sample, pixels), errors
+            with self._alone if sample.size[0] * sample.size[1] > _LARGE else contextlib.nullcontext():
+                return self._values(tuple(usable), sample, pixels), errors
         except FusionBenchError as error:
             return {}, {key: str(error) for key in job.metrics} | errors
         except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:

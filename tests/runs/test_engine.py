@@ -270,6 +270,33 @@ def test_a_file_of_the_run_folder_that_cannot_be_written_is_named(tmp_path: Path
         fb.run("average", "demo-ivf", limit=1, metrics=("EN",), out=str(tmp_path / "run"))
 
 
+def test_large_images_are_scored_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    from fusionbench.runs import stream
+
+    inside, most = [0], [0]
+    score = stream.Scorer.score
+
+    def counted(self: stream.Scorer, *arguments: object, **named: object):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        try:
+            return score(self, *arguments, **named)
+        finally:
+            inside[0] -= 1
+
+    monkeypatch.setattr(stream.Scorer, "score", counted)
+    dataset = pairs_dataset(tmp_path, 4)
+    fb.run(mean, dataset, metrics=("EN",), out=str(tmp_path / "small"))
+    assert most == [2]
+    most[0] = 0
+    monkeypatch.setattr(stream, "_LARGE", 64 * 72 - 1)
+    fb.run(mean, dataset, metrics=("EN",), out=str(tmp_path / "large"))
+    assert most == [1]
+
+
 def test_disk_full_while_writing_an_image_is_a_failed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
