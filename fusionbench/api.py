@@ -104,6 +104,8 @@ def score(
     Raises:
         UsageError, DataError: As of :func:`run`; also if the folder does not exist.
     """
+    if not Path(fused).is_dir():
+        raise UsageError(f"there is no folder of fused images {fused}.")
     settings.setdefault("images", False)
     return run(fused_request(Path(fused), name or "", options or {}), dataset, **settings)
 

@@ -270,6 +270,12 @@ def test_a_file_of_the_run_folder_that_cannot_be_written_is_named(tmp_path: Path
         fb.run("average", "demo-ivf", limit=1, metrics=("EN",), out=str(tmp_path / "run"))
 
 
+def test_scoring_a_folder_that_does_not_exist_computes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no folder of fused images"):
+        fb.score(tmp_path / "nowhere", pairs_dataset(tmp_path, 1), out=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_large_images_are_scored_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
