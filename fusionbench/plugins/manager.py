@@ -131,6 +131,17 @@ class Plugins:
         if isinstance(source, FileSource) and Path(taken.file).resolve() != source.path:
             raise PluginError(f"{source.path} has the name of {taken.file}, which is loaded already. Rename one.")
 
+    def load_named(self, text: str, *, requested: bool) -> None:
+        """Load the plugin that a user means by a module's name or a file's path; failures are recorded."""
+        try:
+            source = sources.named(text)
+        except PluginError as error:
+            self.failures.append(
+                PluginFailure(text if requested else f"{text} of {ENVIRONMENT}", str(error), requested)
+            )
+        else:
+            self.load(source, requested=requested)
+
     def register(self, module: ModuleType, name: str, version: str = "") -> Origin:
         """Register a module under a plugin name.
 
@@ -277,7 +288,7 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
             plugins.load(source)
     for entry in wanted:
         if not entry.startswith("no:"):
-            plugins.load(sources.named(entry), requested=True)
+            plugins.load_named(entry, requested=entry in requested)
     plugins.note_blocks_without_effect([source.name for source in (*BUILTIN, *sources.installed())])
     plugins.raise_for_requested()
     _current = plugins

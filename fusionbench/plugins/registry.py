@@ -15,8 +15,8 @@ T = TypeVar("T")
 def nearest(name: str, known: Iterable[str]) -> str:
     """The hint for a name that is not among ``known``: the nearest ones, or all where none is near."""
     lowered = {item.lower(): item for item in known}
-    # Half of a two-letter name is one letter.
-    cutoff = 0.5 if len(name) < 4 else 0.55
+    # Two letters of a short name may be half of it.
+    cutoff = 0.5 if len(name) < 5 else 0.55
     near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=cutoff)]
     return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
 

@@ -82,7 +82,8 @@ class RunConfig:
         images: Whether fused images are kept; without them, later metrics need new fusing.
         text_features: Folder of text features by data set and sample id.
         allow_other_tasks: Run methods on tasks that their authors did not use them for.
-        timeout: Seconds that fusing one batch may take before it is given up; 0 for no limit.
+        timeout: Seconds that fusing one batch may take before it is given up (a minute more for getting the
+            method ready); 0 for no limit.
         seed: Seed of every random choice.
         fail_fast: Stop at the first failed sample.
         out: The run folder; empty for one under ``runs/`` named after the data sets and a digest of the

@@ -26,6 +26,8 @@ LOG = "worker.log"
 # Losing this many workers in a row without a single finished sample means the fault is not a sample's.
 _FRUITLESS = 2
 _LAST_BREATH = 5.0
+# Seconds that a worker may take on top of the time limit until a method is ready: imports, weights.
+_START_UP = 60.0
 
 
 class Executor(Protocol):
@@ -94,7 +96,10 @@ class ProcessExecutor:
                 continue
             fruitless = 0 if finished else fruitless + 1
             suspects = [sample for sample in lost.fusing if sample in remaining]
-            if len(suspects) > 1:
+            if lost.starting:
+                # Nothing of this unit was begun, so none of it can be: not a sample is at fault but the method.
+                suspects, alone = [job.sample for job in todo], []
+            elif len(suspects) > 1:
                 alone = suspects
                 continue
             if not suspects and fruitless >= _FRUITLESS:
@@ -109,19 +114,24 @@ class ProcessExecutor:
         worker = self._worker
         worker.send(unit_to_line(unit))
         fusing: tuple[str, ...] = ()
-        deadline: float | None = None
+        starting = True
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout + _START_UP
         while True:
             try:
                 line = worker.receive(None if deadline is None else max(deadline - time.monotonic(), 0.0))
             except queue.Empty:
                 self._discard()
-                raise _Lost(fusing, f"the method did not return within {self._timeout:g} s and was stopped.") from None
+                what = "get ready" if starting else "return"
+                reason = f"the method did not {what} within {self._timeout:g} s and was stopped."
+                raise _Lost(fusing, reason, starting=starting) from None
             if line is None:
                 code = self._discard(ending=True)
-                raise _Lost(fusing, _obituary(code, self._folder / LOG))
+                raise _Lost(fusing, _obituary(code, self._folder / LOG), starting=starting)
             if not line.strip():
                 return
             event = event_from_line(line)
+            if starting:
+                starting, deadline = False, None
             if isinstance(event, Fusing):
                 fusing = event.samples
                 deadline = None if self._timeout is None else time.monotonic() + self._timeout
@@ -143,11 +153,12 @@ class ProcessExecutor:
 
 
 class _Lost(Exception):
-    """The worker is gone while it was fusing these samples."""
+    """The worker is gone while it was fusing these samples, or ``starting``: before it began any."""
 
-    def __init__(self, fusing: Sequence[str], reason: str) -> None:
+    def __init__(self, fusing: Sequence[str], reason: str, *, starting: bool) -> None:
         super().__init__(reason)
         self.fusing = tuple(fusing)
+        self.starting = starting
         self.reason = reason
 
 

@@ -31,6 +31,8 @@ from fusionbench.runs.plan import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample
 
 _SCORERS = 2
+# Pixels of a source decoded ahead at most; one sample may exceed it.
+_AHEAD = 2**24
 # Scoring takes several hundred bytes a pixel: images of more pixels than this are scored one at a time.
 _LARGE = 4_000_000
 
@@ -132,11 +134,21 @@ def _decode_ahead(
             item = FusionBenchError(f"sample {job.sample} cannot be read: {error}")
         return job, item, time.perf_counter() - started
 
-    waiting: deque[Future[_Decoded]] = deque()
+    waiting: deque[tuple[int, Future[_Decoded]]] = deque()
+    pixels = 0
     while jobs or waiting:
-        while jobs and len(waiting) < window:
-            waiting.append(pool.submit(decode, jobs.popleft()))
-        yield waiting.popleft().result()
+        while jobs and len(waiting) < window and (not waiting or pixels + _pixels(jobs[0]) <= _AHEAD):
+            job = jobs.popleft()
+            pixels += _pixels(job)
+            waiting.append((_pixels(job), pool.submit(decode, job)))
+        size, task = waiting.popleft()
+        pixels -= size
+        yield task.result()
+
+
+def _pixels(job: Job) -> int:
+    height, width = job.size or (0, 0)
+    return height * width
 
 
 def _batches(decoded: Iterator[_Decoded], batch_size: int) -> Iterator[list[_Decoded]]:

@@ -190,3 +190,13 @@ def test_listing_plugins_imports_no_torch() -> None:
         "heavy = {'torch', 'pandas', 'numpy', 'skimage', 'transformers'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_broken_plugin_of_the_environment_is_a_warning_and_nothing_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSIONBENCH_PLUGINS", "nowhere.py,no_such_package")
+    plugins = load_plugins()
+    assert plugins.methods
+    reasons = [str(failure) for failure in plugins.failures]
+    assert len(reasons) == 2
+    assert "nowhere.py of FUSIONBENCH_PLUGINS" in reasons[0]
+    assert "no_such_package" in reasons[1]

@@ -172,3 +172,20 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_computed_twice(wo
     resumed = fb.load_run(settings["out"])
     columns = ["method", "dataset", "sample", "metric", "value", "status"]
     assert resumed.frame()[columns].equals(undisturbed.frame()[columns])
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [("os._exit(5)", "ended with status 5"), ("time.sleep(600)", "did not get ready within 1 s")],
+    ids=["exit", "hang"],
+)
+def test_a_method_that_never_gets_ready_fails_all_its_samples_at_once(
+    workshop, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
+) -> None:
+    from fusionbench.runs import executors
+
+    monkeypatch.setattr(executors, "_START_UP", 30.0)
+    code = method("return torch.maximum(*batch.sources)").replace("        pass\n", f"        {fault}\n")
+    found = failures(fb.run(**workshop(code), timeout=1.0))
+    assert set(found) == {"000", "001", "002", "003"}
+    assert all(message in reason for reason in found.values())
