@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from pathlib import Path
 
 ENVIRONMENT = "FUSIONBENCH_ALLOCATOR"
 
@@ -17,6 +18,9 @@ ENVIRONMENT = "FUSIONBENCH_ALLOCATOR"
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _LARGEST_KEPT = 1 << 30
 _MIB = 1 << 20
+# Resident size above which freed memory goes back between images: images of many sizes would otherwise
+# leave gaps that no later one fits into.
+_LARGE = 2048 * _MIB
 
 
 def keep_freed_memory() -> bool:
@@ -39,3 +43,28 @@ def keep_freed_memory() -> bool:
         return False
     settings = ((_M_MMAP_THRESHOLD, _LARGEST_KEPT), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * _MIB))
     return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+
+
+def release_freed_memory() -> bool:
+    """Give freed memory back to the kernel if this process has become large. Call it between images.
+
+    Returns:
+        Whether the process was large and the C library could be asked.
+    """
+    if _resident() < _LARGE:
+        return False
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return False
+    trim(0)
+    return True
+
+
+def _resident() -> int:
+    """Resident memory of this process in bytes; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

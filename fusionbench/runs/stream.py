@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fusionbench.allocator import release_freed_memory
 from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
 from fusionbench.images.decode import read_image
 from fusionbench.images.encode import write_png
@@ -96,6 +97,7 @@ def stream(
                 _seed(config.seed, names[0])
                 fused = fuser.fuse_samples([item for _, item in fresh])
                 results = dict(zip(names, fused, strict=True))
+                release_freed_memory()
                 yield Fused(names)
             for job, item in ready:
                 result = results.get(job.sample)
