@@ -11,6 +11,7 @@ _PAGE = "https://github.com/AWCXV/GIFNet"
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """GIFNet."""
     return [
         MethodSpec(
             name="gifnet",

@@ -24,6 +24,7 @@ def _weights(scheme: str, tasks: tuple[Task, ...], used: tuple[str, ...], sha256
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """IFCNN."""
     return [
         MethodSpec(
             name="ifcnn",

@@ -11,6 +11,7 @@ _PAGE = "https://github.com/hli1221/imagefusion-LRRNet"
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """LRRNet."""
     return [
         MethodSpec(
             name="lrrnet",

@@ -11,6 +11,7 @@ _PAGE = "https://github.com/tthinking/MATR"
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """MATR."""
     return [
         MethodSpec(
             name="matr",

@@ -26,6 +26,7 @@ def _weights(
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """MURF."""
     return [
         MethodSpec(
             name="murf",

@@ -24,6 +24,7 @@ def _weights(folder: str, checkpoint: str, task: Task, *sha256: str) -> WeightSp
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """SDNet."""
     return [
         MethodSpec(
             name="sdnet",

@@ -11,6 +11,7 @@ _PAGE = "https://github.com/hanna-xu/U2Fusion"
 
 
 def fusionbench_methods() -> list[MethodSpec]:
+    """U2Fusion."""
     return [
         MethodSpec(
             name="u2fusion",

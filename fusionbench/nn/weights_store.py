@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ import safetensors
 import safetensors.torch
 import torch
 
+from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
+from fusionbench.nn import hub
 from fusionbench.nn.checkpoints import read_state_dict
 from fusionbench.nn.tensorflow_bundle import bundle_index
 from fusionbench.nn.weights import how_to_get, installed_file, weights_folder
-from fusionbench.types import MethodSpec, MissingExtraError, WeightsError, WeightSpec, resolve
+from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
 
 _SAFETENSORS = ".safetensors"
 # Conversions remember what they were made from, so that they can be recognised like the original.
@@ -61,13 +62,11 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
     target = weights_folder() / spec.name / weight.filename
     if target.exists() and not force:
         raise WeightsError(f"{target} exists already.", hint="Replace it with --force.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == _SAFETENSORS and not _is_safetensors(source):
         convert(source, target)
     else:
-        temporary = _beside(target)
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
     return weight, target
 
 
@@ -80,12 +79,10 @@ def convert(source: Path, target: Path) -> None:
     source = _existing(source)
     state = {name: tensor.contiguous() for name, tensor in read_state_dict(source).items()}
     metadata = {"source": source.name, _SOURCE_KEY: file_sha256(_data_file(source))}
-    temporary = _beside(target)
     try:
-        safetensors.torch.save_file(state, temporary, metadata=metadata)
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            safetensors.torch.save_file(state, temporary, metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
 
 
@@ -125,18 +122,9 @@ def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
             f"{spec.name}: weights {weight.name!r} cannot be fetched: their authors do not publish them on the hub.",
             hint=how_to_get(spec, weight),
         )
-    try:
-        from huggingface_hub import hf_hub_download
-    except ImportError as error:
-        raise MissingExtraError(
-            "fetching weights needs huggingface_hub.", hint="pip install huggingface_hub"
-        ) from error
     repository, filename, revision = weight.hub
-    try:
-        found = hf_hub_download(repository, filename, revision=revision)
-    except Exception as error:  # the client raises whatever its transport raises
-        raise WeightsError(f"{repository}/{filename}: download failed: {str(error).splitlines()[0]}") from error
-    return add(spec, Path(found), name=weight.name, force=installed_file(spec, weight) is not None)[1]
+    found = hub.fetch(f"{hub.PREFIX}{repository}@{revision}:{filename}", default_file=filename)
+    return add(spec, found, name=weight.name, force=installed_file(spec, weight) is not None)[1]
 
 
 def _existing(path: Path) -> Path:
@@ -196,7 +184,3 @@ def _data_file(path: Path) -> Path:
 def _is_safetensors(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{secrets.token_hex(8)}.tmp")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 import os
 import sys
@@ -18,7 +17,7 @@ import pluggy
 
 from fusionbench import hookspecs
 from fusionbench.plugins import sources
-from fusionbench.plugins.registry import Registry
+from fusionbench.plugins.registry import Registry, nearest
 from fusionbench.plugins.sources import FileSource, PluginSource
 from fusionbench.types import (
     CommandSpec,
@@ -230,9 +229,9 @@ class Plugins:
         """Record each ``no:NAME`` that names no plugin: most likely a typing error."""
         for name in self.blocked:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                remedy = f" Did you mean no:{near[0]}?" if near else ""
-                self.failures.append(PluginFailure(f"no:{name}", f"there is no plugin {name!r} to block.{remedy}"))
+                self.failures.append(
+                    PluginFailure(f"no:{name}", f"there is no plugin {name!r} to block. {nearest(name, known)}")
+                )
 
     def raise_for_requested(self) -> None:
         """Raise the failures of plugins that were asked for by name.

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from fusionbench.atomic import replacing
 from fusionbench.types import WeightsError
 
 _VERSION = 1
@@ -52,15 +53,12 @@ _FIELDS = tuple(field.name for field in fields(Checkpoint))
 
 def save(checkpoint: Checkpoint, folder: Path, *, keep: int) -> Path:
     """Write ``step-N.pt`` atomically and delete all but the ``keep`` newest."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{checkpoint.step:09d}.pt"
-    temporary = path.with_suffix(".tmp")
     state = {name: getattr(checkpoint, name) for name in _FIELDS}
-    with temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         torch.save({"version": _VERSION, **state}, file)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
     for old in _checkpoints(folder)[:-keep]:
         old.unlink()
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
+from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
 
 C = TypeVar("C")
@@ -120,9 +120,7 @@ def read_section(kind: type[C], values: Any, where: str) -> C:
     hints = typing.get_type_hints(kind)
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known keys: {', '.join(fields)}."
-            raise UsageError(f"{where}: unknown key {key!r}.", hint=hint)
+            raise UsageError(f"{where}: unknown key {key!r}.", hint=nearest(str(key), fields))
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in values:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from fusionbench.atomic import replacing
 from fusionbench.data import open_dataset
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.training import Part, Recipe, TrainingConfig, read_section
@@ -113,9 +114,8 @@ class FilmRecipe(Recipe):
     def export(self, path: Path) -> None:
         """Write weights and dimensions; a reader sees the whole file or none."""
         state = {name: value.detach().cpu().contiguous() for name, value in self.film.state_dict().items()}
-        temporary = path.with_suffix(".tmp")
-        save_file(state, temporary, metadata={METADATA_KEY: self.film.config.to_json()})
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file(state, temporary, metadata={METADATA_KEY: self.film.config.to_json()})
 
     def method(self) -> FilmMethod:
         text = "required" if self.film.config.text else "none"

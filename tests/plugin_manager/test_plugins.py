@@ -134,7 +134,7 @@ def test_blocking_by_name(tmp_path: Path) -> None:
 
 def test_blocking_what_does_not_exist_is_warned_of() -> None:
     assert [str(failure) for failure in load_plugins(["no:clasic"]).failures] == [
-        "plugin no:clasic: there is no plugin 'clasic' to block. Did you mean no:classic?"
+        "plugin no:clasic: there is no plugin 'clasic' to block. Did you mean classic?"
     ]
     assert not load_plugins(["no:classic"]).failures
 

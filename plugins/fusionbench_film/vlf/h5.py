@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fusionbench.atomic import replacing
 from fusionbench.data import FileDataset, open_hdf5, read_features
 from fusionbench.extras import require
 from fusionbench.fusing import decode_sample
@@ -91,23 +91,17 @@ def write_h5(
     h5py = require("h5py", extra="train", purpose=f"writing {path}")
     samples = list(samples)
     names = flat_names(sample.id for sample in samples)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     count = 0
-    try:
-        with h5py.File(temporary, "w") as file:
-            groups = [file.create_group(name) for name in (*_IMAGES, "text")]
-            for sample in samples:
-                pair = _pair(sample)
-                pair = resize_as_released(pair, SIZE) if small else pair
-                for group, image in zip(groups, pair, strict=False):
-                    group.create_dataset(names[sample.id], data=image[None].numpy())
-                count += _write_texts(file, sample, names[sample.id])
-                if progress is not None:
-                    progress()
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        groups = [file.create_group(name) for name in (*_IMAGES, "text")]
+        for sample in samples:
+            pair = _pair(sample)
+            pair = resize_as_released(pair, SIZE) if small else pair
+            for group, image in zip(groups, pair, strict=False):
+                group.create_dataset(names[sample.id], data=image[None].numpy())
+            count += _write_texts(file, sample, names[sample.id])
+            if progress is not None:
+                progress()
     return len(samples), count
 
 
