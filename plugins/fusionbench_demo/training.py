@@ -64,9 +64,7 @@ def _thermal(name: str, image: Array, random: Random) -> Scene:
         for _ in range(random.randint(1, 5))
     )
     seed = _seed(random)
-    return Scene(
-        name, (to_8_bit(thermal.infrared(image, targets, seed)), to_8_bit(thermal.visible(image, seed + 1)))
-    )
+    return Scene(name, (to_8_bit(thermal.infrared(image, targets, seed)), to_8_bit(thermal.visible(image, seed + 1))))
 
 
 def _exposures(name: str, image: Array, random: Random) -> Scene:
