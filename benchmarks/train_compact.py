@@ -100,7 +100,8 @@ def command(*arguments: object) -> None:
     """Run one ``fusionbench`` command and say which."""
     words = [str(argument) for argument in arguments]
     print("$ fusionbench", shlex.join(words), flush=True)
-    subprocess.run([sys.executable, "-m", "fusionbench", *words], check=True)
+    if subprocess.run([sys.executable, "-m", "fusionbench", *words], check=False).returncode:
+        raise SystemExit(f"fusionbench {words[0]} failed; the same command goes on from here.")
 
 
 def halve(weights: Path, target: Path) -> None:
