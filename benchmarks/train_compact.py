@@ -104,6 +104,14 @@ def command(*arguments: object) -> None:
         raise SystemExit(f"fusionbench {words[0]} failed; the same command goes on from here.")
 
 
+def keep_apart(train: Path, test: Path) -> None:
+    """Stop where an image is in both VLF folders."""
+    tested = {file_sha256(path): path.name for path in (test / "Image").rglob("*.png")}
+    for path in sorted((train / "Image").rglob("*.png")):
+        if (same := tested.get(file_sha256(path))) is not None:
+            raise SystemExit(f"{path}: is also a test image ({same}); train on other pairs.")
+
+
 def halve(weights: Path, target: Path) -> None:
     """Write weights in half precision, with the dimensions that are stored beside them."""
     with safe_open(weights, framework="pt") as file:
@@ -130,7 +138,7 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
         for name, row in zip(scores.index, scores.to_numpy(), strict=True)
     )
     made = (
-        "RoadScene pairs kept apart from the test list (no licence stated by its authors, who ask for citation; the "
+        "RoadScene pairs, none of them among the test images (no licence stated by its authors, who ask for citation; the "
         "pictures stem from FLIR's ADAS material)"
         if job.task is Task.IVF
         else "pairs synthesised by `fusionbench data make-training-pairs` of the training pictures; "
@@ -158,6 +166,7 @@ def ship(job: Job, tests: dict[str, str]) -> bool:
     train_vlf = job.with_text(source, options, "train")
     test = tests[job.task]
     test_vlf = job.with_text(test, {}, "test")
+    keep_apart(train_vlf, test_vlf)
     trained = job.train(train_vlf)
     candidate = job.folder / "candidate.safetensors"
     halve(trained, candidate)

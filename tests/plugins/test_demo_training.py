@@ -52,6 +52,8 @@ def test_command_writes_a_data_set(tmp_path: Path) -> None:
     assert [sample.id for sample in dataset.samples] == ["mff-00000", "mff-00001"]
     assert all(sample.reference is not None for sample in dataset.samples)
     again = CliRunner().invoke(main, [*arguments, "--out", str(out)])
-    assert again.exit_code != 0 and "not an empty folder" in again.output
+    assert again.exit_code != 0
+    assert "not an empty folder" in again.output
     empty = CliRunner().invoke(main, [*arguments[:-4], "--size", "512", "--out", str(tmp_path / "other")])
-    assert empty.exit_code != 0 and "no pictures of at least 512x512" in empty.output
+    assert empty.exit_code != 0
+    assert "no pictures of at least 512x512" in empty.output
