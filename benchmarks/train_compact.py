@@ -138,8 +138,8 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
         for name, row in zip(scores.index, scores.to_numpy(), strict=True)
     )
     made = (
-        "RoadScene pairs, none of them among the test images (no licence stated by its authors, who ask for citation; the "
-        "pictures stem from FLIR's ADAS material)"
+        "RoadScene pairs, none among the test images (no licence stated by its authors, who ask for citation; "
+        "the pictures stem from FLIR's ADAS material)"
         if job.task is Task.IVF
         else "pairs synthesised by `fusionbench data make-training-pairs` of the training pictures; "
         "what they show is simulated, not measured"
