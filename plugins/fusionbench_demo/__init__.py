@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fusionbench import DatasetSpec, Task
+from fusionbench.types import CommandSpec
 
 _MADE_OF = "generated from pictures that scikit-image ships (CC0, public domain, Middlebury 2014 stereo)"
 
@@ -29,5 +30,17 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             (Task.MIF, "Head phantom as MRI with CT or PET, each with structures the other lacks."),
             (Task.MEF, "Exposures of one scene through a camera response, with well-exposed ground truth."),
             (Task.MFF, "Depth-dependent defocus with all-in-focus ground truth; one sample has three planes."),
+        )
+    ]
+
+
+def fusionbench_commands() -> Sequence[CommandSpec]:
+    """``fusionbench data make-training-pairs``."""
+    return [
+        CommandSpec(
+            name="make-training-pairs",
+            parent="data",
+            command="fusionbench_demo.command:make",
+            summary="Make pairs to train on, of pictures you have or that scikit-image ships.",
         )
     ]
