@@ -60,12 +60,11 @@ def run(
     base = _base(config)
     given_methods, specs = _method_requests(_listed(methods))
     given_datasets, opened_here = _dataset_requests(_listed(datasets))
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    unknown = set(settings) - {item.name for item in dataclasses.fields(RunConfig)}
-    if unknown:
-        RunConfig.from_dict(dict.fromkeys(sorted(unknown)), source="fusionbench.run")
     full = dataclasses.replace(
-        base, methods=(*base.methods, *given_methods), datasets=(*base.datasets, *given_datasets), **settings
+        base,
+        methods=(*base.methods, *given_methods),
+        datasets=(*base.datasets, *given_datasets),
+        **_checked(settings),
     )
     plugins = current_plugins()
     if specs:
@@ -231,6 +230,19 @@ def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[Meth
                 f"{entry!r} is no method.", hint="Decorate it with @fusionbench.method(name, tasks=[...])."
             )
     return requests, specs
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings given in Python, held to the same names and types as those of a YAML file; paths count as text."""
+    plain = {name: _as_text(value) for name, value in settings.items()}
+    config = RunConfig.from_dict(plain, source="fusionbench.run")
+    return {name: getattr(config, name) for name in plain}
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_as_text(item) for item in value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _dataset_requests(

@@ -27,7 +27,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--format",
     "format_name",
     metavar="FORMAT",
-    help="latex, markdown, csv, html, json, or a plugin's own. Follows the suffix of -o; otherwise markdown.",
+    help="latex, markdown, csv, html, json, or a plugin's own. Follows the suffix of -o; markdown without one.",
 )
 @click.option(
     "--layout",
@@ -108,6 +108,20 @@ def command(
 
 
 def _format_of(output: Path | None, exporters: Mapping[str, ExporterSpec]) -> str:
-    """The format whose suffix the output file has; Markdown where that says nothing."""
+    """The format whose suffix the output file has; Markdown for one without a suffix.
+
+    Raises:
+        UsageError: No format has that suffix.
+    """
+    from fusionbench.types import UsageError
+
     suffix = output.suffix.lower() if output else ""
-    return next((name for name, spec in exporters.items() if suffix and spec.suffix == suffix), "markdown")
+    if not suffix:
+        return "markdown"
+    formats = {spec.suffix: name for name, spec in reversed(list(exporters.items())) if spec.suffix}
+    if suffix not in formats:
+        raise UsageError(
+            f"{output}: no table format has the suffix {suffix}; known are {', '.join(sorted(formats))}.",
+            hint="Use one of them, or say which format is meant with --format.",
+        )
+    return formats[suffix]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -17,12 +16,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from fusionbench.extras import require
-from fusionbench.training import checkpoint as checkpoints
-from fusionbench.training.checkpoint import Checkpoint
 from fusionbench.training.config import TrainingConfig
 from fusionbench.training.ema import WeightAverage
 from fusionbench.training.journal import TrainingJournal
 from fusionbench.training.recipe import Part, Recipe
+from fusionbench.training.resuming import Position, Resumable
 from fusionbench.training.sampling import EpochBatches
 from fusionbench.types import FusionBenchError, Method, UsageError
 
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Validate = Callable[[Method], Mapping[str, float]]
-
-# Settings that may differ between a checkpoint and the training that goes on from it.
-_FREE = ("epochs", "workers", "checkpoint_epochs", "checkpoint_steps", "keep", "log_steps", "picture_epochs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +162,7 @@ class _Loop:
     ) -> None:
         self.accelerator, self.recipe, self.training, self.out = accelerator, recipe, training, out
         self.validation, self.progress = validation, progress
-        self.settings = json.dumps(settings, sort_keys=True, default=str)
-        self.epoch = self.epoch_step = self.step = 0
-        self.best: float | None = None
+        self._stand_at(Position())
         self.scores: Mapping[str, float] = {}
         self.steps_per_epoch = len(self._batches(0))
         if not self.steps_per_epoch:
@@ -180,13 +173,19 @@ class _Loop:
         self.objective = accelerator.prepare(recipe.objective)
         self.optimisers = {part.name: accelerator.prepare(part.optimiser) for part in recipe.parts}
         self.average = WeightAverage(recipe.objective, training.ema) if training.ema else None
-        path = None if fresh else checkpoints.latest(self._checkpoint_folder)
-        if path is not None:
-            self._restore(checkpoints.load(path), path)
+        self.resumable = Resumable(
+            accelerator=accelerator,
+            recipe=recipe,
+            optimisers=self.optimisers,
+            average=self.average,
+            settings=settings,
+            folder=out / "checkpoints",
+        )
+        if not fresh:
+            self._stand_at(self.resumable.restore())
 
-    @property
-    def _checkpoint_folder(self) -> Path:
-        return self.out / "checkpoints"
+    def _stand_at(self, at: Position) -> None:
+        self.epoch, self.epoch_step, self.step, self.best = at.epoch, at.epoch_step, at.step, at.best
 
     def run(self) -> TrainingResult:
         """Make the remaining epochs."""
@@ -230,7 +229,7 @@ class _Loop:
             with torch.no_grad(), self._averaged():
                 journal.pictures(self.step, self.recipe.pictures(self._to_device(batch)))
         if self.validation and journal and ((epoch + 1) % self.validation.every == 0 or last):
-            self._validate(journal, epoch)
+            self._validate(self.validation, journal, epoch)
         self.epoch, self.epoch_step = epoch + 1, 0
         if (epoch + 1) % self.training.checkpoint_epochs == 0 or last:
             self._save()
@@ -240,7 +239,7 @@ class _Loop:
         terms = self.objective(self._to_device(batch), epoch)
         total = terms["total"]
         if not torch.isfinite(total):
-            values = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
+            values = ", ".join(f"{name} {float(value.detach()):g}" for name, value in terms.items())
             raise FusionBenchError(
                 f"the loss is not finite after {self.step} steps (epoch {epoch + 1}): {values}.",
                 hint="Lower the learning rate, set training.clip_norm, or use precision: 'no'. Checkpoints are kept.",
@@ -282,14 +281,13 @@ class _Loop:
                 )
             )
 
-    def _validate(self, journal: TrainingJournal, epoch: int) -> None:
-        assert self.validation is not None
+    def _validate(self, validation: Validation, journal: TrainingJournal, epoch: int) -> None:
         with torch.no_grad(), self._averaged():
             self.recipe.objective.eval()
-            self.scores = dict(self.validation.score(self.recipe.method()))
+            self.scores = dict(validation.score(self.recipe.method()))
             journal.scalars(self.step, epoch, {f"score/{name}": value for name, value in self.scores.items()})
-            if self.validation.best is not None:
-                name, more_is_better = self.validation.best
+            if validation.best is not None:
+                name, more_is_better = validation.best
                 value = self.scores[name]
                 if not math.isnan(value) and (self.best is None or (value > self.best) == more_is_better):
                     self.best = value
@@ -331,64 +329,5 @@ class _Loop:
         return self.average.applied() if self.average is not None else nullcontext()
 
     def _save(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        scaler = self.accelerator.scaler
-        rng: dict[str, Any] = {"cpu": torch.get_rng_state()}
-        if self.accelerator.device.type == "cuda":
-            rng["cuda"] = torch.cuda.get_rng_state()
-        state = Checkpoint(
-            settings=self.settings,
-            epoch=self.epoch,
-            epoch_step=self.epoch_step,
-            step=self.step,
-            objective=self.recipe.objective.state_dict(),
-            parts={
-                part.name: {
-                    "optimiser": self.optimisers[part.name].state_dict(),
-                    "scheduler": part.scheduler.state_dict() if part.scheduler else None,
-                }
-                for part in self.recipe.parts
-            },
-            average=self.average.state_dict() if self.average else None,
-            scaler=scaler.state_dict() if scaler else None,
-            rng=rng,
-            best=self.best,
-        )
-        checkpoints.save(state, self._checkpoint_folder, keep=self.training.keep)
-
-    def _restore(self, state: Checkpoint, path: Path) -> None:
-        changed = _differences(json.loads(state.settings), json.loads(self.settings))
-        if changed:
-            raise UsageError(
-                f"{path} belongs to a training with other settings: {', '.join(changed)}.",
-                hint="Restore them, choose another --out, or give --fresh to start again.",
-            )
-        self.recipe.objective.load_state_dict(state.objective)
-        for part in self.recipe.parts:
-            self.optimisers[part.name].load_state_dict(state.parts[part.name]["optimiser"])
-            if part.scheduler is not None:
-                part.scheduler.load_state_dict(state.parts[part.name]["scheduler"])
-        if self.average is not None and state.average is not None:
-            self.average.load_state_dict(state.average)
-        if self.accelerator.scaler is not None and state.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state.scaler)
-        torch.set_rng_state(state.rng["cpu"])
-        if self.accelerator.device.type == "cuda" and "cuda" in state.rng:
-            torch.cuda.set_rng_state(state.rng["cuda"])
-        self.epoch, self.epoch_step, self.step, self.best = state.epoch, state.epoch_step, state.step, state.best
-
-
-def _differences(stored: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
-    """Keys, in dots, whose values differ and may not."""
-    found = []
-    for section in sorted({*stored, *present} - {"validation"}):
-        old, new = stored.get(section), present.get(section)
-        if isinstance(old, dict) and isinstance(new, dict):
-            free = _FREE if section == "training" else ()
-            found += [
-                f"{section}.{key}" for key in sorted({*old, *new}) if old.get(key) != new.get(key) and key not in free
-            ]
-        elif old != new:
-            found.append(section)
-    return found
+        at = Position(epoch=self.epoch, epoch_step=self.epoch_step, step=self.step, best=self.best)
+        self.resumable.save(at, keep=self.training.keep)

@@ -89,7 +89,7 @@ class Option:
         if value is not None and kind is not None and not isinstance(value, kind):
             value = _convert(name, value, kind)
         if self.choices and value not in self.choices:
-            allowed = ", ".join(str(choice) for choice in self.choices)
+            allowed = ", ".join(str(choice) for choice in self.choices if choice != "")
             raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
         return value
 

@@ -64,7 +64,7 @@ def test_markdown_on_standard_output():
         (".csv", "method,published"),
         (".html", "<!doctype html>"),
         (".json", "{"),
-        (".txt", "Mean scores"),
+        ("", "Mean scores"),
     ],
 )
 def test_the_format_follows_the_file(tmp_path, suffix, start):
@@ -100,6 +100,7 @@ def test_methods_in_order():
         (("one", "--metrics", "EM"), "Did you mean EN"),
         (("one", "--order", "z"), "unknown method of this table 'z'"),
         (("one", "--format", "latx"), "Did you mean latex"),
+        (("one", "-o", "x.docx"), "known are .csv, .html, .json, .md, .tex"),
         (("one", "--published", "film"), "Did you mean film2024"),
         (("one", "--sort", "EN", "--order", "a"), "not both"),
         (("one", "--layout", "round"), "Invalid value for '--layout'"),

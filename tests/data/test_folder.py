@@ -47,7 +47,7 @@ def test_named_sides_patterns_reference_list_and_name(tmp_path: Path) -> None:
     ("options", "words"),
     [
         ({}, "task is needed"),
-        ({"task": "XXX"}, "XXX"),
+        ({"task": "XXX"}, "'XXX' is not one of IVF, "),
         ({"task": "IVF", "sides": "x"}, "two or more"),
         ({"task": "IVF", "sides": "x,,y"}, "two or more"),
         ({"task": "IVF", "sides": "x,../y"}, "leaves the folder"),

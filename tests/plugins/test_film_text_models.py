@@ -223,8 +223,10 @@ def test_absent_model_is_explained(kind: str, name: str, tmp_path: Path) -> None
 def test_unknown_names_and_options() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean"):
         choose("captioner", "blip3")
-    with pytest.raises(UsageError, match="not one of its options"):
+    with pytest.raises(UsageError, match="has no option 'colour'"):
         choose("captioner", "blip2:colour=red")
+    with pytest.raises(UsageError, match="not of the form option=value"):
+        choose("captioner", "blip2:num_beams")
     with pytest.raises(UsageError, match="expected int"):
         choose("captioner", "blip2:num_beams=many")
     with pytest.raises(UsageError, match="not one of caption"):

@@ -399,3 +399,15 @@ def test_undefined_values_are_kept_as_nan_and_not_called_failures(tmp_path: Path
     assert run.complete
     assert np.isnan(frame.value["Qabf"])
     assert frame.status["Qabf"] == "ok"
+
+
+@pytest.mark.parametrize(("name", "value"), [("limit", "3"), ("images", "no"), ("metrics", [1]), ("out", 7)])
+def test_settings_in_python_are_checked_like_those_of_yaml(tmp_path: Path, name: str, value: object) -> None:
+    settings = {"out": str(tmp_path / "run"), name: value}
+    with pytest.raises(UsageError, match=f"fusionbench.run: {name} must be"):
+        fb.run("average", "demo-ivf", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_may_be_given_as_such(tmp_path: Path) -> None:
+    assert fb.run(mean, pairs_dataset(tmp_path, 1), metrics=("EN",), out=tmp_path / "run").complete

@@ -119,7 +119,7 @@ class _Item:
 
 def dataset_title(dataset: Dataset) -> str:
     """The name of a data set's folder in the VLF layout: as papers print it, where it is registered."""
-    spec = current_plugins().datasets.get(dataset.name) if dataset.name in current_plugins().datasets else None
+    spec = current_plugins().datasets.get(dataset.name)
     return flat_name(spec.title or spec.name if spec else dataset.name)
 
 

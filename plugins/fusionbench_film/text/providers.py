@@ -9,6 +9,7 @@ from typing import Any
 
 from fusionbench.images import file_sha256
 from fusionbench.plugins import current_plugins
+from fusionbench.plugins.options import parse_given
 from fusionbench.types import ProviderKind, ProviderSpec, UsageError, resolve
 
 # Options that change speed, cost or patience and never the result; they stay out of the store's keys,
@@ -74,20 +75,20 @@ def choose(kind: ProviderKind, reference: str) -> ChosenProvider:
     """Look up ``NAME`` or ``NAME:option=value,option=value``.
 
     Raises:
-        UnknownNameError: Nobody registered such a provider.
-        UsageError: An option does not exist or its value does not fit.
+        UnknownNameError: Nobody registered such a provider, or it has no such option.
+        UsageError: An option has no value, or one that does not fit.
     """
     name, _, tail = reference.partition(":")
     plugins = current_plugins()
     spec = plugins.text_encoders[name] if kind == "text_encoder" else plugins.captioners[f"{kind}:{name}"]
-    options = {option: known.default for option, known in spec.options.items()}
+    given: dict[str, str] = {}
     for item in filter(None, tail.split(",")):
         key, equals, value = item.partition("=")
-        if not equals or key not in spec.options:
-            known = ", ".join(spec.options) or "none"
+        if not equals:
             raise UsageError(
-                f"{kind} {name}: {item!r} is not one of its options.",
-                hint=f"Write {name}:option=value,option=value; options: {known}.",
+                f"{kind} {name}: {item!r} is not of the form option=value.",
+                hint=f"Write {name}:option=value,option=value; options: {', '.join(spec.options) or 'none'}.",
             )
-        options[key] = spec.options[key].parse(f"{name}.{key}", value)
-    return ChosenProvider(spec, options)
+        given[key] = value
+    defaults = {option: known.default for option, known in spec.options.items()}
+    return ChosenProvider(spec, defaults | parse_given(kind, spec, given))

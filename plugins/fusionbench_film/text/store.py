@@ -143,48 +143,22 @@ class Store:
 
     def put(self, outputs: Iterable[Output]) -> None:
         """Store results; durable when this returns. A later result of the same key replaces an earlier one."""
-        columns = [
-            "key",
-            "stage",
-            "image",
-            "provider",
-            "value",
-            "error",
-            "retry",
-            "seconds",
-            "tokens_in",
-            "tokens_out",
-            "attempts",
-        ]
         rows = [
-            [json.dumps(output.value) if column == "value" else getattr(output, column) for column in columns]
+            [json.dumps(output.value) if column == "value" else getattr(output, column) for column in _OUTPUT_COLUMNS]
             for output in outputs
         ]
-        marks = ",".join("?" * len(columns))
+        marks = ",".join("?" * len(_OUTPUT_COLUMNS))
         if not rows:
             return
         with self._transaction() as db:
-            db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(columns)}) VALUES ({marks})", rows)
+            db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(_OUTPUT_COLUMNS)}) VALUES ({marks})", rows)
 
     def get(self, key: str) -> Output | None:
         """The result with this key, if there is one."""
         row = self._db.execute(f"SELECT {','.join(_OUTPUT_COLUMNS)} FROM outputs WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        names = [
-            "key",
-            "stage",
-            "image",
-            "provider",
-            "value",
-            "error",
-            "retry",
-            "seconds",
-            "tokens_in",
-            "tokens_out",
-            "attempts",
-        ]
-        fields = dict(zip(names, row, strict=True))
+        fields = dict(zip(_OUTPUT_COLUMNS, row, strict=True))
         return Output(**{**fields, "value": json.loads(fields["value"] or "null"), "retry": bool(fields["retry"])})
 
     def put_picture(self, row: PictureRow) -> None:
