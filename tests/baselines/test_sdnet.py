@@ -10,6 +10,7 @@ from fusionbench import Batch, Task
 from tests.baselines.golden import Case, assert_crop, assert_output, assert_saved, cases, loaded
 
 pytestmark = pytest.mark.shared
+from tests.helpers.shared import shared_path
 
 
 def network_input(image: np.ndarray) -> torch.Tensor:
@@ -36,10 +37,12 @@ def test_whole_images_and_what_is_saved(case: Case) -> None:
     assert_saved(method.finish((fused + 1) / 2, Batch(sources=(), task=Task.IVF)), case)
 
 
+@pytest.mark.shared
 @pytest.mark.parametrize(
     ("task", "swapped"), [(Task.IVF, False), (Task.MIF, True), (Task.MEF, True), (Task.MFF, False)]
 )
 def test_each_source_takes_the_branch_that_the_authors_gave_it(task: Task, swapped: bool) -> None:
+    shared_path("weights", "sdnet")
     case = cases("sdnet")[0].values[0]
     method = loaded("sdnet", case.weights, output="plain")
     first, second = torch.rand(2, 1, 1, 16, 16).unbind()

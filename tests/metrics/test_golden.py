@@ -10,6 +10,7 @@ import pytest
 from fusionbench.metrics import MetricWarning, evaluate
 from fusionbench.metrics.colour import matlab_gray, opencv_gray
 from fusionbench.metrics.images import images_of
+from tests.helpers.shared import shared_path
 from tests.metrics import golden
 from tests.metrics.tester import relative_error
 
@@ -72,8 +73,10 @@ def test_gray_conversions(triple: str) -> None:
         assert float(matlab_gray(tensor).sum()) == facts["gray_sum_matlab_rule"][role]
 
 
+@pytest.mark.shared
 def test_published_sd_of_uint8_arithmetic() -> None:
     """The saturating SD is what numpy's own uint8 steps give."""
+    shared_path("data", "metric_triples")
     _, _, fused = golden.images("tno_08_U2Fusion")
     difference = np.clip(np.floor(fused - fused.mean() + 0.5), 0, 255)
     target = np.sqrt(np.mean(np.minimum(difference**2, 255)))
