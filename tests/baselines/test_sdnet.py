@@ -8,9 +8,9 @@ import torch
 
 from fusionbench import Batch, Task
 from tests.baselines.golden import Case, assert_crop, assert_output, assert_saved, cases, loaded
+from tests.helpers.shared import shared_path
 
 pytestmark = pytest.mark.shared
-from tests.helpers.shared import shared_path
 
 
 def network_input(image: np.ndarray) -> torch.Tensor:
@@ -37,7 +37,6 @@ def test_whole_images_and_what_is_saved(case: Case) -> None:
     assert_saved(method.finish((fused + 1) / 2, Batch(sources=(), task=Task.IVF)), case)
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize(
     ("task", "swapped"), [(Task.IVF, False), (Task.MIF, True), (Task.MEF, True), (Task.MFF, False)]
 )
