@@ -33,9 +33,10 @@ class ChannelLayerNorm(nn.Module):
         # Not F.layer_norm: besides the permuted copies, its CPU kernel is ten times less exact,
         # which the networks above amplify beyond 1e-5.
         weight, bias = (None if p is None else p.view(1, -1, 1, 1) for p in (self.body.weight, self.body.bias))
-        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
-        scale = torch.rsqrt(variance + NORM_EPSILON)
-        return x * scale * weight if bias is None else (x - mean) * scale * weight + bias
+        # Not var_mean either: over an outer axis it takes several times as long as two means.
+        centred = x - x.mean(dim=1, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + NORM_EPSILON)
+        return x * scale * weight if bias is None else centred * scale * weight + bias
 
 
 class _Affine(nn.Module):

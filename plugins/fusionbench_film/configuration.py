@@ -90,7 +90,7 @@ PRESETS: Mapping[str, FilmConfig] = {
     "paper": FilmConfig(dim=64, stages=2, decoder_blocks=3),
     "compact": FilmConfig(
         dim=16, heads=4, expansion=2.0, stages=2, decoder_blocks=2, text_dim=384, hidden_dim=64, cross_heads=4,
-        token_dim=8, grid=(144, 192),
+        token_dim=8, grid=(72, 96),
     ),
     "no-text": FilmConfig(text=False, encoder_blocks=_BLOCKS_WITHOUT_TEXT),
 }  # fmt: skip
