@@ -1,11 +1,12 @@
 """FILM's inference here against a plain transcription of its specification, in one run.
 
-    python benchmarks/film.py [--height 480] [--width 640] [--tokens 60] [--repeats 3] [--threads N]
+    python benchmarks/film.py [--height 480] [--width 640] [--tokens 60] [--rounds 3] [--threads N]
 
 The reference below is written from the specification in plain modules: ``nn.MultiheadAttention`` with
 its default arguments, layer norms through permutes, every interpolation carried out. Each measurement
-is a process of its own; reference and ours alternate, and what is compared are ratios. ``default`` means glibc's
-own allocator settings, ``kept`` those of :mod:`fusionbench.allocator`, which the suite sets when it runs.
+is a process of its own, which fuses three times; reference and ours alternate, round after round, since the speed of
+shared machines changes within minutes, and what is compared are ratios. ``default`` means glibc's own allocator
+settings, ``kept`` those of :mod:`fusionbench.allocator`, which the suite sets when it runs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+REPEATS = 3
 ROOT = Path(__file__).resolve().parents[1]
 CASES = (("reference", "default"), ("ours", "default"), ("reference", "kept"), ("ours", "kept"))
 
@@ -178,7 +180,7 @@ def measure(form: str, allocator: str, options: argparse.Namespace) -> dict[str,
     before = resource.getrusage(resource.RUSAGE_SELF)
     walls, users, systems = [], [], []
     with torch.inference_mode():
-        for _ in range(options.repeats):
+        for _ in range(REPEATS):
             start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
             fused = network(a, b, text)
             walls.append(time.perf_counter() - start)
@@ -203,7 +205,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--tokens", type=int, default=60)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--save", help=argparse.SUPPRESS)
@@ -215,14 +217,14 @@ def main() -> None:
 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     environment.pop("FUSIONBENCH_ALLOCATOR", None)
-    results: dict[tuple[str, str], dict[str, Any]] = {}
+    runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        sizes = [f"--{name}={getattr(options, name)}" for name in ("height", "width", "tokens", "repeats", "threads")]
-        for case in (*CASES, ("exact", "default")):
+        sizes = [f"--{name}={getattr(options, name)}" for name in ("height", "width", "tokens", "threads")]
+        for case in (*CASES * options.rounds, ("exact", "default")):
             saved = str(Path(folder) / "-".join(case))
             command = [sys.executable, __file__, *sizes, "--case", *case, "--save", saved]
             finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-            results[case] = json.loads(finished.stdout)
+            runs.setdefault(case, []).append(json.loads(finished.stdout))
         import torch
 
         ours, theirs, exact = (
@@ -230,8 +232,9 @@ def main() -> None:
         )
         difference = float((ours - theirs).abs().max())
         errors = [float((fused - exact).abs().max()) for fused in (theirs, ours)]
+    results = {case: {key: statistics.median(run[key] for run in of) for key in of[0]} for case, of in runs.items()}
     size = f"{options.width}x{options.height}, {options.tokens} tokens"
-    print(f"{size}, {options.threads} threads, medians of {options.repeats}")
+    print(f"{size}, {options.threads} threads, medians of {options.rounds} rounds")
     print(f"{'':22}{'wall s':>9}{'user s':>9}{'system s':>9}{'peak MB':>9}{'above the start MB':>20}")
     for case in CASES:
         values = results[case]

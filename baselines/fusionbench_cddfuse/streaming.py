@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.bands import Band, by_rows, row_ranges, together
 from fusionbench.nn.restormer import ChannelLayerNorm
 from fusionbench.nn.streaming import (
     StreamedAttention,
@@ -61,14 +62,18 @@ class StreamedCDDFuse:
         del other_base, other_detail
         self._fuse_base(base)
         self._fuse_detail(detail)
-        for start, stop in strips(len(base), strip_rows(base.shape[1], 2 * DIM, base.device)):
-            pixels = flat(base[start:stop])
-            pixels.copy_(torch.addmm(pixels @ self._reduce[:DIM], flat(detail[start:stop]), self._reduce[DIM:]))
+        by_rows(self._join, base, detail)
         for block in self._decode:
             block(base)
         first, second = self._output
         narrow = F.leaky_relu_(F.conv2d(_as_map(base), first, padding=1), 0.01)
         return F.conv2d(narrow, second, padding=1)
+
+    def _join(self, base: Tensor, detail: Tensor) -> None:
+        """``reduce_channel`` of both, into ``base``."""
+        for start, stop in strips(len(base), strip_rows(base.shape[1], 2 * DIM, base.device)):
+            pixels = flat(base[start:stop])
+            pixels.copy_(torch.addmm(pixels @ self._reduce[:DIM], flat(detail[start:stop]), self._reduce[DIM:]))
 
     def _features(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Base and detail features of 1 x 1 x H x W."""
@@ -102,17 +107,16 @@ class _NormedConvolution:
         self._norm = StreamedNorm(norm)
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
 
-    def __call__(self, features: Tensor) -> Iterator[tuple[int, int, Tensor]]:
-        height, width, channels = features.shape
+    def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]:
+        _, width, channels = band.rows.shape
         out_channels = len(self._kernel)
-
-        def fill(first: int, last: int, out: Tensor) -> None:
-            flat(out).copy_(self._norm(flat(features[first:last])))
-
-        rows = strip_rows(width, out_channels, features.device)
-        for first, last, window in windows(features, height, width, channels, rows, fill):
+        rows = strip_rows(width, out_channels, band.rows.device)
+        for first, last, window in windows(band, channels, rows, self._fill):
             out = F.conv2d(window, self._kernel, padding=(0, 1))
             yield first, last, out.permute(0, 2, 3, 1).reshape(-1, out_channels)
+
+    def _fill(self, source: Tensor, out: Tensor) -> None:
+        flat(out).copy_(self._norm(flat(source)))
 
 
 class _StreamedDetail:
@@ -137,13 +141,25 @@ class _StreamedNode:
 
     def __call__(self, features: Tensor) -> None:
         first, second = features[..., :_HALF], features[..., _HALF:]
+        ranges = row_ranges(len(features), features.device)
+
+        def couple(rows: tuple[int, int]) -> None:
+            for start, stop, (phi,) in self._phi(first, *rows):
+                second[start:stop] += phi
+
+        def scale(rows: tuple[int, int]) -> None:
+            for start, stop, (rho, eta) in self._rho_eta(second, *rows):
+                first[start:stop].mul_(rho.exp_()).add_(eta)
+
+        by_rows(self._mix, features)
+        # Each half is only read while the other one changes, so the bands may look beyond their borders.
+        together(couple, ranges)
+        together(scale, ranges)
+
+    def _mix(self, features: Tensor) -> None:
         for start, stop in strips(len(features), strip_rows(features.shape[1], 2 * DIM, features.device)):
             pixels = flat(features[start:stop])
             pixels.copy_(torch.addmm(self._shuffle_bias, pixels, self._shuffle))
-        for start, stop, (phi,) in self._phi(first):
-            second[start:stop] += phi
-        for start, stop, (rho, eta) in self._rho_eta(second):
-            first[start:stop].mul_(rho.exp_()).add_(eta)
 
 
 class _StreamedBottlenecks:
@@ -154,11 +170,12 @@ class _StreamedBottlenecks:
         self._kernel = torch.cat([block[3].weight for block in blocks])
         self._out = [block[5].weight[:, :, 0, 0].t().clone() for block in blocks]
 
-    def __call__(self, half: Tensor) -> Iterator[tuple[int, int, list[Tensor]]]:
-        """Yields first row, last row and each bottleneck's rows x W x 32 of each strip."""
+    def __call__(self, half: Tensor, first: int, last: int) -> Iterator[tuple[int, int, list[Tensor]]]:
+        """Yields first row, last row and each bottleneck's rows x W x 32 of the strips from ``first`` to ``last``."""
         height, width, _ = half.shape
         channels = len(self._kernel)
-        for start, stop in strips(height, strip_rows(width, channels, half.device)):
+        for begin, end in strips(last - first, strip_rows(width, channels, half.device)):
+            start, stop = first + begin, first + end
             # Mirroring commutes with the 1x1 convolution, so the rows beyond the border need not be made twice.
             lower, upper = max(start - 1, 0), min(stop + 1, height)
             wide = (half[lower:upper].reshape(-1, _HALF) @ self._in).clamp_(0, 6)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.bands import Band, bands, together
 from fusionbench.nn.restormer import (
     NORM_EPSILON,
     NORM_FLOOR,
@@ -46,40 +47,50 @@ def strips(height: int, rows: int) -> Iterator[tuple[int, int]]:
 
 
 def windows(
-    like: Tensor, height: int, width: int, channels: int, rows: int, fill: Callable[[int, int, Tensor], None]
+    band: Band, channels: int, rows: int, fill: Callable[[Tensor, Tensor], object]
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Strips of a map with one more row on either side, for a 3x3 convolution with padding (0, 1).
 
     The map is made row by row, each row once: two rows are kept from one strip to the next. When a
     strip is yielded, only rows below it are still to be made, so the consumer may overwrite
-    whatever ``fill`` reads for the rows of the strip.
+    the band's rows of the strip.
 
     Args:
-        like: A tensor of the map's dtype and device.
-        height, width, channels: The map's size.
-        rows: Rows of a strip.
-        fill: ``fill(first, last, out)`` writes rows first..last-1 of the map to ``out``, a
-            contiguous (last - first) x width x channels.
+        band: What the map is made of.
+        channels: Channels of the map.
+        rows: Rows of a strip, at least 2.
+        fill: ``fill(source, out)`` makes rows x W x ``channels`` of the map, contiguous, of as many
+            rows of the band.
 
     Yields:
-        First row, last row (exclusive) and a 1 x channels x (rows + 2) x width window in
+        First row, last row (exclusive), counted from the band's first, and a 1 x channels x (rows + 2) x W window in
         channels-last order, zero outside of the map. Valid until the next strip.
     """
+    height, width, _ = band.rows.shape
     # The batch axis is there from the start: added to a permuted view it would hide the
     # channels-last order from the convolution, which then copies.
-    ring = like.new_empty(1, min(rows, height) + 3, width, channels)
-    ring[:, :2].zero_()
+    ring = band.rows.new_empty(1, min(rows, height) + 3, width, channels)
+    _edge(ring[0, 1:2], band.above, fill)
+    kept = 1  # rows of the ring that stand above those of the next strip, the window's first among them
     for start, stop in strips(height, rows):
-        count = stop - start
-        fill(start, stop, ring[0, 2 : 2 + count])
-        first, end = max(start - 1, 0), 2 + count
+        end = 2 + stop - start
+        fill(band.rows[start:stop], ring[0, 2:end])
         if stop == height:
-            ring[:, end].zero_()
+            _edge(ring[0, end : end + 1], band.below, fill)
             end += 1
-        last = first + (end - (1 if start == 0 else 0)) - 2
+        first, last = start + 1 - kept, start + end - 3
         if last > first:
-            yield first, last, ring[:, end - 2 - (last - first) : end].permute(0, 3, 1, 2)
-        ring[:, :2] = ring[:, count : count + 2].clone()
+            yield first, last, ring[:, 2 - kept : end].permute(0, 3, 1, 2)
+        if stop < height:
+            ring[:, :2] = ring[:, end - 2 : end]
+            kept = 2
+
+
+def _edge(out: Tensor, source: Tensor | None, fill: Callable[[Tensor, Tensor], object]) -> None:
+    if source is None:
+        out.zero_()
+    else:
+        fill(source, out)
 
 
 class StreamedNorm:
@@ -87,21 +98,28 @@ class StreamedNorm:
 
     Args:
         norm: The module; its parameters are copied.
+
+    Attributes:
+        weight: C.
+        bias: C, or None.
     """
 
     def __init__(self, norm: ChannelLayerNorm) -> None:
-        self._weight = norm.body.weight.detach().clone()
-        self._bias = None if norm.body.bias is None else norm.body.bias.detach().clone()
-        self._mean = self._weight.new_full((len(self._weight), 1), 1 / len(self._weight))
+        self.weight = norm.body.weight.detach().clone()
+        self.bias = None if norm.body.bias is None else norm.body.bias.detach().clone()
+        self._mean = self.weight.new_full((len(self.weight), 1), 1 / len(self.weight))
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """P x C to P x C."""
+        normalised = self.normalise(pixels)
+        return normalised.mul_(self.weight) if self.bias is None else normalised.mul_(self.weight).add_(self.bias)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """The norm without its weight and bias."""
         # Means as matrix products: reductions over few channels are slow in torch.
         centred = pixels - pixels @ self._mean
         scale = (centred.square() @ self._mean).add_(NORM_EPSILON).rsqrt_()
-        if self._bias is None:
-            return (pixels * scale).mul_(self._weight)
-        return torch.addcmul(self._bias, centred.mul_(scale), self._weight)
+        return pixels * scale if self.bias is None else centred.mul_(scale)
 
 
 class StreamedRestormer:
@@ -140,32 +158,35 @@ class _Projection:
         self, norm: ChannelLayerNorm, pointwise: nn.Conv2d, depthwise: nn.Conv2d, select: slice = slice(None)
     ) -> None:
         self._norm = StreamedNorm(norm)
-        self._weight = pointwise.weight[select, :, 0, 0].t().clone()
-        self._bias = None if pointwise.bias is None else pointwise.bias[select].clone()
+        # Weight and bias of the norm become part of the convolution, which follows at once.
+        weight = pointwise.weight[select, :, 0, 0].t()
+        self._weight = self._norm.weight[:, None] * weight
+        bias = None if self._norm.bias is None else self._norm.bias @ weight
+        if pointwise.bias is not None:
+            bias = pointwise.bias[select] + (0 if bias is None else bias)
+        self._bias = bias
         self._kernel = depthwise.weight[select].clone()
         self._kernel_bias = None if depthwise.bias is None else depthwise.bias[select].clone()
         self._groups = len(self._kernel) // depthwise.weight.shape[1]
         self.channels = len(self._kernel)
 
-    def __call__(self, features: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+    def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]:
         """Yields first row, last row and P x channels of each strip."""
-        height, width, _ = features.shape
-
-        def fill(first: int, last: int, out: Tensor) -> None:
-            normed = self._norm(flat(features[first:last]))
-            if self._bias is None:
-                torch.mm(normed, self._weight, out=flat(out))
-            else:
-                torch.addmm(self._bias, normed, self._weight, out=flat(out))
-
-        rows = strip_rows(width, self.channels, features.device)
-        for first, last, window in windows(features, height, width, self.channels, rows, fill):
+        rows = strip_rows(band.rows.shape[1], self.channels, band.rows.device)
+        for first, last, window in windows(band, self.channels, rows, self._fill):
             out = F.conv2d(window, self._kernel, self._kernel_bias, padding=(0, 1), groups=self._groups)
             yield first, last, out.permute(0, 2, 3, 1).reshape(-1, self.channels)
 
+    def _fill(self, source: Tensor, out: Tensor) -> None:
+        normed = self._norm.normalise(flat(source))
+        if self._bias is None:
+            torch.mm(normed, self._weight, out=flat(out))
+        else:
+            torch.addmm(self._bias, normed, self._weight, out=flat(out))
 
-# Features H x W x C to the strips of a map: first row, last row (exclusive), P x channels.
-StripMap = Callable[[Tensor], Iterator[tuple[int, int, Tensor]]]
+
+# A band of H x W x C features to the strips of a map: first row, last row (exclusive), P x channels.
+StripMap = Callable[[Band], Iterator[tuple[int, int, Tensor]]]
 
 
 class StreamedAttention:
@@ -189,25 +210,36 @@ class StreamedAttention:
 
     def __call__(self, features: Tensor) -> None:
         matrix = self._matrix(features)
-        for first, last, v in self._v(features):
-            add_product(features[first:last], v, matrix)
-            if self._out_bias is not None:
-                features[first:last] += self._out_bias
+
+        def update(band: Band) -> None:
+            for first, last, v in self._v(band):
+                add_product(band.rows[first:last], v, matrix)
+                if self._out_bias is not None:
+                    band.rows[first:last] += self._out_bias
+
+        together(update, bands(features))
 
     def _matrix(self, features: Tensor) -> Tensor:
         """The C x C matrix that takes v to the attention's output: attention, then ``project_out``."""
         dim, heads = self._dim, self._heads
-        products = features.new_zeros(dim, dim, dtype=torch.float64)
-        squares = features.new_zeros(2 * dim, dtype=torch.float64)
-        for _, _, qk in self._qk(features):
-            products += qk[:, :dim].t() @ qk[:, dim:]
-            squares += qk.square().sum(dim=0)
+        parts = together(self._sums, bands(features))
+        products, squares = (torch.stack(each).sum(dim=0) for each in zip(*parts, strict=True))
         norms = squares.sqrt().clamp_min(NORM_FLOOR)
         cosines = products / (norms[:dim, None] * norms[None, dim:])
         width = dim // heads
         blocks = cosines.view(heads, width, heads, width).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
         attention = torch.block_diag(*(blocks * self._temperature).softmax(dim=-1))
         return (self._out @ attention).t().to(features.dtype)
+
+    def _sums(self, band: Band) -> tuple[Tensor, Tensor]:
+        """q times k, C x C, and the squares of both, 2C, summed over a band."""
+        dim = self._dim
+        products = band.rows.new_zeros(dim, dim, dtype=torch.float64)
+        squares = band.rows.new_zeros(2 * dim, dtype=torch.float64)
+        for _, _, qk in self._qk(band):
+            products += qk[:, :dim].t() @ qk[:, dim:]
+            squares += qk.square().sum(dim=0)
+        return products, squares
 
 
 class StreamedFeedForward:
@@ -220,11 +252,14 @@ class StreamedFeedForward:
         self._out_bias = _copied(feed_forward.project_out.bias)
 
     def __call__(self, features: Tensor) -> None:
-        for first, last, both in self._in(features):
+        together(self._update, bands(features))
+
+    def _update(self, band: Band) -> None:
+        for first, last, both in self._in(band):
             gated = F.gelu(both[:, : self._hidden]).mul_(both[:, self._hidden :])
-            add_product(features[first:last], gated, self._out)
+            add_product(band.rows[first:last], gated, self._out)
             if self._out_bias is not None:
-                features[first:last] += self._out_bias
+                band.rows[first:last] += self._out_bias
 
 
 def _copied(parameter: Tensor | None) -> Tensor | None:

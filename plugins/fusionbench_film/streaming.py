@@ -18,11 +18,13 @@ whatever its size. Memory is 8 x dim bytes a pixel and some tens of megabytes.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.bands import Band, bands, by_rows, together
 from fusionbench.nn.streaming import StreamedRestormer, flat, strip_rows, strips, windows
 from fusionbench_film.network import Film, ImageTokens, Stage, StageSide, modulation
 
@@ -69,13 +71,26 @@ class StreamedFilm:
                 side(half if number else image.permute(1, 2, 0).contiguous(), half, text)
         self._first(features)
         narrow = halves[0]
-        rows = strip_rows(width, 2 * dim, fused.device)
-        for start, stop in strips(height, rows):
-            flat(narrow[start:stop]).copy_(self._narrow(flat(features[start:stop])))
+        by_rows(self._reduce, features, narrow)
         for block in self._rest:
             block(narrow)
-        for start, stop in strips(height, rows):
-            fused[start:stop] = self._last(flat(narrow[start:stop])).view(stop - start, width).sigmoid_()
+        by_rows(self._finish, narrow, fused)
+
+    def _reduce(self, wide: Tensor, out: Tensor) -> None:
+        """``conv1`` of some rows; ``out`` may be the first channels of ``wide``."""
+        for strip in _strips(wide, wide.shape[-1]):
+            flat(out[strip]).copy_(self._narrow(flat(wide[strip])))
+
+    def _finish(self, features: Tensor, fused: Tensor) -> None:
+        """``conv2`` and the sigmoid of some rows."""
+        for strip in _strips(features, 2 * features.shape[-1]):
+            fused[strip] = self._last(flat(features[strip])).view_as(fused[strip]).sigmoid_()
+
+
+def _strips(features: Tensor, channels: int) -> Iterator[slice]:
+    """Rows by rows, as many as suit a map with ``channels`` channels."""
+    for start, stop in strips(len(features), strip_rows(features.shape[1], channels, features.device)):
+        yield slice(start, stop)
 
 
 class _Pointwise:
@@ -106,42 +121,46 @@ class _StreamedSide:
         self._own = (own + guided).t().contiguous()
         self._guided, self._bias = guided.t().contiguous(), modules.conv3.bias.clone()
         self._guide = None if modules.tokens is None else _Guide(modules)
-        self._dim = dim
 
     def __call__(self, source: Tensor, out: Tensor, text: Tensor | None) -> None:
         """``source`` (H x W x C, may be ``out`` itself) to ``out``, H x W x dim."""
-        self._convolve(source, out)
+        # A band's neighbours are copied before any band is overwritten.
+        together(lambda band: self._convolve(band, out[band.start : band.stop]), bands(source))
         for block in self._blocks:
             block(out)
-        height, width, dim = out.shape
-        rows = strip_rows(width, 4 * dim, out.device)
         if self._guide is None:
-            for start, stop in strips(height, rows):
-                pixels = flat(out[start:stop])
-                guided = F.prelu(self._conv2(pixels), self._slope2)
-                mixed = torch.addmm(self._bias, guided, self._guided).addmm_(pixels, self._own)
-                pixels.copy_(F.prelu(mixed, self._slope3))
+            by_rows(self._mix, out)
             return
-        to_rows, to_columns = (
-            _nearest(size, cells, out) for size, cells in zip(out.shape, self._guide.grid, strict=False)
-        )
+        rows, columns = (_nearest(size, cells, out) for size, cells in zip(out.shape, self._guide.grid, strict=False))
         cells = F.prelu(self._conv2(self._guide(out, text)), self._slope2)
-        cells = torch.addmm(self._bias, cells, self._guided).view(*self._guide.grid, dim)
-        for start, stop in strips(height, rows):
-            pixels = flat(out[start:stop])
-            mixed = cells[to_rows[start:stop]].index_select(1, to_columns).view(-1, dim).addmm_(pixels, self._own)
-            pixels.copy_(F.prelu(mixed, self._slope3))
+        cells = torch.addmm(self._bias, cells, self._guided).view(*self._guide.grid, -1)
+        by_rows(lambda features, rows: self._gather(features, cells, rows, columns), out, rows)
 
-    def _convolve(self, source: Tensor, out: Tensor) -> None:
-        height, width, channels = source.shape
-
-        def fill(first: int, last: int, strip: Tensor) -> None:
-            strip.copy_(source[first:last])
-
-        rows = strip_rows(width, 2 * self._dim, source.device)
-        for first, last, window in windows(source, height, width, channels, rows, fill):
+    def _convolve(self, source: Band, out: Tensor) -> None:
+        dim = out.shape[-1]
+        rows = strip_rows(out.shape[1], 2 * dim, out.device)
+        for first, last, window in windows(source, source.rows.shape[-1], rows, _copy):
             strip = F.prelu(F.conv2d(window, self._kernel, padding=(0, 1)), self._slope1)
             out[first:last] = strip[0].permute(1, 2, 0)
+
+    def _mix(self, features: Tensor) -> None:
+        """The end of a side without text, in place."""
+        for strip in _strips(features, 4 * features.shape[-1]):
+            pixels = flat(features[strip])
+            guided = F.prelu(self._conv2(pixels), self._slope2)
+            mixed = torch.addmm(self._bias, guided, self._guided).addmm_(pixels, self._own)
+            pixels.copy_(F.prelu(mixed, self._slope3))
+
+    def _gather(self, features: Tensor, cells: Tensor, rows: Tensor, columns: Tensor) -> None:
+        """The end of a side, in place: what text guides comes from each pixel's cell of the grid."""
+        for strip in _strips(features, 4 * features.shape[-1]):
+            pixels = flat(features[strip])
+            guided = cells[rows[strip]].index_select(1, columns).view_as(pixels)
+            pixels.copy_(F.prelu(guided.addmm_(pixels, self._own), self._slope3))
+
+
+def _copy(source: Tensor, out: Tensor) -> None:
+    out.copy_(source)
 
 
 class _Guide:
@@ -177,13 +196,17 @@ class _Guide:
         """The attention's output averaged over the text tokens, 1 x 1 x hidden_dim."""
         width = text.shape[-1] // self._heads
         queries = torch.addmm(self._query_bias, text, self._query.t()) * width**-0.5
-        pooled = []
-        for head in range(self._heads):
-            part = slice(head * width, (head + 1) * width)
+        parts = [slice(head * width, (head + 1) * width) for head in range(self._heads)]
+
+        def weigh(part: slice) -> Tensor:
             scores = queries[:, part] @ (self._key[part] @ tokens.t())
-            weights = scores.softmax(dim=-1).mean(dim=0)
-            pooled.append(torch.addmv(self._value_bias[part], self._value[part], weights @ tokens))
-        return torch.addmv(self._out_bias, self._out, torch.cat(pooled)).view(1, 1, -1)
+            return scores.softmax(dim=-1).mean(dim=0)
+
+        pooled = torch.stack(together(weigh, parts)) @ tokens
+        values = [
+            torch.addmv(self._value_bias[part], self._value[part], own) for part, own in zip(parts, pooled, strict=True)
+        ]
+        return torch.addmv(self._out_bias, self._out, torch.cat(values)).view(1, 1, -1)
 
 
 def _nearest(out: int, size: int, like: Tensor) -> Tensor:

@@ -4,39 +4,47 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 
-from fusionbench.nn import streaming
+from fusionbench.nn import bands, streaming
+from fusionbench.nn.bands import Band
 from fusionbench.nn.restormer import RestormerBlock
 from fusionbench.nn.streaming import StreamedRestormer, strip_rows, strips, windows
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 7, 8, 9])
-@pytest.mark.parametrize("rows", [1, 2, 3, 8, 20])
-def test_windows_hold_each_strip_with_its_neighbours(height: int, rows: int) -> None:
-    image = torch.arange(height * 4 * 3, dtype=torch.float64).view(height, 4, 3) + 1
-    padded = F.pad(image, (0, 0, 0, 0, 1, 1))
-    made = []
-
-    def fill(first: int, last: int, out: torch.Tensor) -> None:
-        made.extend(range(first, last))
-        out.copy_(image[first:last])
-
+@pytest.mark.parametrize("rows", [2, 3, 8, 20])
+@pytest.mark.parametrize("above", [True, False])
+@pytest.mark.parametrize("below", [True, False])
+def test_windows_hold_each_strip_with_its_neighbours(height: int, rows: int, above: bool, below: bool) -> None:
+    image = torch.arange((height + 2) * 4 * 3, dtype=torch.float64).view(height + 2, 4, 3) + 1
+    band = Band(
+        start=1,
+        stop=height + 1,
+        rows=image[1:-1].clone(),
+        above=image[:1] if above else None,
+        below=image[-1:] if below else None,
+    )
+    if not above:
+        image[0] = 0
+    if not below:
+        image[-1] = 0
     covered = []
-    for first, last, window in windows(image, height, 4, 3, rows, fill):
+    for first, last, window in windows(band, 3, rows, lambda source, out: out.copy_(source)):
         covered.extend(range(first, last))
-        assert torch.equal(window[0].permute(1, 2, 0), padded[first : last + 2])
-        assert max(made) >= min(last, height - 1)
+        assert torch.equal(window[0].permute(1, 2, 0), image[first : last + 2])
+        band.rows[first:last] = -1  # as a consumer may
     assert covered == list(range(height))
-    assert made == list(range(height))
 
 
 @pytest.mark.parametrize("options", [{}, {"bias": True}, {"norm_bias": False}, {"expansion": 2.66, "heads": 2}])
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (9, 2), (13, 11)])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_streamed_block_equals_the_block(
-    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], size: tuple[int, int]
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, object], size: tuple[int, int], threads: int
 ) -> None:
     monkeypatch.setattr(streaming, "_CPU_STRIP", 700)
+    monkeypatch.setattr(bands, "_LEAST_ROWS", 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     generator = torch.Generator().manual_seed(0)
     block = RestormerBlock(12, **{"heads": 4, "expansion": 2, **options}).double()
     for parameter in block.parameters():
