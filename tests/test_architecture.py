@@ -22,6 +22,7 @@ ROOMS = (
     "extras",
     "allocator",
     "atomic",
+    "locking",
     "hookspecs",
     "plugins",
     "methods",

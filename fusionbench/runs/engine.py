@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fusionbench.fusing import pick_device
+from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import JOURNAL, RunResults, merged
@@ -16,7 +17,7 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
-from fusionbench.runs.folder import CONFIG, locked, write_config
+from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Expansion, Unit
@@ -146,7 +147,7 @@ def execute(
     data = dict(opened) if opened is not None else open_datasets(config)
     expansion = plan.expand(config, plugins, data)
     folder = config.folder
-    with locked(folder), Journal(folder / JOURNAL) as journal:
+    with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         write_config(folder, config)
         facts = provenance.environment(device) | _described(config, plugins, expansion)
         session = journal.begin_session(provenance.now(), facts)

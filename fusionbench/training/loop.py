@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from fusionbench.extras import require
+from fusionbench.locking import locked
 from fusionbench.training.config import TrainingConfig
 from fusionbench.training.ema import WeightAverage
 from fusionbench.training.journal import TrainingJournal
@@ -26,6 +27,8 @@ from fusionbench.types import FusionBenchError, Method, UsageError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+LOCK = "training.lock"
 
 Validate = Callable[[Method], Mapping[str, float]]
 
@@ -116,13 +119,16 @@ def train(
         progress: Called after each logged step.
 
     Raises:
-        UsageError: No sample, an empty epoch, or a checkpoint of other settings.
+        UsageError: No sample, an empty epoch, a checkpoint of other settings, or another training in ``out``.
         FusionBenchError: A loss is not finite.
         WeightsError: A damaged checkpoint.
         MissingExtraError: ``accelerate`` is not installed.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with _accelerator(training, recipe) as accelerator:
+    with (
+        _accelerator(training, recipe) as accelerator,
+        # Of the processes of one training the main one holds the folder for all.
+        locked(out, LOCK) if accelerator.is_main_process else nullcontext(),
+    ):
         return _Loop(accelerator, recipe, training, out, settings or {}, validation, fresh, progress).run()
 
 

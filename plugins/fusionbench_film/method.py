@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import torch
@@ -21,6 +21,9 @@ from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm
 from fusionbench_film.vlf.names import VARIANTS_KEY
 
+if TYPE_CHECKING:
+    from fusionbench_film.offline import OfflineText
+
 METADATA_KEY = "film_config"
 
 
@@ -32,8 +35,9 @@ class FilmMethod:
             those of ``default_preset`` for other files.
         rescale: ``official``: min-max stretch of each image and truncation to 8 bits; ``clip``:
             truncation alone; ``none``: the network's output.
-        text: ``required``: every sample must have text features; ``none``: the guidance is left
-            out; otherwise the path of a ``.npy`` with the features of one prompt for all images.
+        text: ``required``: every sample must have text features; ``offline``: they are made of the images
+            by the chain that needs no download; ``none``: the guidance is left out; otherwise the path of
+            a ``.npy`` with the features of one prompt for all images.
         features: Which variant of a sample's text features to read (see the ``vlf`` data sets); the
             sample's own if empty.
         form: ``streamed``, ``plain``, or ``auto``: streamed on CPUs, plain elsewhere.
@@ -56,6 +60,7 @@ class FilmMethod:
         self.preset, self.rescale, self.text, self.features, self.form = preset, rescale, text, features, form
         self._dimensions = {name: value for name, value in dimensions.items() if value is not None}
         self._prompt: Tensor | None = None
+        self._offline: OfflineText | None = None
         self._variants: dict[str, Readable | None] = {}
         self._film: Film | None = None
         self._streamed: StreamedFilm | None = None
@@ -92,7 +97,9 @@ class FilmMethod:
         return method
 
     def prepare(self, dataset: Dataset) -> None:
-        """Remember where a data set keeps the chosen variant of its text features."""
+        """Remember a data set's images, or where it keeps the chosen variant of its text features."""
+        if self._offline is not None:
+            self._offline.prepare(dataset)
         if self.features:
             for sample in dataset.samples:
                 self._variants[sample.id] = sample.meta.get(VARIANTS_KEY, {}).get(self.features)
@@ -129,14 +136,18 @@ class FilmMethod:
     def _use(self, film: Film, device: torch.device) -> None:
         self.network = self._film = film.to(device).eval()
         self._streamed = None
-        if film.config.text and self.text not in ("required", "none"):
+        if film.config.text and self.text == "offline":
+            from fusionbench_film.offline import OfflineText
+
+            self._offline = OfflineText()
+        elif film.config.text and self.text not in ("required", "none"):
             from fusionbench.data import read_features
 
             path = Path(self.text).expanduser()
             if not path.is_file():
                 raise UsageError(
                     f"FILM: text={self.text}: no such file.",
-                    hint="Use text=required, text=none, or the path of a .npy with the features of one prompt.",
+                    hint="Use text=required, offline, none, or the path of a .npy with the features of one prompt.",
                 )
             self._prompt = torch.from_numpy(read_features(path)).to(device)
             self._check(self._prompt, str(path))
@@ -160,14 +171,19 @@ class FilmMethod:
             return None, None
         if self._prompt is not None:
             return self._prompt.expand(len(batch), -1, -1), None
-        found = self._variant(batch) if self.features else batch.text or (None,) * len(batch)
+        found: tuple[Tensor | None, ...] = batch.text or (None,) * len(batch)
+        if self._offline is not None:
+            found = self._offline(batch)
+        elif self.features:
+            found = self._variant(batch)
         ids = batch.ids or tuple(f"number {n + 1} of the batch" for n in range(len(batch)))
         missing = [sample for sample, text in zip(ids, found, strict=True) if text is None]
         if missing:
             what = f"text features of variant {self.features!r}" if self.features else "text features"
             raise MethodError(
                 f"FILM: no {what} for {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}.",
-                hint="Make them with fusionbench text describe and encode, or set text=none or text=PROMPT.npy.",
+                hint="Make them with fusionbench text describe and encode, or set text=offline, text=none or "
+                "text=PROMPT.npy.",
             )
         texts = [self._check(text, sample) for sample, text in zip(ids, found, strict=True) if text is not None]
         lengths = torch.tensor([len(text) for text in texts])
@@ -205,7 +221,7 @@ def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]
     Raises:
         DataError: A file cannot be read.
     """
-    if options["text"] == "none":
+    if options["text"] in ("none", "offline"):
         return {}
     if options["text"] != "required":
         prompt = file_sha256(Path(options["text"]).expanduser())

@@ -50,7 +50,8 @@ _OPTIONS = {
 _TEXT_OPTIONS = {
     "text": Option(
         default="required",
-        help="required; none: without guidance; or a .npy with the features of one prompt for all images.",
+        help="required; offline: made of the images while fusing; none: without guidance; or a .npy "
+        "with the features of one prompt for all images.",
     ),
     "text_dim": _dimension("Width of the text features;"),
     "hidden_dim": _dimension("Width of the cross-attention;"),

@@ -85,7 +85,8 @@ def test_golden_intermediates(golden: GoldenMethod, released: Film) -> None:
     seen["restormerca1.modulationA"] = modulation(seen["restormerca1.cross_attentionA1"], None)
     for name in golden.cases["steps"]["outputs"]:
         expected = golden.expected("steps", name)
-        torch.testing.assert_close(seen[name][:, : expected.shape[1]], expected, rtol=1e-4, atol=1e-5, msg=name)
+        # The golden values themselves are up to 1.3e-5 from the same network in float64.
+        torch.testing.assert_close(seen[name][:, : expected.shape[1]], expected, rtol=1e-4, atol=2e-5, msg=name)
 
 
 # In float64, where rounding cannot hide a wrong index or border.

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fusionbench.locking import locked
 from fusionbench.training import TrainingConfig, train
 from fusionbench.training.journal import read_losses
 from fusionbench.training.loop import Validation
@@ -95,6 +96,12 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(WeightsError, match=path.name):
         train(ToyRecipe(), config(epochs=2), out=tmp_path)
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    with locked(tmp_path, "training.lock"), pytest.raises(UsageError, match="another fusionbench process"):
+        train(ToyRecipe(), config(), out=tmp_path)
+    assert train(ToyRecipe(), config(), out=tmp_path).steps
 
 
 def test_too_few_samples_for_a_batch(tmp_path: Path) -> None:
