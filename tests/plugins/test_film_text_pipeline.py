@@ -23,11 +23,13 @@ from fusionbench.data import open_dataset, read_features
 from fusionbench.images import write_png
 from fusionbench.types import DataError, Dataset, ProviderSpec, Task, UnknownNameError, UsageError
 from fusionbench_film.network import Film
+from fusionbench_film.text.chain import Chain
 from fusionbench_film.text.checking import Case, cases_of, check
 from fusionbench_film.text.contracts import Picture, Region
 from fusionbench_film.text.counting import count
-from fusionbench_film.text.describing import Chain, describe, findings_of, labelled
+from fusionbench_film.text.describing import describe
 from fusionbench_film.text.encoding import encode
+from fusionbench_film.text.findings import findings_of, labelled
 from fusionbench_film.text.prompts import FOLDER, read_prompt
 from fusionbench_film.text.providers import ChosenProvider, choose
 from fusionbench_film.text.showing import collect, picture

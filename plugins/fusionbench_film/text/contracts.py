@@ -192,3 +192,14 @@ class TextEncoder(Provider, Protocol):
 
     def encode(self, paragraphs: Sequence[str]) -> Sequence[np.ndarray]:
         """For each paragraph its tokens' features, T x D float32."""
+
+
+class Progress(Protocol):
+    """Told how far a stage is; ``done`` counts from 0 to ``total``."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Reports nothing."""

@@ -8,7 +8,7 @@ from statistics import fmean, median
 
 from fusionbench.types import DataError
 from fusionbench_film.text.answers import sentences, words
-from fusionbench_film.text.describing import chain_label
+from fusionbench_film.text.chain import chain_label
 from fusionbench_film.text.vlf import VlfFolder, described
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from fusionbench.data import read_features
 from fusionbench.types import DataError
-from fusionbench_film.text.describing import Progress, chain_label, silent
+from fusionbench_film.text.chain import chain_label
+from fusionbench_film.text.contracts import Progress, silent
 from fusionbench_film.text.providers import ChosenProvider
 from fusionbench_film.text.store import FeatureRow, Store, digest
 from fusionbench_film.text.vlf import FEATURES, DescribedSample, VlfFolder, described, write_features, write_text

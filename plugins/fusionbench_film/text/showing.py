@@ -13,10 +13,11 @@ import PIL.ImageFont
 
 from fusionbench.types import DataError, FusionBenchError, UnknownNameError
 from fusionbench_film.text.contracts import Findings, Region
-from fusionbench_film.text.describing import PARAGRAPH, PROMPT, findings_of
+from fusionbench_film.text.findings import findings_of
 from fusionbench_film.text.models.sam import decode_rle
 from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.prompts import dense_line, mask_line
+from fusionbench_film.text.stages import PARAGRAPH, PROMPT
 from fusionbench_film.text.store import PictureRow, Store
 from fusionbench_film.text.vlf import side_order
 

@@ -13,7 +13,8 @@ import numpy as np
 from fusionbench.data import read_features
 from fusionbench.images import write_png
 from fusionbench.types import DataError, Dataset, FusionBenchError, Sample, Task, UsageError
-from fusionbench_film.text.describing import chain_label, dataset_title
+from fusionbench_film.text.chain import chain_label
+from fusionbench_film.text.describing import dataset_title
 from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.vlf import (
     FEATURES,

@@ -49,7 +49,8 @@ def command(
     the paper is --caption blip2 --dense grit --segment sam --write openai. The same command again continues where it
     was stopped; nothing is computed or paid for twice. docs/text.md lists all parts.
     """
-    from fusionbench_film.text.describing import Chain, describe
+    from fusionbench_film.text.chain import Chain
+    from fusionbench_film.text.describing import describe
     from fusionbench_film.text.providers import choose
 
     if not any((describer, caption, dense, segment, writer)):

@@ -11,7 +11,7 @@ from fusionbench_film.text.contracts import Findings
 from fusionbench_film.text.prompts import read_prompt
 
 if TYPE_CHECKING:
-    from fusionbench_film.text.describing import Chain
+    from fusionbench_film.text.chain import Chain
 
 IMAGE_TOKENS = 1100  # a 1024 x 768 image at common endpoints
 _FINDINGS_TOKENS = {"caption": 20, "dense": 250, "masks": 1000}
