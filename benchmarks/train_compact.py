@@ -5,8 +5,9 @@
 
 For each task: training pairs (IVF: the given ones; else synthesised of the visible training pictures), texts by the
 offline chain, training, half-precision weights, evaluation beside classical methods, model card. Weights that lose
-against averaging are refused: the file is not written and the script ends with status 1. What is done is done once;
-the same command goes on where it was stopped. ``--set`` changes the training, e.g. ``--set training.epochs=1``.
+against averaging, or fall far below it in one metric, are refused: the file is not written and the script ends with
+status 1. What is done is done once; the same command goes on where it was stopped. ``--set`` changes the training,
+e.g. ``--set training.epochs=1``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from fusionbench.types import Task
 RIVALS = ("average", "maximum", "laplacian")
 LARGEST = 6_000_000  # bytes
 NEEDED = 4  # of the six metrics in which the network must be at least as good as averaging, Qabf among them
+WORST = 0.5  # of what averaging has, in any metric: a negative image may win in all others and has almost no VIF
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,10 @@ def ship(job: Job, tests: dict[str, str]) -> bool:
     print(scores.round(3).to_string())
     better = wins(scores)
     (job.folder / "scores.json").write_text(scores.to_json(indent=1), encoding="utf-8")
-    if len(better) < NEEDED or "Qabf" not in better:
-        print(f"{job.task}: refused: at least as good as averaging only in {', '.join(better) or 'nothing'}.")
+    bad = [metric for metric in scores if scores.loc["film", metric] < WORST * scores.loc["average", metric]]
+    if len(better) < NEEDED or "Qabf" not in better or bad:
+        much = f", and far below it in {', '.join(bad)}" if bad else ""
+        print(f"{job.task}: refused: at least as good as averaging in {', '.join(better) or 'nothing'}{much}.")
         return False
     pairs = len(fb.get_dataset(f"vlf-{job.task.lower()}@train={train_vlf}").samples)
     text = card(job, candidate, scores, test, pairs)

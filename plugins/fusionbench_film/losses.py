@@ -25,13 +25,18 @@ class FusionLoss(nn.Module):
         self.gradient_weight = gradient_weight
         self.similarity_weight = similarity_weight
 
-    def forward(self, fused: Tensor, image_a: Tensor, image_b: Tensor) -> dict[str, Tensor]:
-        """Scalar terms by name, ``total`` among them; all images N x 1 x H x W."""
+    def forward(
+        self, fused: Tensor, image_a: Tensor, image_b: Tensor, *, gradient_share: float = 1.0
+    ) -> dict[str, Tensor]:
+        """Scalar terms by name, ``total`` among them; all images N x 1 x H x W.
+
+        ``gradient_share`` of the gradient's weight counts, for training that begins without it.
+        """
         intensity = intensity_loss(fused, image_a, image_b)
         gradient = gradient_loss(fused, image_a, image_b)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.similarity_weight > 0):
             similarity_a, similarity_b = similarity_loss(fused, image_a), similarity_loss(fused, image_b)
-        total = intensity + self.gradient_weight * gradient
+        total = intensity + gradient_share * self.gradient_weight * gradient
         if self.similarity_weight:
             total = total + self.similarity_weight * (similarity_a + similarity_b)
         return {

@@ -61,25 +61,35 @@ class OptimiserConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
-    """Section ``loss``: weights of the terms beside the intensity's 1."""
+    """Section ``loss``: weights of the terms beside the intensity's 1.
+
+    Attributes:
+        gradient: Weight of the gradient.
+        similarity: Weight of the similarities.
+        gradient_warmup: Epochs in which the gradient's weight rises from 0. Gradients are compared without
+            their sign, so a network trained on them from the start may end at the negative image.
+    """
 
     gradient: float = 20.0
     similarity: float = 0.0
+    gradient_warmup: int = 0
 
 
 class FilmObjective(nn.Module):
     """Fuses a batch and computes the losses, in float32 whatever the precision of the network."""
 
-    def __init__(self, film: Film, loss: FusionLoss) -> None:
+    def __init__(self, film: Film, loss: LossConfig) -> None:
         super().__init__()
         self.film = film
-        self.loss = loss
+        self.loss = FusionLoss(loss.gradient, loss.similarity)
+        self._warmup = loss.gradient_warmup
 
     def forward(self, batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
         """Loss terms by name."""
         fused = self.film(batch["a"], batch["b"], batch.get("text"), batch.get("mask"))
         with torch.autocast(fused.device.type, enabled=False):
-            return self.loss(fused.float(), batch["a"], batch["b"])
+            share = epoch / self._warmup if epoch < self._warmup else 1.0
+            return self.loss(fused.float(), batch["a"], batch["b"], gradient_share=share)
 
 
 class FilmRecipe(Recipe):
@@ -96,7 +106,7 @@ class FilmRecipe(Recipe):
     def __init__(
         self, film: Film, data: TrainingPairs, optimiser: OptimiserConfig, loss: LossConfig, *, features: str = ""
     ) -> None:
-        self.objective = FilmObjective(film, FusionLoss(loss.gradient, loss.similarity))
+        self.objective = FilmObjective(film, loss)
         adam = torch.optim.Adam(film.parameters(), lr=optimiser.rate)
         schedule = torch.optim.lr_scheduler.StepLR(adam, optimiser.decay_epochs, gamma=optimiser.decay)
         self.parts = [Part(name="film", module=film, optimiser=adam, scheduler=schedule)]
