@@ -131,6 +131,16 @@ def wins(scores: pandas.DataFrame) -> list[str]:
     return [metric for metric in scores if scores.loc["film", metric] >= scores.loc["average", metric]]
 
 
+def refusal(scores: pandas.DataFrame) -> str:
+    """Why weights with these scores are not kept; empty if they are."""
+    better = wins(scores)
+    far = [metric for metric in scores if scores.loc["film", metric] < WORST * scores.loc["average", metric]]
+    if len(better) >= NEEDED and "Qabf" in better and not far:
+        return ""
+    below = f", far below it in {', '.join(far)}" if far else ""
+    return f"at least as good as averaging in {', '.join(better) or 'nothing'}{below}"
+
+
 def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: int) -> str:
     """The model card, in Markdown."""
     losses = (job.folder / "training" / "losses.csv").read_text(encoding="utf-8").splitlines()
@@ -174,12 +184,9 @@ def ship(job: Job, tests: dict[str, str]) -> bool:
     halve(trained, candidate)
     scores = job.evaluate(candidate, test_vlf)
     print(scores.round(3).to_string())
-    better = wins(scores)
     (job.folder / "scores.json").write_text(scores.to_json(indent=1), encoding="utf-8")
-    bad = [metric for metric in scores if scores.loc["film", metric] < WORST * scores.loc["average", metric]]
-    if len(better) < NEEDED or "Qabf" not in better or bad:
-        much = f", and far below it in {', '.join(bad)}" if bad else ""
-        print(f"{job.task}: refused: at least as good as averaging in {', '.join(better) or 'nothing'}{much}.")
+    if reason := refusal(scores):
+        print(f"{job.task}: refused: {reason}.")
         return False
     pairs = len(fb.get_dataset(f"vlf-{job.task.lower()}@train={train_vlf}").samples)
     text = card(job, candidate, scores, test, pairs)

@@ -19,10 +19,10 @@ from fusionbench.cli import main
 from fusionbench.training import Draw, TrainingConfig
 from fusionbench.training.journal import read_losses
 from fusionbench.types import DataError, ImageError, UsageError
-from fusionbench_film.losses import FusionLoss, similarity_loss
-from fusionbench_film.training import recipe
+from fusionbench_film.losses import FusionLoss, similarity_loss, sobel
+from fusionbench_film.training import FilmObjective, LossConfig, recipe
 from fusionbench_film.training_data import TrainingPairs, collate
-from tests.helpers.film import TINY, write_vlf
+from tests.helpers.film import TINY, tiny_film, write_vlf
 from tests.helpers.golden import GoldenMethod
 
 pytest.importorskip("accelerate")
@@ -119,6 +119,22 @@ def test_h5_trains_as_the_folder_does(tmp_path: Path) -> None:
         histories.append(read_losses(tmp_path / name / "out" / "losses.csv"))
     for a, b in zip(*histories, strict=True):
         assert float(a["value"]) == pytest.approx(float(b["value"]), rel=1e-4)
+
+
+def test_the_gradient_warms_up() -> None:
+    batch = {name: torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(n)) for n, name in enumerate("ab")}
+    objective = FilmObjective(tiny_film(), LossConfig(gradient=20, gradient_warmup=4))
+    plain = FilmObjective(tiny_film(), LossConfig(gradient=20))
+    for epoch, share in ((0, 0.0), (1, 0.25), (4, 1.0), (9, 1.0)):
+        terms = objective(batch, epoch)
+        torch.testing.assert_close(terms["total"], terms["intensity"] + share * 20 * terms["gradient"])
+    torch.testing.assert_close(plain(batch, 0)["total"], objective(batch, 4)["total"])
+
+
+def test_gradients_alone_cannot_tell_a_negative() -> None:
+    image = torch.rand(1, 1, 16, 16)
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(sobel(image)[inside], sobel(1 - image)[inside])
 
 
 @pytest.mark.parametrize("name", ["released", "paper", "compact", "film-no-text", "film-caption"])
