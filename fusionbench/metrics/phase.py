@@ -41,28 +41,35 @@ def _low_pass_radius(height: int, width: int, like: Tensor) -> Tensor:
     return torch.fft.fftshift((across.square()[None, :] + down.square()[:, None]).sqrt())
 
 
-def _filters(height: int, width: int, like: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Radial (log-Gabor, one per scale) and angular (one per orientation) factors of the filters, H x W."""
+def _polar_frequencies(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Radius and angle of each frequency, H x W, zero frequency first."""
     x = _centred_frequencies(width, like)[None, :]
     y = _centred_frequencies(height, like)[:, None]
     radius = torch.fft.ifftshift((x.square() + y.square()).sqrt())
-    theta = torch.fft.ifftshift(torch.atan2(-y.expand(height, width), x.expand(height, width)))
-    low_pass = 1 / (1 + (_low_pass_radius(height, width, like) / 0.45) ** 30)
-    radius[0, 0] = 1
-    radial = []
+    return radius, torch.fft.ifftshift(torch.atan2(-y.expand(height, width), x.expand(height, width)))
+
+
+def _radial_filters(radius: Tensor) -> list[Tensor]:
+    """Log-Gabor factors of the filters, one per scale, H x W."""
+    low_pass = 1 / (1 + (_low_pass_radius(*radius.shape, radius) / 0.45) ** 30)
+    filters = []
     for scale in range(_SCALES):
         centre = 1 / (_SHORTEST * _FACTOR**scale)
-        response = torch.exp(-(torch.log(radius / centre) ** 2) / (2 * math.log(_SIGMA_ON_F) ** 2)) * low_pass
+        response = torch.exp((radius / centre).log_().square_() / (-2 * math.log(_SIGMA_ON_F) ** 2))
+        response *= low_pass
         response[0, 0] = 0
-        radial.append(response)
+        filters.append(response)
+    return filters
+
+
+def _angular_filter(theta: Tensor, angle: float) -> Tensor:
+    """Factor of the filters of one orientation, H x W."""
+    sine, cosine = torch.sin(theta), torch.cos(theta)
+    distance = torch.atan2(
+        sine * math.cos(angle) - cosine * math.sin(angle), cosine * math.cos(angle) + sine * math.sin(angle)
+    )
     sigma = math.pi / _ORIENTATIONS / _ANGULAR_RATIO
-    angular = []
-    for orientation in range(_ORIENTATIONS):
-        angle = orientation * math.pi / _ORIENTATIONS
-        sine = torch.sin(theta) * math.cos(angle) - torch.cos(theta) * math.sin(angle)
-        cosine = torch.cos(theta) * math.cos(angle) + torch.sin(theta) * math.sin(angle)
-        angular.append(torch.exp(-(torch.atan2(sine, cosine) ** 2) / (2 * sigma**2)))
-    return radial, angular
+    return torch.exp(distance.square_() / (-2 * sigma**2))
 
 
 def _median(values: Tensor) -> Tensor:
@@ -73,46 +80,60 @@ def _median(values: Tensor) -> Tensor:
     return upper if size % 2 else (upper + ordered.kthvalue(size // 2, dim=1).values) / 2
 
 
-def _noise_threshold(finest_energy: Tensor, filters: list[Tensor]) -> Tensor:
-    """Energy that noise alone would give in one orientation, P x 1 x 1."""
-    power = _median(finest_energy) / math.log(2) / filters[0].square().sum()
-    # The spatial filters' sums of squares and products, by Parseval's theorem the filters' own:
-    # only the part of a filter that is even in frequency has a real spatial counterpart.
-    even = [(f + torch.roll(f.flip(0, 1), (1, 1), (0, 1))) / 2 for f in filters]
-    squares = sum(f.square().sum() for f in even)
-    products = sum((even[i] * even[j]).sum() for i in range(_SCALES) for j in range(i + 1, _SCALES))
-    rayleigh = (power * (squares + 2 * products)).sqrt()
+def _noise_threshold(finest_energy: Tensor, finest: Tensor, summed: Tensor) -> Tensor:
+    """Energy that noise alone would give in one orientation, P x 1 x 1.
+
+    Args:
+        finest_energy: Squared amplitude of the finest scale, P x H x W.
+        finest: Its filter, H x W.
+        summed: The filters of all scales added, H x W.
+    """
+    power = _median(finest_energy) / math.log(2) / finest.square().sum()
+    # Squares of the spatial filters and twice their products, which is the square of their sum; by Parseval's
+    # theorem the filters' own: only the part of a filter that is even in frequency has a real spatial counterpart.
+    even = (summed + torch.roll(summed.flip(0, 1), (1, 1), (0, 1))) / 2
+    rayleigh = (power * even.square().sum()).sqrt()
     threshold = rayleigh * math.sqrt(math.pi / 2) + _NOISE_FACTOR * rayleigh * math.sqrt(2 - math.pi / 2)
     return (threshold / 1.7)[:, None, None]
 
 
+def _oriented(spectrum: Tensor, radial: list[Tensor], spread: Tensor) -> tuple[Tensor, Tensor]:
+    """Energy above the noise and summed amplitude in one orientation, each P x H x W; one scale at a time."""
+    summed_filter = sum(radial[1:], radial[0]) * spread
+    summed = torch.fft.ifft2(spectrum * summed_filter)
+    length = summed.abs().add_(_EPS)
+    energy, amplitude, largest = (torch.zeros_like(length) for _ in range(3))
+    finest = torch.empty(0)
+    for scale, factor in enumerate(radial):
+        response = torch.fft.ifft2(spectrum * (factor * spread))
+        energy += (response.real * summed.real + response.imag * summed.imag) / length
+        energy -= ((response.real * summed.imag - response.imag * summed.real) / length).abs_()
+        size = response.abs()
+        del response
+        amplitude += size
+        largest = torch.maximum(largest, size, out=largest)
+        if scale == 0:
+            finest = size.square_()
+    energy = energy.sub_(_noise_threshold(finest, radial[0] * spread, summed_filter)).clamp_(min=0)
+    breadth = amplitude / largest.add_(_EPS) / _SCALES
+    energy /= 1 + torch.exp((_CUT_OFF - breadth) * _GAIN)
+    return energy, amplitude
+
+
 def phase_congruency(image: Tensor) -> Phase:
     """Phase congruency of P x H x W by log-Gabor filters over four scales and six orientations. Kovesi 1999."""
-    height, width = image.shape[-2:]
-    radial, angular = _filters(height, width, image)
+    radius, theta = _polar_frequencies(*image.shape[-2:], image)
+    radius[0, 0] = 1  # its logarithm is not used
+    radial = _radial_filters(radius)
+    del radius
     spectrum = torch.fft.fft2(image)
-    zero = torch.zeros_like(image)
-    total_energy, total_amplitude = zero.clone(), zero.clone()
-    xx, yy, xy = zero.clone(), zero.clone(), zero.clone()
-    for orientation, spread in enumerate(angular):
-        filters = [response * spread for response in radial]
-        responses = [torch.fft.ifft2(spectrum * f) for f in filters]
-        amplitudes = [response.abs() for response in responses]
-        amplitude = sum(amplitudes)
-        summed = sum(responses)
-        length = summed.abs() + _EPS
-        energy = zero.clone()
-        for response in responses:
-            along = (response.real * summed.real + response.imag * summed.imag) / length
-            across = (response.real * summed.imag - response.imag * summed.real) / length
-            energy += along - across.abs()
-        energy = (energy - _noise_threshold(amplitudes[0].square(), filters)).clamp(min=0)
-        breadth = amplitude / (torch.stack(amplitudes).amax(0) + _EPS) / _SCALES
-        energy /= 1 + torch.exp((_CUT_OFF - breadth) * _GAIN)
+    total_energy, total_amplitude, xx, yy, xy = (torch.zeros_like(image) for _ in range(5))
+    for orientation in range(_ORIENTATIONS):
+        angle = orientation * math.pi / _ORIENTATIONS
+        energy, amplitude = _oriented(spectrum, radial, _angular_filter(theta, angle))
         total_energy += energy
         total_amplitude += amplitude
         congruency = energy / amplitude
-        angle = orientation * math.pi / _ORIENTATIONS
         east, north = congruency * math.cos(angle), congruency * math.sin(angle)
         xx += east.square()
         yy += north.square()
