@@ -149,6 +149,7 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
         f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |\n"
         for name, row in zip(scores.index, scores.to_numpy(), strict=True)
     )
+    tested = test.partition("=")[0] + (f", first {job.options.limit}" if job.options.limit else "")
     made = (
         "RoadScene pairs, none among the test images (no licence stated by its authors, who ask for citation; "
         "the pictures stem from FLIR's ADAS material)"
@@ -156,15 +157,14 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
         else "pairs synthesised by `fusionbench data make-training-pairs` of the training pictures; "
         "what they show is simulated, not measured"
     )
-    return f"""# FILM compact, {job.task}
+    return f"""# FILM-compact, {job.task}
 
 - Network: preset `compact`, half precision, SHA-256 `{file_sha256(weights)}`.
 - Training data: {pairs} {made}.
 - Text: offline chain (`--describe statistics`), encoder `minilm`, 384 wide. Other text has not been tried.
 - Seed {job.options.seed}, changes to the configuration: {", ".join(job.options.set) or "none"}.
   Last line of losses.csv: `{losses[-1]}`.
-- Tested on {test}{f", first {job.options.limit}" if job.options.limit else ""}; at least as good as averaging in \
-{", ".join(wins(scores))}.
+- Tested on {tested}; at least as good as averaging in {", ".join(wins(scores))}.
 
 {header}{rows}
 Limits: a small network, trained on few pairs of one kind. It is no stand-in for the authors' weights, and its scores

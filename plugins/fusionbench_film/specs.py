@@ -75,6 +75,9 @@ FILM = MethodSpec(
             tasks=(task,),
             page=f"{PAGE}/tree/main/models",
             official=(f"{task}.pth",),
+            how=f"Download {task}.pth from {PAGE}/tree/main/models, then: fusionbench weights add film FILE   "
+            "(stores {target}); or give the file itself: weights=PATH. "
+            "Without it: -m film-compact, a small FILM whose weights ship with the suite.",
         )
         for task in (Task.IVF, Task.MIF, Task.MEF, Task.MFF)
     ),
@@ -88,6 +91,35 @@ FILM = MethodSpec(
         "training_configs": {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))},
         "notes": "The published MIF.pth is the same file as IVF.pth: there is no separate medical model.",
     },
+)
+
+# Trained by benchmarks/train_compact.py; a model card lies beside each file.
+SHIPPED = Path(__file__).parent / "weights"
+SHIPPED_TASKS = (Task.IVF,)
+
+COMPACT = dataclasses.replace(
+    FILM,
+    name="film-compact",
+    tasks=SHIPPED_TASKS,
+    title="FILM-compact",
+    options={name: option for name, option in FILM.options.items() if name not in ("preset", "features")}
+    | {
+        "preset": Option(default="auto", choices=("auto", "compact"), help="Dimensions; auto: as stored."),
+        "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
+    },
+    weights=tuple(
+        WeightSpec(
+            name=str(task),
+            filename=f"film-compact-{task.lower()}.safetensors",
+            tasks=(task,),
+            package_file=SHIPPED / f"film-compact-{task.lower()}.safetensors",
+            how="fusionbench's own installation is incomplete: install it again.",
+        )
+        for task in SHIPPED_TASKS
+    ),
+    training_data=("roadscene",),
+    summary="A small FILM that this project trained on few pairs, weights included; not the authors' model.",
+    meta={},
 )
 
 # Ablations II to V of the paper differ in the text alone: name -> (variant of the features, what it is).
@@ -179,7 +211,7 @@ PREPARE_VLF = CommandSpec(
 @hookimpl
 def fusionbench_methods() -> list[MethodSpec]:
     """FILM and the ablations of its paper."""
-    return [FILM, *ablations()]
+    return [FILM, COMPACT, *ablations()]
 
 
 @hookimpl
