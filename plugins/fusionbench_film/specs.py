@@ -102,9 +102,9 @@ COMPACT = dataclasses.replace(
     name="film-compact",
     tasks=SHIPPED_TASKS,
     title="FILM-compact",
-    options={name: option for name, option in FILM.options.items() if name not in ("preset", "features")}
-    | {
-        "preset": Option(default="auto", choices=("auto", "compact"), help="Dimensions; auto: as stored."),
+    options={
+        "rescale": _OPTIONS["rescale"],
+        "form": _OPTIONS["form"],
         "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
     },
     weights=tuple(
@@ -113,11 +113,14 @@ COMPACT = dataclasses.replace(
             filename=f"film-compact-{task.lower()}.safetensors",
             tasks=(task,),
             package_file=SHIPPED / f"film-compact-{task.lower()}.safetensors",
+            licence="Apache-2.0, as this project",
             how="fusionbench's own installation is incomplete: install it again.",
         )
         for task in SHIPPED_TASKS
     ),
+    licence="Apache-2.0, as this project",
     training_data=("roadscene",),
+    trainer=None,
     summary="A small FILM that this project trained on few pairs, weights included; not the authors' model.",
     meta={},
 )
