@@ -95,7 +95,7 @@ FILM = MethodSpec(
 
 # Trained by benchmarks/train_compact.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
-SHIPPED_TASKS = (Task.IVF,)
+SHIPPED_TASKS = (Task.IVF, Task.MIF, Task.MEF)
 
 COMPACT = dataclasses.replace(
     FILM,
