@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
 import fusionbench as fb
 from fusionbench.cli import main
+from fusionbench.images import read_image
 from fusionbench.runs import MethodRequest
 from fusionbench.types import Batch, MethodError, Task
 from fusionbench_film.network import Film
@@ -49,11 +51,13 @@ def test_the_same_images_as_with_described_and_encoded_text(weights: Path, tmp_p
             text_features=text and str(text),
         )
         assert run.complete, run.frame().error.unique()
-        images.append(
-            [path.read_bytes() for path in sorted((tmp_path / f"run{len(images)}" / "images").rglob("*.png"))]
-        )
+        fused = sorted((tmp_path / f"run{len(images)}" / "images").rglob("*.png"))
+        images.append(np.stack([read_image(path).pixels for path in fused]).astype(int))
     assert len(images[0]) == 2
-    assert images[0] == images[1]
+    # The encoder rounds otherwise in batches of other texts, and truncation to 8 bits shows it here and there.
+    difference = np.abs(images[0] - images[1])
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.02
 
 
 def test_tensors_are_described_as_they_are(weights: Path) -> None:
