@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fusionbench.fusing import pick_device
+from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.results.journal import Journal
-from fusionbench.results.loading import JOURNAL, RunResults, merged
+from fusionbench.results.loading import JOURNAL, RunResults, info_of
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
@@ -19,16 +20,23 @@ from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
 from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
+from fusionbench.runs.missing import units_of
 from fusionbench.runs.opening import OpenedDataset, open_request
+from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
+from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import DataError, UsageError
 
 _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
     "gray": "luma methods' results in gray",
 }
+
+
+# The files of the samples of each data set, as they were when they were identified.
+_Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
 
 
 class Watcher(Protocol):
@@ -155,13 +163,13 @@ def execute(
         run = Run(folder, config, expansion.skipped)
         try:
             plugins.notify("fusionbench_run_started", run=run)
-            units = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
-            _compute(units, run, config, plugins, journal, session, watcher, data, inline=inline)
+            units, stamps = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
+            _compute(units, stamps, run, config, plugins, journal, session, watcher, data, inline=inline)
             outcome = "complete" if run.complete else "failures"
         finally:
             facts["peak_memory_bytes"] = provenance.peak_memory()
             journal.end_session(session, provenance.now(), outcome, facts)
-        run.info = merged(journal.sessions())
+        run.info = info_of(journal)
         plugins.notify("fusionbench_run_finished", run=run)
     return run
 
@@ -174,7 +182,7 @@ def _prepare(
     folder: Path,
     watcher: Watcher,
     provenance_facts: dict[str, Any],
-) -> list[Unit]:
+) -> tuple[list[Unit], _Stamps]:
     """Look at the files, say all that is wrong with them at once, and plan what is missing."""
     with_text = any(pairing.spec.text != "none" for pairing in expansion.pairings)
     facts: dict[str, dict[str, SampleFacts]] = {}
@@ -195,9 +203,11 @@ def _prepare(
         for sample, found in facts[key].items():
             if found.error:
                 watcher.unusable(f"{key}: {sample} cannot be used: {found.error}")
+            if found.text_error:
+                watcher.unusable(f"{key}: {sample} cannot be used by methods that read text: {found.text_error}")
             for note in found.notes:
                 watcher.notice(f"{key}: note: {note}")
-    bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())
+    bad = sum(bool(found.error or found.text_error) for samples in facts.values() for found in samples.values())
     provenance_facts["datasets"] = {
         key: {
             "samples": len(dataset.samples),
@@ -214,15 +224,30 @@ def _prepare(
         origin = plugins.methods.origin(name)
         return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
-    cells, units = plan.schedule(expansion, config, facts, journal, code, folder)
-    journal.set_cells(cells)
-    missing = sum(len(unit.jobs) for unit in units)
-    watcher.starting(missing, len(cells) - missing)
-    return units
+    planned = plan.plan_cells(expansion, config, facts, code)
+    pictures = Pictures(folder, journal, workers=config.workers)
+    journal.rename({item.former: item.cell.fusion for item in planned if item.former})
+    journal.set_cells([item.cell for item in planned], _listings(expansion, facts))
+    for key, count in journal.left_out().items():
+        if key in expansion.datasets:
+            why = "beyond --limit or not in the data set any more" if config.limit else "not in the data set any more"
+            watcher.notice(f"{key}: note: {count} samples of earlier runs are {why}; their rows are left out.")
+    units = units_of(planned, journal, pictures, keep=config.images)
+    pending = {job.fusion for unit in units for job in unit.jobs}
+    watcher.starting(len(pending), sum(item.cell.fusion not in pending for item in planned))
+    return units, {(key, sample): fact.stamps for key, known in facts.items() for sample, fact in known.items()}
+
+
+def _listings(expansion: Expansion, facts: Mapping[str, Mapping[str, SampleFacts]]) -> dict[str, list[tuple[str, str]]]:
+    return {
+        key: [(sample.id, plan.content_of(facts[key][sample.id])) for sample in dataset.samples]
+        for key, dataset in expansion.datasets.items()
+    }
 
 
 def _compute(
     units: Sequence[Unit],
+    stamps: _Stamps,
     run: Run,
     config: RunConfig,
     plugins: Plugins,
@@ -248,6 +273,7 @@ def _compute(
                     watcher.notice(f"{unit.method} on {unit.dataset}: {event.message}")
                 if not isinstance(event, Outcome):
                     continue
+                event = _unless_changed(unit, event, stamps, run.path)
                 record = event.record
                 journal.record(record, session)
                 run.computed += 1
@@ -257,6 +283,19 @@ def _compute(
                 plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
                 if config.fail_fast and run.failed:
                     return
+
+
+def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -> Outcome:
+    """A failure instead of what was computed from a file that is not the one any more by which it is identified."""
+    files = stamps.get((unit.dataset, event.sample), ())
+    changed = [path for path, stamp in files if stamp_of(path) != stamp]
+    if not changed or event.record.status != "ok":
+        return event
+    for picture in event.record.pictures:
+        remove(folder, picture.path)
+    job = next(job for job in unit.jobs if job.sample == event.sample)
+    reason = f"{shown(changed[0])} changed while the run was going on; run the same command again."
+    return Outcome(event.sample, job.failed(reason))
 
 
 def _rows(unit: Unit, event: Outcome) -> list[dict[str, Any]]:
