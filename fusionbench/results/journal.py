@@ -48,7 +48,11 @@ class Journal:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
                 # A row must survive power loss before the next one is begun.
                 self._db.execute("PRAGMA synchronous=FULL")
-            self._bring_up_to_date(readonly)
+            try:
+                self._bring_up_to_date(readonly)
+            except BaseException:
+                self._db.close()
+                raise
         except (sqlite3.Error, ValueError) as error:
             raise FusionBenchError(f"{path} is not a readable fusionbench journal: {error}") from error
 

@@ -118,11 +118,41 @@ def info_of(journal: Journal) -> dict[str, Any]:
 
 
 def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together."""
+    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together, and of versions
+    and colour rules what holds for the rows that there are."""
     facts = dict(sessions[-1]) if sessions else {}
     for name in ("methods", "pairs", "metrics"):
         facts[name] = {key: value for session in sessions for key, value in session.get(name, {}).items()}
+    latest = {
+        (method, dataset): session
+        for session in sessions
+        for method in session.get("methods", {})
+        for dataset in session.get("pairs", {})
+    }
+    if latest:
+        facts["version"] = "; ".join(dict.fromkeys(str(session.get("version", "")) for session in latest.values()))
+        facts["colour"] = _colours(latest, facts["methods"])
     return facts
+
+
+def _colours(latest: Mapping[tuple[str, str], Mapping[str, Any]], methods: Mapping[str, Any]) -> str:
+    """The colour rule, or each with the methods that it was used for."""
+    used: dict[str, dict[str, list[str]]] = {}
+    for (method, dataset), session in latest.items():
+        if methods[method].get("takes") != "rgb":
+            used.setdefault(str(session.get("colour", "")), {}).setdefault(method, []).append(dataset)
+    if len(used) < 2:
+        return next(iter(used), str(next(iter(latest.values())).get("colour", "")))
+    counts = {method: sum(method in names for names in used.values()) for names in used.values() for method in names}
+
+    def named(method: str, datasets: Sequence[str]) -> str:
+        title = str(methods[method].get("title", method))
+        return title if counts[method] == 1 else f"{title} on {', '.join(datasets)}"
+
+    return "; ".join(
+        f"{rule}: {', '.join(named(method, datasets) for method, datasets in names.items())}"
+        for rule, names in used.items()
+    )
 
 
 def load_run(path: Path | str) -> RunResults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fusionbench.fusing import pick_device
 from fusionbench.images.names import shown
@@ -26,6 +26,7 @@ from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.session import Session
+from fusionbench.runs.watching import SilentWatcher, Watcher
 from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import DataError, UsageError
 
@@ -37,50 +38,6 @@ _COLOUR = {
 
 # The files of the samples of each data set, as they were when they were identified.
 _Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
-
-
-class Watcher(Protocol):
-    """What is told about the progress of a run."""
-
-    def checking(self, dataset: str, total: int) -> None:
-        """The files of a data set are about to be looked at."""
-
-    def checked(self, count: int) -> None:
-        """So many more samples are looked at."""
-
-    def unusable(self, message: str) -> None:
-        """A sample that is left out, and why. All of a run are told before it computes anything."""
-
-    def notice(self, message: str) -> None:
-        """Something the user should know, not tied to one result."""
-
-    def starting(self, total: int, done: int) -> None:
-        """So many samples are to be computed, so many were finished earlier."""
-
-    def finished(self, unit: Unit, outcome: Outcome) -> None:
-        """One sample is finished."""
-
-
-class SilentWatcher:
-    """Tells nobody."""
-
-    def checking(self, dataset: str, total: int) -> None:
-        """See :class:`Watcher`."""
-
-    def checked(self, count: int) -> None:
-        """See :class:`Watcher`."""
-
-    def unusable(self, message: str) -> None:
-        """See :class:`Watcher`."""
-
-    def notice(self, message: str) -> None:
-        """See :class:`Watcher`."""
-
-    def starting(self, total: int, done: int) -> None:
-        """See :class:`Watcher`."""
-
-    def finished(self, unit: Unit, outcome: Outcome) -> None:
-        """See :class:`Watcher`."""
 
 
 class Run(RunResults):
@@ -316,6 +273,7 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             "title": pairing.method.label or spec.title or spec.name,
             "version": spec.version,
             "plugin": str(plugins.methods.origin(spec.name)),
+            "takes": spec.takes,
             "options": {k: str(v) for k, v in pairing.method.options.items()},
         }
     return {

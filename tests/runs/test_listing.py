@@ -152,6 +152,15 @@ def test_values_of_two_versions_of_a_metric_never_share_a_column(tmp_path: Path,
     assert set(frame.loc[("maximum", "EN"), "status"]) == {"ok"}
 
 
+def test_the_caption_says_which_rows_follow_which_colour_rule(tmp_path: Path, data: Path) -> None:
+    assert carry_out(settings(tmp_path)).info["colour"] == "luma methods' results in colour (YCbCr)"
+    run = carry_out(settings(tmp_path, MethodRequest(name="maximum"), colour="gray"))
+    rules = "luma methods' results in colour (YCbCr): Average; luma methods' results in gray: Maximum"
+    assert run.info["colour"] == rules
+    assert run.table().info.colour == rules
+    assert carry_out(settings(tmp_path, colour="gray")).info["colour"] == "luma methods' results in gray"
+
+
 # --- what is remembered of files
 
 
