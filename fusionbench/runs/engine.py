@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.fusing import pick_device
+from fusionbench.fusing.loading import parse_options
 from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
-from fusionbench.results.journal import Journal
+from fusionbench.results.journal import IMAGES, Journal
 from fusionbench.results.loading import JOURNAL, RunResults, info_of
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
@@ -21,6 +22,7 @@ from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
 from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.missing import units_of
+from fusionbench.runs.naming import file_name
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
@@ -112,6 +114,7 @@ def execute(
     data = dict(opened) if opened is not None else open_datasets(config)
     expansion = plan.expand(config, plugins, data)
     folder = config.folder
+    _refuse_own_pictures(expansion, folder)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         write_config(folder, config)
         facts = provenance.environment(device) | _described(config, plugins, expansion)
@@ -129,6 +132,19 @@ def execute(
         run.info = info_of(journal)
         plugins.notify("fusionbench_run_finished", run=run)
     return run
+
+
+def _refuse_own_pictures(expansion: Expansion, folder: Path) -> None:
+    """A method that reads the files of its own row would read what is replaced or removed."""
+    for pairing in expansion.pairings:
+        label = pairing.method.key
+        place = (folder / IMAGES / file_name(label)).resolve()
+        for value in parse_options(pairing.spec, pairing.method.options).values():
+            if isinstance(value, Path) and value.expanduser().resolve().is_relative_to(place):
+                raise UsageError(
+                    f"{label} reads {value}, where this run keeps the pictures of {label}.",
+                    hint="Choose another run folder (--out) or another label.",
+                )
 
 
 def _prepare(

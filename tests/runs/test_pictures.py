@@ -19,7 +19,7 @@ from fusionbench.images.decode import read_image
 from fusionbench.metrics import evaluate
 from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig, execute
 from fusionbench.runs.engine import SilentWatcher
-from fusionbench.types import FusionBenchError, Task
+from fusionbench.types import FusionBenchError, Task, UsageError
 from tests.helpers.scenes import FolderOfPairs, pairs_dataset, scene, write_pairs
 
 METRICS = ("EN", "SD")
@@ -588,3 +588,17 @@ def test_a_sample_whose_file_changes_while_the_run_reads_it_is_failed(tmp_path: 
     assert set(frame[frame["sample"] == "000"].status) == {"ok"}
     assert frame[frame["sample"] == "001"].error.str.contains("changed while the run").all()
     assert not (run.path / "images" / "test-meddling" / "pairs" / "001.png").exists()
+
+
+def test_a_run_never_reads_what_it_replaces(tmp_path: Path) -> None:
+    dataset = pairs_dataset(tmp_path, 2)
+    run = fb.run("average", dataset, out=tmp_path / "run", metrics=METRICS)
+    folder = Path(run.frame().image.iloc[0]).parent
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(UsageError, match="where this run keeps the pictures of average"):
+        fb.score(folder, dataset, name="average", out=tmp_path / "run", metrics=METRICS)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    scored = fb.score(folder, dataset, name="again", out=tmp_path / "run", metrics=METRICS)
+    values = scored.frame().pivot_table(index=["sample", "metric"], columns="method", values="value")
+    assert list(values["again"]) == list(values["average"])
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
