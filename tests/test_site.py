@@ -21,9 +21,8 @@ from fusionbench.runs.config import RunConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-needs_mkdocs = pytest.mark.skipif(
-    importlib.util.find_spec("mkdocs") is None, reason="the extra `docs` is not installed"
-)
+NO_MKDOCS = "the extra `docs` is not installed"
+needs_mkdocs = pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason=NO_MKDOCS)
 
 
 @pytest.fixture(scope="module")
