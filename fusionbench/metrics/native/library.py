@@ -46,7 +46,7 @@ class Kernel:
         return self._function(name, _SUFFIX[plane.dtype])(_address(plane), height, width, *arguments)
 
     def source_information(self, source: Tensor) -> tuple[Tensor, float]:
-        """What VIF needs of a source whatever is fused: its pyramid and moments, and the information it holds in nats."""
+        """What VIF needs of a source: its pyramid and moments, and the information in nats that it holds."""
         size = self._library.fb_side_size(*source.shape)
         side = torch.empty(size, dtype=source.dtype)
         return side, self._call("prepare", source, _address(side))
