@@ -2,7 +2,7 @@
 
 from fusionbench.images.decode import MAX_PIXELS, MIN_SIDE, Image, ImageInfo, probe_image, read_image
 from fusionbench.images.encode import write_png
-from fusionbench.images.hashing import content_sha256, file_sha256
+from fusionbench.images.hashing import content_sha256, digest_if_readable, file_sha256
 from fusionbench.images.names import shown
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Image",
     "ImageInfo",
     "content_sha256",
+    "digest_if_readable",
     "file_sha256",
     "probe_image",
     "read_image",

@@ -36,3 +36,14 @@ def content_sha256(source: Readable) -> str:
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(array.data)
     return digest.hexdigest()
+
+
+def digest_if_readable(source: Readable) -> str:
+    """:func:`content_sha256`, or ``unreadable``: for fingerprints, where one bad file must not fail the others.
+
+    The sample that it belongs to fails with the reason when it is read.
+    """
+    try:
+        return content_sha256(source)
+    except Exception:  # lazy arrays are foreign code
+        return "unreadable"

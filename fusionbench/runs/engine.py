@@ -240,7 +240,8 @@ def _compute(
         prepare_process(config)
         executor = InlineExecutor(Session(config, plugins, run.path, opened))
     else:
-        executor = ProcessExecutor(run.path / CONFIG, run.path, config)
+        files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
+        executor = ProcessExecutor(run.path / CONFIG, run.path, config, files)
     with contextlib.closing(executor):
         for unit in units:
             for event in executor.execute(unit):

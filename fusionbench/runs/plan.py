@@ -18,7 +18,7 @@ from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
-from fusionbench.types import MethodSpec, MetricSpec, Sample, UsageError, WeightsError
+from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Sample, UsageError, WeightsError, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             if request.key in explicit:
                 errors.append(str(error))
             else:
-                expansion.skipped.append(f"{request.key}: {error.args[0].splitlines()[0]}")
+                expansion.skipped.append(f"{request.key}: {first_line(error)}")
             continue
         if request.key in explicit and not pairings:
             tasks = ", ".join(sorted({dataset.task for dataset in opened.values()}))
@@ -196,13 +196,18 @@ def schedule(
     units: list[Unit] = []
     for pairing in expansion.pairings:
         identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, config, origin_code)
-        extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
+        unidentified = ""
+        try:
+            extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
+        except FusionBenchError as error:
+            extra, unidentified = {}, str(error)
         jobs = []
         for position, sample in enumerate(pairing.dataset.samples):
             fact = facts[pairing.dataset.key][sample.id]
             fusion = digest_of(identity, pairing.dataset.task, fact.sha256, extra.get(sample.id, ""))
-            if fact.error:
-                # The identity of an unreadable sample must not be that of a readable one.
+            wrong = fact.error or unidentified
+            if wrong:
+                # The identity of what cannot be computed must not be that of what can.
                 fusion = digest_of(fusion, pairing.dataset.key, sample.id, "unreadable")
             expected = tuple((m.name, m.profile, m.version) for m in expansion.metrics if _applies(m, sample))
             cells.append(
@@ -220,7 +225,7 @@ def schedule(
             image = image_path(pairing.method.key, pairing.dataset.key, sample.id) if config.images else None
             job = _missing(journal, folder, fusion, image, expected)
             if job is not None:
-                jobs.append(replace(job, sample=sample.id, size=fact.size, error=fact.error))
+                jobs.append(replace(job, sample=sample.id, size=fact.size, error=wrong))
         if jobs:
             units.append(Unit(method=pairing.method.key, dataset=pairing.dataset.key, jobs=tuple(jobs)))
     return cells, units

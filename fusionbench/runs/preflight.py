@@ -14,7 +14,7 @@ from pathlib import Path
 from fusionbench.images.decode import read_image
 from fusionbench.images.hashing import content_sha256
 from fusionbench.results.journal import FileRecord, Journal
-from fusionbench.types import FusionBenchError, Readable, Sample
+from fusionbench.types import FusionBenchError, Readable, Sample, described, raised_at
 
 _BATCH = 256
 
@@ -112,6 +112,9 @@ def _inspect_image(readable: Readable) -> FileRecord:
     except OSError as error:
         message = f"{name} cannot be read: {error.strerror or error}."
         return FileRecord(path=name, size=size, mtime_ns=mtime_ns, sha256="", error=message)
+    except Exception as error:  # an adapter's lazy arrays are foreign code
+        message = f"{name} cannot be read: {described(error)}{raised_at(error)}"
+        return FileRecord(path=name, size=size, mtime_ns=mtime_ns, sha256="", error=message)
     return FileRecord(
         path=name,
         size=size,
@@ -140,6 +143,9 @@ def _facts(sample: Sample, records: dict[Readable, FileRecord], *, with_text: bo
             digests.append(content_sha256(sample.text_features))
         except (FusionBenchError, OSError) as error:
             return SampleFacts(tuple(digests), None, f"text features {sample.text_features}: {error}")
+        except Exception as error:
+            message = f"text features {sample.text_features} cannot be read: {described(error)}{raised_at(error)}"
+            return SampleFacts(tuple(digests), None, message)
     (height, width) = next(iter(sizes))
     assert height is not None
     assert width is not None

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from fusionbench.atomic import replacing
-from fusionbench.types import WeightsError
+from fusionbench.types import WeightsError, first_line
 
 _VERSION = 1
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -80,9 +80,7 @@ def load(path: Path) -> Checkpoint:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise WeightsError(
-            f"{path} cannot be read as a training checkpoint: {_first_line(error)}", hint=hint
-        ) from error
+        raise WeightsError(f"{path} cannot be read as a training checkpoint: {first_line(error)}", hint=hint) from error
     if not isinstance(state, dict) or state.get("version") != _VERSION or set(state) != {"version", *_FIELDS}:
         raise WeightsError(f"{path} is no training checkpoint of this version.", hint=hint)
     return Checkpoint(**{name: state[name] for name in _FIELDS})
@@ -90,7 +88,3 @@ def load(path: Path) -> Checkpoint:
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
