@@ -21,6 +21,8 @@ from fusionbench.runs.worker_process import WorkerProcess
 LOG = "worker.log"
 # A process that dies before it has begun anything may be the victim of another one: it is started so many times.
 _STARTS = 3
+# Samples that are tried one by one where nothing tells which was in work; a worker decodes no further ahead.
+_NEAR = 32
 # Seconds that a worker may take on top of the time limit until a method is ready: imports, weights.
 _START_UP = 60.0
 
@@ -99,7 +101,7 @@ class ProcessExecutor:
                 continue
             if not begun and lost.died and starts < _STARTS:
                 continue
-            suspects = [sample for sample in lost.suspects if sample in remaining] or left
+            suspects = [sample for sample in lost.suspects if sample in remaining] or left[:_NEAR]
             if begun and len(suspects) > 1:
                 alone = suspects
                 continue

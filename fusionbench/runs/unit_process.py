@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import select
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from fusionbench.plugins import Plugins, load_plugins
 from fusionbench.plugins.sources import look_beside
@@ -57,8 +60,8 @@ class Channel:
                 select.select([], [self._descriptor], [])
 
 
-def execute(line: str, facts: Facts, channel: Channel) -> None:
-    """Execute a unit of work and report its events; the process has to end then."""
+def execute(line: str, facts: Facts, channel: Channel) -> NoReturn:
+    """Execute a unit of work, report its events, and end this process."""
     try:
         look_beside(facts.beside)
         config = RunConfig.from_yaml(Path(facts.config))
@@ -73,11 +76,26 @@ def execute(line: str, facts: Facts, channel: Channel) -> None:
         # Whatever it is: the supervisor has to know the reason, and only the guilty sample may suffer.
         _report(error, channel)
         os._exit(1)
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process as the interpreter would, threads and exit handlers included, but for taking everything down.
+
+    A forked process would copy all of its memory for that.
+    """
     if hasattr(signal, "alarm"):
         # A method's thread that never ends, or a handler of its own, must not keep the run waiting.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.alarm(_LAST_BREATH)
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined] - as processes of multiprocessing end
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()
+    os._exit(0)
 
 
 def _check_same(plugins: Plugins, facts: Facts) -> None:
@@ -93,7 +111,8 @@ def _check_same(plugins: Plugins, facts: Facts) -> None:
 
 def _report(error: BaseException, channel: Channel) -> None:
     reason = str(error) if isinstance(error, FusionBenchError) else f"{described(error)}{raised_at(error)}"
-    if sys.__stderr__ is not None:
+    # The method may have closed it, or put something else in its place.
+    with contextlib.suppress(Exception):
         traceback.print_exception(error, file=sys.__stderr__)
         sys.__stderr__.flush()
     try:

@@ -72,7 +72,6 @@ def main(facts: Facts) -> None:
                 os._exit(1)
             os.close(commands)
             unit_process.execute(line, facts, Channel(for_child))
-            return
         os.close(for_child)
         status = _wait(child, commands)
         _kill_children()

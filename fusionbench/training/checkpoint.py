@@ -15,6 +15,9 @@ import torch
 from fusionbench.atomic import replacing
 from fusionbench.types import WeightsError, first_line
 
+FOLDER = "checkpoints"
+"""Where checkpoints lie in the folder of a training."""
+
 _VERSION = 1
 _NAME = re.compile(r"step-(\d+)\.pt")
 
@@ -52,14 +55,19 @@ _FIELDS = tuple(field.name for field in fields(Checkpoint))
 
 
 def save(checkpoint: Checkpoint, folder: Path, *, keep: int) -> Path:
-    """Write ``step-N.pt`` atomically and delete all but the ``keep`` newest."""
+    """Write ``step-N.pt`` atomically and delete all but the ``keep`` newest.
+
+    Checkpoints of later steps belong to a training that was given up for this one; they are deleted, too.
+    """
     path = folder / f"step-{checkpoint.step:09d}.pt"
     state = {name: getattr(checkpoint, name) for name in _FIELDS}
     with replacing(path) as temporary, temporary.open("wb") as file:
         torch.save({"version": _VERSION, **state}, file)
         file.flush()
         os.fsync(file.fileno())
-    for old in _checkpoints(folder)[:-keep]:
+    found = _checkpoints(folder)
+    present = found.index(path) + 1
+    for old in (*found[: max(present - keep, 0)], *found[present:]):
         old.unlink()
     return path
 
