@@ -238,7 +238,7 @@ def _compute(
     executor: Executor
     if inline:
         prepare_process(config)
-        executor = InlineExecutor(Session(config, plugins, run.path, opened))
+        executor = InlineExecutor(Session(config, plugins, run.path.absolute(), opened))
     else:
         files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
         executor = ProcessExecutor(run.path / CONFIG, run.path, config, files)

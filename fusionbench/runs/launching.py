@@ -60,8 +60,9 @@ def command_line(config: Path, folder: Path, plugins: Mapping[str, str]) -> list
     path, beside = search_path()
     package = Path(fusionbench.__file__).resolve().parent
     facts = Facts(
-        config=str(config),
-        folder=str(folder),
+        # A method may change the current folder.
+        config=str(config.absolute()),
+        folder=str(folder.absolute()),
         package=str(package),
         path=path,
         beside=beside,

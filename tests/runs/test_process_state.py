@@ -48,6 +48,19 @@ def test_a_method_does_what_it_likes_to_its_process_and_the_next_one_is_as_witho
         assert Path(after.image).stat().st_mode == Path(alone.image).stat().st_mode, deed
 
 
+@pytest.mark.parametrize("isolate", [True, False])
+def test_a_method_that_changes_the_folder_does_not_move_the_results(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, isolate: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    code = method(FUSES, load=f"os.chdir({str(tmp_path / 'elsewhere')!r})")
+    run = fb.run(**workshop(code, count=1) | {"out": "relative"}, isolate=isolate)
+    assert run.complete
+    assert len(list((tmp_path / "relative" / "images").rglob("*.png"))) == 1
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
