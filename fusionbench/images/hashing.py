@@ -48,3 +48,14 @@ def pixels_sha256(image: Image) -> str:
     digest = hashlib.sha256(header.encode())
     digest.update(image.pixels.data)
     return digest.hexdigest()
+
+
+def digest_if_readable(source: Readable) -> str:
+    """:func:`content_sha256`, or ``unreadable``: for fingerprints, where one bad file must not fail the others.
+
+    The sample that it belongs to fails with the reason when it is read.
+    """
+    try:
+        return content_sha256(source)
+    except Exception:  # lazy arrays are foreign code
+        return "unreadable"

@@ -236,9 +236,10 @@ def _compute(
     executor: Executor
     if inline:
         prepare_process(config)
-        executor = InlineExecutor(Session(config, plugins, run.path, opened))
+        executor = InlineExecutor(Session(config, plugins, run.path.absolute(), opened))
     else:
-        executor = ProcessExecutor(run.path / CONFIG, run.path, config)
+        files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
+        executor = ProcessExecutor(run.path / CONFIG, run.path, config, files)
     with contextlib.closing(executor):
         for unit in units:
             for event in executor.execute(unit):

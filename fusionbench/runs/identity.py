@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import json
@@ -12,8 +11,9 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
+from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import MethodRequest, RunConfig
-from fusionbench.types import Dataset, FusionBenchError, MethodSpec, Task, resolve
+from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
 
 
 def digest_of(*parts: Any) -> str:
@@ -64,8 +64,10 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
     if installed:
         return ""
     if origin_file and Path(origin_file).is_file():
-        sources = local_sources(Path(origin_file))
-        return file_sha256(sources[0]) if len(sources) == 1 else digest_of(sorted(map(file_sha256, sources)))
+        # A change of a module that lies beside the plugin changes the method as much as one of the file itself.
+        files = code_files(Path(origin_file))
+        digests = [file_sha256(path) for path in files]
+        return digests[0] if len(digests) == 1 else digest_of(*digests)
     target = getattr(spec.factory, "__wrapped__", spec.factory)
     try:
         return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]
@@ -73,55 +75,24 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
         return ""
 
 
-def local_sources(file: Path) -> list[Path]:
-    """A plugin's own source files, itself first: of a package all, of a file those beside it that it or they import.
-
-    Found by reading the import statements, also those within functions; nothing is executed.
-    """
-    file = file.resolve()
-    package = file.name == "__init__.py"
-    root = file.parent.parent if package else file.parent
-    found = dict.fromkeys([file, *(_python_files(file.parent) if package else ())])
-    waiting = list(found)
-    while waiting:
-        for name in _imported(waiting.pop()):
-            module, folder = root / f"{name}.py", root / name
-            beside = [module] if module.is_file() else _python_files(folder) if _is_package(folder) else []
-            waiting += [path for path in beside if path not in found]
-            found |= dict.fromkeys(beside)
-    return list(found)
-
-
-def _is_package(folder: Path) -> bool:
-    return (folder / "__init__.py").is_file()
-
-
-def _python_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if path.is_file())
-
-
-def _imported(file: Path) -> set[str]:
-    """First parts of the names of modules that a file imports; none of a file that is no Python."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {node.module.partition(".")[0]} if node.module else {alias.name for alias in node.names}
-    return names
-
-
 def fingerprints(spec: MethodSpec, request: MethodRequest, dataset: Dataset) -> Mapping[str, str]:
-    """By sample id, digests of what a method's results depend on besides sources and weights; often empty."""
+    """By sample id, digests of what a method's results depend on besides sources and weights; often empty.
+
+    Raises:
+        FusionBenchError: The method's hook cannot tell; without it nothing identifies the results.
+    """
     if spec.fingerprint is None:
         return {}
-    compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
     try:
-        return compute(parse_options(spec, request.options), dataset)
-    except FusionBenchError:
-        # What is wrong will be said when the method is loaded, as failed rows.
-        return {}
+        compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
+        found = compute(parse_options(spec, request.options), dataset)
+        if not isinstance(found, Mapping):
+            raise MethodError(
+                f"method {spec.name}: fingerprint returned {type(found).__name__}, expected digests by sample id."
+            )
+        # Made plain here, where what is wrong with it is the method's fault.
+        return {str(sample): str(digest) for sample, digest in found.items()}
+    except (FusionBenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise MethodError(f"method {spec.name}: fingerprint raised {described(error)}{raised_at(error)}") from error

@@ -16,7 +16,7 @@ from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
-from fusionbench.types import MethodSpec, MetricSpec, Sample, UsageError, WeightsError
+from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Sample, UsageError, WeightsError, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             if request.key in explicit:
                 errors.append(str(error))
             else:
-                expansion.skipped.append(f"{request.key}: {error.args[0].splitlines()[0]}")
+                expansion.skipped.append(f"{request.key}: {first_line(error)}")
             continue
         if request.key in explicit and not pairings:
             tasks = ", ".join(sorted({dataset.task for dataset in opened.values()}))
@@ -214,16 +214,20 @@ def plan_cells(
     planned = []
     for pairing in expansion.pairings:
         identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, config, origin_code)
-        extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
+        unidentified = ""
+        try:
+            extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
+        except FusionBenchError as error:
+            extra, unidentified = {}, str(error)
         for sample in pairing.dataset.samples:
             fact = facts[pairing.dataset.key][sample.id]
             with_text = pairing.spec.text != "none"
             seen = (fact.sources, fact.reference, fact.text if with_text else "")
             fusion = digest_of(identity, pairing.dataset.task, seen, extra.get(sample.id, ""))
-            error = fact.error or (fact.text_error if with_text else "")
+            wrong = fact.error or (fact.text_error if with_text else "") or unidentified
             former = ""
-            if error:
-                # The identity of an unreadable sample must not be that of a readable one.
+            if wrong:
+                # The identity of what cannot be computed must not be that of what can.
                 fusion = digest_of(fusion, pairing.dataset.key, sample.id, "unreadable")
             elif fact.eight_bit:
                 # Files of more bits were read otherwise then.
@@ -239,7 +243,7 @@ def plan_cells(
                 content=content_of(fact),
                 image=image_path(pairing.method.key, pairing.dataset.key, sample.id),
             )
-            planned.append(Planned(cell=cell, former=former, size=fact.size, error=error))
+            planned.append(Planned(cell=cell, former=former, size=fact.size, error=wrong))
     return planned
 
 

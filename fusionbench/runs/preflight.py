@@ -18,7 +18,7 @@ from fusionbench.images import content_sha256, pixels_sha256, read_image, reader
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import FileRecord
 from fusionbench.stamps import Stamp, lasting, now_ns, stamp_of
-from fusionbench.types import FusionBenchError, Readable, Sample
+from fusionbench.types import FusionBenchError, Readable, Sample, described, raised_at
 
 _BATCH = 256
 
@@ -148,6 +148,8 @@ def _inspect(readable: Readable, known: FileRecord | None) -> _Found:
         return _Found(None, before, str(error))
     except OSError as error:
         return _Found(None, before, f"{name} cannot be read: {error.strerror or error}.")
+    except Exception as error:  # an adapter's lazy arrays are foreign code
+        return _Found(None, before, f"{name} cannot be read: {described(error)}{raised_at(error)}")
     after = stamp_of(readable) if isinstance(readable, Path) else None
     if before != after:
         return _Found(None, before, f"{name} changed while it was read.")
@@ -191,3 +193,5 @@ def _text(sample: Sample) -> tuple[str, str]:
         return content_sha256(sample.text_features), ""
     except (FusionBenchError, OSError) as error:
         return "", f"text features {sample.text_features}: {error}"
+    except Exception as error:
+        return "", f"text features {sample.text_features} cannot be read: {described(error)}{raised_at(error)}"

@@ -31,7 +31,7 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
 from fusionbench.runs.pictures import located, put, remove
 from fusionbench.runs.plan import Job, Unit
-from fusionbench.types import FusionBenchError, MetricSpec, Sample
+from fusionbench.types import FusionBenchError, MetricSpec, Sample, described, raised_at
 
 _SCORERS = 2
 # Pixels of a source decoded ahead at most; one sample may exceed it.
@@ -137,8 +137,8 @@ def _decode_ahead(
             item = decode_sample(samples[job.sample], with_text=with_text)
         except FusionBenchError as error:
             item = error
-        except (OSError, MemoryError) as error:
-            item = FusionBenchError(f"sample {job.sample} cannot be read: {error}")
+        except Exception as error:
+            item = FusionBenchError(f"sample {job.sample} cannot be read: {described(error)}")
         return job, item, time.perf_counter() - started
 
     waiting: deque[tuple[int, Future[_Decoded]]] = deque()
@@ -209,12 +209,14 @@ class _Scoring:
             started = time.perf_counter()
             scores, errors = self._score(job, sample, pixels)
             timings["score"] = time.perf_counter() - started
-        except (FusionBenchError, OSError, MemoryError) as error:
+        except Exception as error:
             for record in written:
                 remove(self.folder, record.path)
             if isinstance(error, FusionBenchError):
                 return job.failed(str(error))
-            return job.failed(f"{job.image} cannot be written: {getattr(error, 'strerror', None) or error}.")
+            if isinstance(error, OSError | MemoryError):
+                return job.failed(f"{job.image} cannot be written: {getattr(error, 'strerror', None) or error}.")
+            return job.failed(f"{job.sample} could not be written and scored: {described(error)}{raised_at(error)}")
         return FusionRecord(
             key=job.fusion,
             status="ok",
@@ -250,14 +252,29 @@ class _Scoring:
                 errors[key] = f"{key[0]} is defined for {most} sources, {sample.id} has {len(sample.sources)}."
             else:
                 usable.append(key)
+        with self._alone if sample.size[0] * sample.size[1] > _LARGE else contextlib.nullcontext():
+            scores, failed = self._values_or_errors(tuple(usable), sample, pixels)
+        return scores, failed | errors
+
+    def _values_or_errors(
+        self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor
+    ) -> tuple[dict[MetricKey, float], dict[MetricKey, str]]:
+        """All values; where a metric raises, those of the others, one by one, and its error."""
         try:
-            with self._alone if sample.size[0] * sample.size[1] > _LARGE else contextlib.nullcontext():
-                return self._values(tuple(usable), sample, pixels), errors
-        except FusionBenchError as error:
-            return {}, {key: str(error) for key in job.metrics} | errors
-        except (RuntimeError, ValueError, ArithmeticError, MemoryError) as error:
-            reason = f"scoring failed: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
-            return {}, dict.fromkeys(job.metrics, reason) | errors
+            return self._values(keys, sample, pixels), {}
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if len(keys) == 1:
+                known = isinstance(error, FusionBenchError)
+                return {}, {keys[0]: str(error) if known else f"scoring failed: {described(error)}{raised_at(error)}"}
+        scores: dict[MetricKey, float] = {}
+        errors: dict[MetricKey, str] = {}
+        for key in keys:
+            value, error_of_it = self._values_or_errors((key,), sample, pixels)
+            scores |= value
+            errors |= error_of_it
+        return scores, errors
 
     def _values(self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor) -> dict[MetricKey, float]:
         sources = [_eight_bits(source) for source in sample.sources]

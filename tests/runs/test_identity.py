@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.images import file_sha256
-from fusionbench.runs.identity import code_digest, local_sources
+from fusionbench.plugins.neighbours import code_files
+from fusionbench.runs.identity import code_digest
 from fusionbench.types import MethodSpec, Task
 
 SPEC = MethodSpec(name="mine", tasks=(Task.IVF,), factory="mine:Mine")
@@ -19,7 +20,7 @@ def test_a_file_alone_is_known_by_its_bytes(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("import torch\nimport os\n", encoding="utf-8")
     (tmp_path / "other.py").write_text("x = 1\n", encoding="utf-8")
-    assert local_sources(file) == [file]
+    assert code_files(file) == (file,)
     assert digest(file) == file_sha256(file)
 
 
@@ -31,7 +32,7 @@ def test_files_beside_a_plugin_that_it_imports_are_part_of_it(tmp_path: Path) ->
     for name in ("__init__", "convolution"):
         (tmp_path / "blocks" / f"{name}.py").write_text("", encoding="utf-8")
     (tmp_path / "unused.py").write_text("", encoding="utf-8")
-    names = {path.relative_to(tmp_path).as_posix() for path in local_sources(file)}
+    names = {path.relative_to(tmp_path).as_posix() for path in code_files(file)}
     assert names == {"mine.py", "network.py", "blocks/__init__.py", "blocks/convolution.py"}
     before = digest(file)
     (tmp_path / "unused.py").write_text("x = 1\n", encoding="utf-8")
