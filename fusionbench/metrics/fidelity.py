@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import correlate, correlate_every_second, gaussian_taps, pad
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import quotient
 
 _EPS = 1e-10
 _LN10 = math.log(10)
@@ -99,7 +100,7 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
             (top + _total(channel.transmitted), bottom + _total(channel.available))
             for (top, bottom), channel in zip(totals, channels, strict=True)
         ]
-    return [top / bottom for top, bottom in totals]
+    return [quotient(top, bottom) for top, bottom in totals]
 
 
 def _scipy_accepts(height: int, width: int) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import root
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _edge_planes(planes: Planes) -> Planes:
     def magnitude(image: Tensor) -> Tensor:
         across = correlate(image, (1, 1, 1), (1, 0, -1), "zero")
         down = correlate(image, (1, 0, -1), (1, 1, 1), "zero")
-        return (across.square() + down.square()).sqrt()
+        return root(across.square() + down.square())
 
     return Planes(magnitude(planes.fused), tuple(magnitude(source) for source in planes.sources))
 

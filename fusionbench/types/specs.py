@@ -282,7 +282,7 @@ class MetricSpec:
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
         sources_reversed: Whether the original program takes the sources in the opposite of the canonical
-            order (visible before infrared); runs then pass them so.
+            order (visible before infrared); the scorer then passes them so.
         default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """

@@ -107,7 +107,11 @@ def test_colour_sources_of_a_channel_wise_profile() -> None:
     mean = np.mean([evaluate(fused[:, k], [a[:, k], b[:, k]], metrics="SSIM", profile="vifb") for k in range(3)])
     assert evaluate(fused, [a, b], metrics="SSIM", profile="vifb").iloc[0, 0] == pytest.approx(mean, rel=1e-12)
     with pytest.warns(MetricWarning):
-        assert np.isnan(evaluate(fused, [a[:, :1], b], metrics="SSIM", profile="vifb").iloc[0, 0])
+        assert np.isnan(evaluate(fused, [a, b[:, :1]], metrics="SSIM", profile="vifb").iloc[0, 0])
+    # The program takes the visible image first and uses a gray infrared one for every channel.
+    gray = [evaluate(fused[:, k], [a[:, 0], b[:, k]], metrics="SSIM", profile="vifb") for k in range(3)]
+    infrared_visible = evaluate(fused, [a[:, :1], b], metrics="SSIM", profile="vifb")
+    assert infrared_visible.iloc[0, 0] == pytest.approx(np.mean(gray), rel=1e-12)
 
 
 BYTES = np.zeros((8, 9), np.uint8)
