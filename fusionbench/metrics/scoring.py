@@ -82,7 +82,7 @@ def _value(spec: MetricSpec, images: Images) -> Tensor:
     differentiable = values.requires_grad or (spec.differentiable and images.fused.requires_grad)
     if differentiable and not defined.all():
         # Backwards through a division by 0 comes NaN, even times 0: those images must not be in the graph.
-        others = _function_values(spec, images.part(defined)) if defined.any() else values[:0]
+        others = _function_values(spec, images.part(defined)) if defined.any() else values.detach()[:0]
         attached = images.fused.flatten(1).sum(1).to(values.dtype)
         values = attached.masked_scatter(defined, others)
     return torch.where(defined, values, torch.nan)

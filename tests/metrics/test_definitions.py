@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from fusionbench.metrics.plugin import fusionbench_metrics
 from fusionbench.types import MetricSpec, resolve
-from tests.metrics.tester import MetricTester, scenes
+from tests.metrics.tester import MetricTester, awkward, scenes
 
 SPECS = {spec.key: spec for spec in fusionbench_metrics()}
 DISTINCT = {key: spec for key, spec in SPECS.items() if spec.profile not in ("cddfuse", "tang-published")}
@@ -60,6 +61,41 @@ def test_gradient(spec: MetricSpec) -> None:
         0.1 + 0.8 * torch.rand((1, 1, 46, 49), generator=generator, dtype=torch.float64) for _ in range(4)
     )
     MetricTester(spec).gradient(fused, [a, b], truth)
+
+
+FLAT_SOURCES = {"textured": lambda a: a, "one flat": lambda a: torch.full_like(a, 0.2), "black": torch.zeros_like}
+EVERY_DIFFERENTIABLE = {key: spec for key, spec in SPECS.items() if spec.differentiable}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("spec", EVERY_DIFFERENTIABLE.values(), ids=list(EVERY_DIFFERENTIABLE))
+def test_gradient_where_images_are_flat(spec: MetricSpec, dtype: torch.dtype) -> None:
+    """One NaN in a gradient destroys a network's weights; every image has flat and clipped areas."""
+    size = (180, 176) if spec.name == "MS-SSIM_GT" else (46, 50)
+    _, a, b = (image / 255 for image in scenes(1, *size))
+    wrong = {
+        (image, kind): slopes.isfinite().float().mean().item()
+        for image, fused in awkward(*size).items()
+        for kind, source in FLAT_SOURCES.items()
+        if not (slopes := MetricTester(spec).slopes(fused, [source(a), b], dtype)).isfinite().all()
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("spec", DIFFERENTIABLE.values(), ids=list(DIFFERENTIABLE))
+def test_an_image_without_a_value_has_no_gradient_and_leaves_the_others_theirs(spec: MetricSpec) -> None:
+    fused, a, b = (image / 255 for image in scenes(3, 46, 50))
+    fused[1] = a[1] = b[1] = 0
+    fused[2] = 1 - a[2]
+    tester = MetricTester(spec)
+    together = tester.slopes(fused, [a, b], torch.float64)
+    alone = [tester.slopes(fused[i : i + 1], [a[i : i + 1], b[i : i + 1]], torch.float64) for i in range(3)]
+    assert together.isfinite().all()
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-9, atol=1e-12)
+    values = tester.score(fused, [a, b])
+    for image in range(3):
+        if np.isnan(values[image]):
+            assert not together[image].any()
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
