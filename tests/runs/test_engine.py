@@ -78,6 +78,32 @@ def test_toolboxes_that_pass_the_visible_image_first_get_it_first(tmp_path: Path
     assert np.array_equal(ours, expected.iloc[0])
 
 
+def test_what_one_metric_cannot_compute_leaves_the_others(tmp_path: Path) -> None:
+    from fusionbench.plugins import load_plugins
+
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(
+        "from fusionbench.types import MetricSpec\n"
+        "def silent(planes): raise KeyError\n"
+        "def fusionbench_metrics():\n"
+        "    return [MetricSpec(name='Silent', profile='zhao', operands='F', higher_is_better=None, function=silent)]\n"
+    )
+    load_plugins([str(plugin)])
+
+    @fb.method("test-stack", tasks=["MEF"])
+    def stack(*exposures):
+        return sum(exposures) / len(exposures)
+
+    (sample,) = write_pairs(tmp_path, 1)
+    samples = [dataclasses.replace(sample, task=Task.MEF, sources=(*sample.sources, sample.sources[0]))]
+    metrics = ("EN", "SCD", "Silent", "SSIM")
+    run = fb.run(stack, FolderOfPairs("stacks", Task.MEF, samples), metrics=metrics, out=str(tmp_path / "run"))
+    frame = run.frame().set_index("metric")
+    assert frame.status.to_dict() == {"EN": "ok", "SCD": "failed", "Silent": "failed", "SSIM": "ok"}
+    assert frame.error["SCD"].startswith("SCD@zhao is defined for 2 sources, got 3.")
+    assert frame.error["Silent"] == "scoring failed: KeyError"
+
+
 def test_gray_mode_writes_the_luma_that_the_method_returned(tmp_path: Path) -> None:
     dataset = pairs_dataset(tmp_path, 1)
     run = fb.run(largest, dataset, out=str(tmp_path / "run"), colour="gray")
