@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad
+from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.planes import Planes, shared
 from fusionbench.metrics.singular import root
 
@@ -54,10 +54,8 @@ def average(image: Tensor, window: Window) -> Tensor:
 
 @shared
 def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
-    """A whole gray level near the plane's mean; removing it before squaring keeps digits."""
-    if window.as_octave:
-        return 0.0
-    return planes[index].detach().mean((-2, -1), keepdim=True).round()
+    """The level that is removed before squaring, for windows that do not round as their original does."""
+    return 0.0 if window.as_octave else typical_level(planes[index])
 
 
 @shared
