@@ -52,9 +52,9 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
 @click.option(
     "--rank-published/--no-rank-published",
-    default=True,
-    show_default=True,
-    help="Whether published values compete for the marks.",
+    default=None,
+    help="Whether published values compete for the marks. By default those do that are means over as many samples as"
+    " ours, or over a number that is not known where a run took all samples.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File; standard output if absent."
@@ -70,7 +70,7 @@ def command(
     sort: str | None,
     order: list[str] | None,
     published: tuple[str, ...],
-    rank_published: bool,
+    rank_published: bool | None,
     output: Path | None,
     plugins: tuple[str, ...],
 ) -> None:

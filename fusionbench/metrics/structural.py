@@ -81,6 +81,7 @@ def similarity_map(
 ) -> Tensor:
     """SSIM at each position: (2 m1 m2 + c1)(2 c + c2) / ((m1^2 + m2^2 + c1)(v1 + v2 + c2)).
 
+    m, v, c: local means, variances, covariance; c1 = (0.01 L)^2, c2 = (0.03 L)^2 for the range L unless said otherwise.
     ``sampling`` multiplies the (co)variances: n / (n - 1) for unbiased ones.
     """
     m1, m2 = mean(planes, window, first), mean(planes, window, second)
@@ -103,7 +104,7 @@ def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tens
 
 
 def ssim_uniform(planes: Planes) -> Tensor:
-    """Sum over the sources of SSIM: 7 x 7 uniform window, sample covariance, range 255, borders of 3 left out.
+    """Sum over the sources of SSIM (:func:`similarity_map`): 7 x 7 uniform window, sample covariance, range 255, borders of 3 left out.
 
     Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh & Simoncelli 2004.
     """
@@ -119,12 +120,15 @@ def ssim_range_two(planes: Planes) -> Tensor:
 
 
 def ssim_gaussian(planes: Planes) -> Tensor:
-    """Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 255. Maximum: their number."""
+    """Sum over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian of sigma 1.5 where it fits, range 255.
+
+    Maximum: the number of sources.
+    """
     return _sum_over_sources(planes, GAUSS11, _C1, _C2)
 
 
 def ssim_range_one(planes: Planes) -> Tensor:
-    """Mean over the sources of SSIM: 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data. Maximum 1.
+    """Mean over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data. Maximum 1.
 
     MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
     """

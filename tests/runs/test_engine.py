@@ -104,6 +104,14 @@ def test_what_one_metric_cannot_compute_leaves_the_others(tmp_path: Path) -> Non
     assert frame.error["Silent"] == "scoring failed: KeyError"
 
 
+@pytest.mark.parametrize(("limit", "limited"), [(None, False), (2, True), (9, False)])
+def test_tables_learn_whether_a_run_took_all_samples(tmp_path: Path, limit: int | None, limited: bool) -> None:
+    fb.run(mean, pairs_dataset(tmp_path, 3), metrics=("EN",), limit=limit, out=str(tmp_path / "run"))
+    loaded = fb.load_run(tmp_path / "run")
+    assert loaded.info["limited"] == {"pairs": limited}
+    assert loaded.table().info.limited == ({"pairs"} if limited else set())
+
+
 def test_gray_mode_writes_the_luma_that_the_method_returned(tmp_path: Path) -> None:
     dataset = pairs_dataset(tmp_path, 1)
     run = fb.run(largest, dataset, out=str(tmp_path / "run"), colour="gray")
