@@ -31,7 +31,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(LAYOUTS, case_sensitive=False),
     default="side-by-side",
     show_default=True,
     help="Data sets beside each other, below each other, or a line for each value.",
@@ -40,7 +40,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--decimals", type=click.IntRange(0, 10), default=2, show_default=True)
 @click.option(
     "--mark",
-    type=click.Choice(MARKS),
+    type=click.Choice(MARKS, case_sensitive=False),
     default="bold-underline",
     show_default=True,
     help="How the best and second best of a column are marked.",
@@ -84,9 +84,12 @@ def command(
     from fusionbench.reports.writing import write_text
     from fusionbench.results import load_run
     from fusionbench.types import resolve
+    from fusionbench.types.specs import chosen
 
     registries = current_plugins()
-    exporter = registries.exporters[format_name or _format_of(output, registries.exporters)]
+    exporter = registries.exporters[
+        chosen(format_name, registries.exporters) or _format_of(output, registries.exporters)
+    ]
     table = table_from_runs(
         {str(path): load_run(path) for path in runs},
         registries,

@@ -104,9 +104,9 @@ def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tens
 
 
 def ssim_uniform(planes: Planes) -> Tensor:
-    """Sum over the sources of SSIM (:func:`similarity_map`): 7 x 7 uniform window, sample covariance, range 255, borders of 3 left out.
+    """Sum over the sources of SSIM (:func:`similarity_map`): 7 x 7 uniform window, sample covariance, range 255.
 
-    Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh & Simoncelli 2004.
+    Borders of 3 pixels are left out. Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh & Simoncelli 2004.
     """
     return _sum_over_sources(planes, UNIFORM7, _C1, _C2, 49 / 48)
 
@@ -128,9 +128,9 @@ def ssim_gaussian(planes: Planes) -> Tensor:
 
 
 def ssim_range_one(planes: Planes) -> Tensor:
-    """Mean over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data. Maximum 1.
+    """Mean over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data.
 
-    MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
+    Maximum 1. MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
     """
     return _sum_over_sources(planes, GAUSS11_REPLICATE, 0.01**2, 0.03**2) / len(planes.sources)
 
