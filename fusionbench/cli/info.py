@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +29,7 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
             if name.lower() in (key.lower(), key.lower().partition("@")[0]):
                 click.echo("" if not shown else "\n", nl=False)
                 click.echo(f"{registry.kind} {key}, from plugin {registry.origin(key)}")
-                for label, value in _facts(registry[key]):
+                for label, value in [*_facts(registry[key]), *_formula(registry[key])]:
                     click.echo(f"  {label}: {value}")
                 shown += 1
     if name in found.origins:
@@ -42,6 +45,30 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
             everything.add(key, found.metrics.origin(next(k for k in found.metrics if k.partition("@")[0] == key)))
         error = everything.unknown(name)
         raise UnknownNameError(error.message, hint=error.hint)
+
+
+def _formula(spec: Any) -> Iterator[tuple[str, str]]:
+    """What a metric computes, in the words of its function's documentation."""
+    from fusionbench.types import FusionBenchError, MetricSpec, resolve
+
+    if not isinstance(spec, MetricSpec):
+        return
+    try:
+        function = resolve(spec.function, owner=f"metric {spec.key}")
+    except FusionBenchError as error:
+        yield "formula", f"not available: {error.message}"
+        return
+    # A documentation that refers to functions of its module is followed to theirs.
+    names = [getattr(function, "__name__", "")]
+    for place, name in enumerate(names):
+        words = inspect.getdoc(function if place == 0 else getattr(sys.modules.get(function.__module__), name, None))
+        if words:
+            names += [other for other in _REFERENCE.findall(words) if other not in names]
+            words = _REFERENCE.sub(r"\1", words).replace("``", "")
+            yield "formula" if place == 0 else f"  {name}", re.sub(r"\n(?=.)", "\n    ", words)
+
+
+_REFERENCE = re.compile(r":func:`(\w+)`")
 
 
 def _facts(spec: Any) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(LAYOUTS, case_sensitive=False),
     default="side-by-side",
     show_default=True,
     help="Data sets beside each other, below each other, or a line for each value.",
@@ -42,7 +42,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--mark",
-    type=click.Choice(MARKS),
+    type=click.Choice(MARKS, case_sensitive=False),
     default="bold-underline",
     show_default=True,
     help="How the best and second best of a column are marked.",
@@ -54,9 +54,9 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
 @click.option(
     "--rank-published/--no-rank-published",
-    default=True,
-    show_default=True,
-    help="Whether published values compete for the marks.",
+    default=None,
+    help="Whether published values compete for the marks. By default those do that are means over as many samples as"
+    " ours, or over a number that is not known where a run took all samples.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File; standard output if absent."
@@ -72,7 +72,7 @@ def command(
     sort: str | None,
     order: list[str] | None,
     published: tuple[str, ...],
-    rank_published: bool,
+    rank_published: bool | None,
     output: Path | None,
     plugins: tuple[str, ...],
 ) -> None:
@@ -86,9 +86,12 @@ def command(
     from fusionbench.reports.writing import write_text
     from fusionbench.results import load_run
     from fusionbench.types import resolve
+    from fusionbench.types.specs import chosen
 
     registries = current_plugins()
-    exporter = registries.exporters[format_name or _format_of(output, registries.exporters)]
+    exporter = registries.exporters[
+        chosen(format_name, registries.exporters) or _format_of(output, registries.exporters)
+    ]
     table = table_from_runs(
         {str(path): load_run(path) for path in runs},
         registries,

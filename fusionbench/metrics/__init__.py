@@ -11,6 +11,7 @@ Importing this module loads no torch.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name == "functional":
         return importlib.import_module("fusionbench.metrics.functional")
-    if name[:1].isupper():
+    if not name.startswith("_"):
         from fusionbench.metrics.selection import attribute_name, metric_names
 
         for metric in metric_names():
@@ -41,4 +42,11 @@ def __getattr__(name: str) -> Any:
                 from fusionbench.metrics.stateful import metric_class
 
                 return globals().setdefault(name, metric_class(metric))
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # With name and object Python offers the nearest of what ``__dir__`` lists.
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    from fusionbench.metrics.selection import attribute_names
+
+    return sorted({*__all__, *attribute_names()})

@@ -25,13 +25,16 @@ class TorchmetricsAdapter(torchmetrics.Metric):
 
     full_state_update = False
 
-    def __init__(self, name: str, profile: str = "zhao", *, dtype: torch.dtype = torch.float64, **options: Any) -> None:
+    def __init__(
+        self, name: str, profile: str = "zhao", *, dtype: str | torch.dtype = "float64", **options: Any
+    ) -> None:
         super().__init__(**options)
         self.spec = find(name, profile)
         self.profile = profile
         self.precision = dtype
         self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     @property
     def is_differentiable(self) -> bool:
@@ -48,8 +51,19 @@ class TorchmetricsAdapter(torchmetrics.Metric):
         values = compute_values(
             self.spec.name, fused, sources, profile=self.profile, reference=reference, dtype=self.precision
         )
+        self.add(values)
+
+    def add(self, values: Tensor) -> None:
+        """Add values that were computed already, one per image; NaN where undefined."""
         self.total = self.total + values.nansum()
         self.count = self.count + (~values.isnan()).sum()
+        self.seen = self.seen + len(values)
+        self._computed = None
+
+    @property
+    def update_called(self) -> bool:
+        """Whether it has seen an image, itself or as the metric that it was made from."""
+        return bool(self.seen > 0)
 
     def compute(self) -> Tensor:
         """Mean over the images added; NaN if there is none."""

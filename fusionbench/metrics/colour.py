@@ -60,10 +60,11 @@ class Images:
             self._planes[key] = RULES[key](self)
         return self._planes[key]
 
-    def part(self, rows: slice) -> Images:
-        """Some of the images, without copying."""
+    def part(self, rows: slice | Tensor, *, backwards: bool = False) -> Images:
+        """Some of the images, by a range or a mask; ``backwards`` with the sources in the opposite order."""
         reference = None if self.reference is None else self.reference[rows]
-        return Images(self.fused[rows], tuple(source[rows] for source in self.sources), reference)
+        sources = self.sources[::-1] if backwards else self.sources
+        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference)
 
     def forget(self) -> None:
         """Drop all intermediates kept so far, to free their memory."""

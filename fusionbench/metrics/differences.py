@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import root
 
 
 @shared
@@ -47,7 +48,7 @@ def rmse_size_dependent(planes: Planes) -> Tensor:
 
     The original takes the root before it divides by the number of pixels. Lower is better.
     """
-    roots = [squared_difference(planes, index).sqrt() for index in planes.source_indices]
+    roots = [root(squared_difference(planes, index)) for index in planes.source_indices]
     return _mean(roots) / (planes.height * planes.width)
 
 
@@ -58,16 +59,17 @@ def psnr_of_rmse(planes: Planes) -> Tensor:
 
 @shared
 def centred(planes: Planes, index: int) -> Tensor:
-    """One image minus its mean, float64."""
+    """One image minus its mean, float64; exactly 0 where it is constant, whatever its mean is rounded to."""
     values = planes[index].double()
-    return values - values.mean((-2, -1), keepdim=True)
+    low, high = torch.aminmax(values.detach().flatten(1), dim=1)
+    return torch.where((low == high)[:, None, None], 0.0, values - values.mean((-2, -1), keepdim=True))
 
 
 def _correlation(first: Tensor, second: Tensor) -> Tensor:
     """Pearson correlation of centred planes; NaN where one of them is constant."""
     covariance = (first * second).sum((-2, -1))
     power = first.square().sum((-2, -1)) * second.square().sum((-2, -1))
-    return covariance / power.sqrt()
+    return covariance / root(power)
 
 
 def correlation(planes: Planes) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import correlate
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import power, root
 from fusionbench.metrics.structural import GAUSS11_PRECISE, covariance
 
 _SIZE = 11
@@ -42,15 +43,15 @@ def _scale_quality(planes: Planes) -> Tensor:
     """Quality of one scale: the fused patches against the desired ones, averaged over positions."""
     indices = list(planes.source_indices)
     box = _patch_covariances([planes[index].double() for index in indices])
-    norms = [box[k, k].clamp(min=0).sqrt() for k in range(len(indices))]
+    norms = [root(box[k, k].clamp(min=0)) for k in range(len(indices))]
     strengths = [norm + 0.001 for norm in norms]
-    consistency = (_pair_sum(box).clamp(min=0).sqrt() + _EPS) / (sum(norms) + _EPS)
+    consistency = (root(_pair_sum(box).clamp(min=0)) + _EPS) / (sum(norms) + _EPS)
     consistency = consistency.clamp(_EPS, 1 - _EPS)
-    power = torch.tan(consistency * (math.pi / 2)).clamp(max=10)
-    shares = [(strength / _SIZE).pow(power) + _EPS for strength in strengths]
+    steepness = torch.tan(consistency * (math.pi / 2)).clamp(max=10)
+    shares = [(strength / _SIZE).pow(steepness) + _EPS for strength in strengths]
     total = sum(shares)
     factors = [share / total / strength for share, strength in zip(shares, strengths, strict=True)]
-    length = _pair_sum(box, factors).clamp(min=0).sqrt()
+    length = root(_pair_sum(box, factors).clamp(min=0))
     strongest = torch.stack(strengths).amax(0)
     scale = torch.where(length > 0, strongest / torch.where(length > 0, length, 1.0), 1.0)
     local = {
@@ -89,5 +90,5 @@ def multi_exposure_index(planes: Planes) -> Tensor:
     for scale, weight in enumerate(_WEIGHTS):
         if scale:
             planes = Planes(_halved(planes.fused), tuple(_halved(source) for source in planes.sources))
-        value = value * _scale_quality(planes).pow(weight / total)
+        value = value * power(_scale_quality(planes), weight / total)
     return value

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate, correlate_every_second, gaussian_taps, pad
+from fusionbench.metrics.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import quotient
 
 _EPS = 1e-10
 _LN10 = math.log(10)
@@ -67,12 +68,14 @@ def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: floa
     return channels
 
 
-def _scales(planes: Planes) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
-    """The window of each of the four scales, and the fused image and sources there."""
+def _scales(planes: Planes, *, precise: bool = False) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
+    """The window of each of the four scales, and the fused image and sources there; ``precise`` ones in float64."""
     fused, sources = planes.fused, list(planes.sources)
+    if precise:
+        fused, *sources = (image.double() for image in (fused, *sources))
     if _fits(planes.height, planes.width):
-        # Variances do not depend on the mean; removing it keeps their digits in float32.
-        fused, *sources = (image - image.detach().mean((-2, -1), keepdim=True).round() for image in (fused, *sources))
+        # Variances do not depend on the level.
+        fused, *sources = (image - typical_level(image) for image in (fused, *sources))
     for scale in range(1, 5):
         window = 2 ** (5 - scale) + 1
         if scale > 1:
@@ -99,7 +102,7 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
             (top + _total(channel.transmitted), bottom + _total(channel.available))
             for (top, bottom), channel in zip(totals, channels, strict=True)
         ]
-    return [top / bottom for top, bottom in totals]
+    return [quotient(top, bottom) for top, bottom in totals]
 
 
 def _scipy_accepts(height: int, width: int) -> bool:
@@ -144,7 +147,8 @@ def vif_fusion(planes: Planes) -> Tensor:
     if not _fits(planes.height, planes.width):
         return planes.filled(torch.nan).double()
     total = 0.0
-    for (window, fused, sources), weight in zip(_scales(planes), (1, 0, 0.15, 1), strict=True):
+    # On flat areas the gains that decide between the sources are ratios of tiny variances.
+    for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
         if not weight:
             continue
         first, second = _channels(fused, sources, window, noise=0.005 * 255**2)

@@ -6,15 +6,16 @@ metrics of plugins appear as well. Gradients flow to the fused image where the m
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.images import images_of
-from fusionbench.metrics.scorer import score_images
-from fusionbench.metrics.selection import attribute_name, find, metric_names
+from fusionbench.metrics.images import images_of, working_dtype
+from fusionbench.metrics.scoring import score_images
+from fusionbench.metrics.selection import attribute_name, attribute_names, find, metric_names
 
 
 def compute(
@@ -24,17 +25,17 @@ def compute(
     *,
     profile: str = "zhao",
     reference: Any = None,
-    dtype: torch.dtype = torch.float64,
+    dtype: str | torch.dtype = "float64",
 ) -> Tensor:
     """Values of one metric, one per image, on the fused image's device.
 
     Args:
         name: The metric's name.
         fused: NCHW, CHW or HW, uint8 or float in [0, 1].
-        sources: Images like ``fused``.
+        sources: Images like ``fused``, in the data set's order.
         profile: The convention.
         reference: Ground truth for ``F|GT`` metrics.
-        dtype: Working precision.
+        dtype: Working precision, ``float64`` or ``float32``.
 
     Returns:
         N float64 values, NaN where undefined.
@@ -44,18 +45,20 @@ def compute(
         UnknownNameError: The profile does not define the metric.
     """
     spec = find(name, profile)
-    return score_images([spec], images_of(fused, sources, reference, dtype=dtype))[spec.key]
+    images = images_of(fused, sources, reference, dtype=working_dtype(dtype))
+    return score_images([spec], images, strict=True).values[spec.key]
 
 
 def __getattr__(name: str) -> Callable[..., Tensor]:
-    for metric in metric_names():
-        if attribute_name(metric).lower() == name:
-            return _function(metric)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not name.startswith("_"):
+        for metric in metric_names():
+            if attribute_name(metric).lower() == name.lower():
+                return _function(metric)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:
-    return ["compute", *(attribute_name(metric).lower() for metric in metric_names())]
+    return ["compute", *(attribute.lower() for attribute in attribute_names())]
 
 
 def _function(metric: str) -> Callable[..., Tensor]:

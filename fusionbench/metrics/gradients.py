@@ -9,16 +9,14 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import sobel
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import orientation, root
 
 
 @shared
 def edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     """Edge strength and orientation atan(sy/sx) of one image, pi/2 where sx = 0; zero beyond the border."""
     sx, sy = sobel(planes[index])
-    strength = (sx.square() + sy.square()).sqrt()
-    vertical = sx == 0
-    angle = torch.atan(sy / torch.where(vertical, 1.0, sx))
-    return strength, torch.where(vertical, math.pi / 2, angle)
+    return root(sx.square() + sy.square()), orientation(sy, sx)
 
 
 def edge_preservation(planes: Planes, index: int, unit: float = 1.0) -> Tensor:
@@ -72,7 +70,7 @@ def _mirrored_edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     The image is mirrored without repeating its edge sample.
     """
     across, down = (response / 8 for response in sobel(planes[index], "reflect"))
-    strength = (across.square() + down.square()).sqrt()
+    strength = root(across.square() + down.square())
     level = down == 0
     angle = torch.atan(across / torch.where(level, 1.0, down))
     return strength, torch.where(level, torch.sign(across) * (math.pi / 2), angle)

@@ -16,9 +16,29 @@ from fusionbench.types import MetricError
 # exact in binary, and some definitions ask whether two values are equal.
 _SNAP = 1e-3
 
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def working_dtype(dtype: str | torch.dtype) -> torch.dtype:
+    """The precision that ``"float64"`` or ``torch.float64`` means.
+
+    Raises:
+        MetricError: It is neither float64 nor float32.
+    """
+    found = _DTYPES.get(str(dtype).removeprefix("torch.").lower())
+    if found is None:
+        raise MetricError(f"dtype: expected 'float32' or 'float64', got {str(dtype)!r}.")
+    return found
+
 
 def images_of(
-    fused: Any, sources: Sequence[Any] = (), reference: Any = None, *, dtype: torch.dtype, device: Any = None
+    fused: Any,
+    sources: Sequence[Any] = (),
+    reference: Any = None,
+    *,
+    dtype: torch.dtype,
+    device: Any = None,
+    eight_bit: bool = False,
 ) -> Images:
     """Check the operands of one call and bring them to one precision, device and layout.
 
@@ -28,6 +48,7 @@ def images_of(
         reference: Ground truth of the same size, or None.
         dtype: Working precision.
         device: Where to compute; the fused image's device if None.
+        eight_bit: Whether float images are rounded to 8 bits.
 
     Raises:
         MetricError: An operand has a wrong type, range, shape or NaN; the message names it.
@@ -37,9 +58,10 @@ def images_of(
             f"sources: expected a list or tuple of images, got {_describe(sources)}.",
             hint="Pass the sources as (infrared, visible), each shaped like the fused image.",
         )
-    first = _image(fused, "fused", dtype, device)
-    others = [_image(source, f"sources[{i}]", dtype, device or first.device) for i, source in enumerate(sources)]
-    truth = None if reference is None else _image(reference, "reference", dtype, device or first.device)
+    first = _image(fused, "fused", dtype, device, eight_bit)
+    device = device or first.device
+    others = [_image(source, f"sources[{i}]", dtype, device, eight_bit) for i, source in enumerate(sources)]
+    truth = None if reference is None else _image(reference, "reference", dtype, device, eight_bit)
     named = [(f"sources[{i}]", other) for i, other in enumerate(others)]
     for name, other in named + ([("reference", truth)] if truth is not None else []):
         if (other.shape[0], *other.shape[2:]) != (first.shape[0], *first.shape[2:]):
@@ -50,37 +72,63 @@ def images_of(
     return Images(first, tuple(others), truth)
 
 
-def _image(value: Any, name: str, dtype: torch.dtype, device: Any) -> Tensor:
+def _image(value: Any, name: str, dtype: torch.dtype, device: Any, eight_bit: bool) -> Tensor:
     tensor = _tensor(value, name)
     tensor = _batched(tensor, name, is_array=isinstance(value, np.ndarray))
+    if tensor.shape[0] == 0:
+        raise MetricError(f"{name}: expected at least one image, got shape {tuple(tensor.shape)}.")
     if min(tensor.shape[-2:]) < 2:
         raise MetricError(f"{name}: expected at least 2 x 2 pixels, got {_size(tensor)}.")
     if tensor.dtype == torch.uint8:
         return tensor.to(device=device, dtype=dtype)
     if not tensor.is_floating_point():
-        raise MetricError(
-            f"{name}: expected uint8, or float in [0, 1], got {tensor.dtype}.",
-            hint="Divide 16-bit values by 65535 and pass floats.",
-        )
-    low, high = (float(extreme) for extreme in torch.aminmax(tensor.detach()))
+        raise MetricError(f"{name}: expected uint8, or float in [0, 1], got {tensor.dtype}.", hint=_remedy(tensor))
+    # Narrow types are widened: not every operation exists for them.
+    low, high = (float(extreme) for extreme in torch.aminmax(tensor.detach().to(dtype)))
     if not (low >= 0.0 and high <= 1.0):
         found = "NaN or infinite values" if not np.isfinite([low, high]).all() else f"values in [{low:g}, {high:g}]"
         raise MetricError(
             f"{name}: expected float values in [0, 1], got {found}.",
             hint="Values 0..255 go in as uint8; clip others to [0, 1].",
         )
+    if eight_bit:
+        return (tensor * 255).round().to(device=device, dtype=dtype)
     scaled = tensor.to(device=device, dtype=dtype) * 255
+    # A narrow type holds k/255 to half a unit of its last place.
+    grain = scaled.detach() * (torch.finfo(tensor.dtype).eps * 0.51)
     offset = torch.round(scaled.detach()) - scaled.detach()
-    eight_bit = offset.abs().amax((1, 2, 3), keepdim=True) < _SNAP
-    return scaled + torch.where(eight_bit, offset, 0.0)
+    levels = (offset.abs() <= grain.clamp(min=_SNAP)).flatten(1).all(1)[:, None, None, None]
+    return scaled + torch.where(levels, offset, 0.0)
+
+
+def _remedy(tensor: Tensor) -> str:
+    if tensor.dtype == torch.bool:
+        return "A mask is no image; pass mask.astype(float) if it is meant as one."
+    if tensor.is_complex():
+        return "Pass the magnitude, scaled to [0, 1]."
+    return "Values 0..255 go in as uint8; divide 16-bit values by 65535 and pass floats."
 
 
 def _tensor(value: Any, name: str) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        return torch.from_numpy(np.require(value, requirements=["C", "W"]))
-    raise MetricError(f"{name}: expected a torch tensor or numpy array, got {_describe(value)}.")
+    if isinstance(value, np.ma.MaskedArray):
+        raise MetricError(
+            f"{name}: a masked array would lose its mask: no metric leaves pixels out.",
+            hint="Pass array.filled(0), or crop the images to the part that is meant.",
+        )
+    if isinstance(value, np.ndarray):
+        native = value.astype(value.dtype.newbyteorder("="), copy=False)
+        try:
+            return torch.from_numpy(np.require(native, requirements=["C", "W"]))
+        except TypeError:
+            raise MetricError(f"{name}: expected uint8, or float in [0, 1], got {value.dtype}.") from None
+    if not isinstance(value, Tensor):
+        raise MetricError(
+            f"{name}: expected a torch tensor or numpy array, got {_describe(value)}.",
+            hint="numpy.asarray(image) makes one of a PIL image, numpy.stack(images) of a list of equally large ones.",
+        )
+    if value.layout != torch.strided or value.is_quantized or value.is_meta:
+        raise MetricError(f"{name}: expected a dense tensor with values, got {value.dtype} {value.layout}.")
+    return value
 
 
 def _batched(tensor: Tensor, name: str, *, is_array: bool) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import correlate, sobel
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import root
 from fusionbench.metrics.stretch import stretched
 
 
@@ -95,7 +96,7 @@ def chen_varshney(planes: Planes) -> Tensor:
     for index in planes.source_indices:
         source = stretched(planes, index)
         across, down = sobel(source)
-        saliency = _block_sums((across.square() + down.square()).sqrt() ** 5)
+        saliency = _block_sums(root(across.square() + down.square()) ** 5)
         error = _block_sums(_filtered(source - fused, sensitivity).square()) / _BLOCK**2
         weighted = weighted + (saliency * error).sum((-2, -1))
         weights = weights + saliency.sum((-2, -1))

@@ -10,7 +10,8 @@ import pandas as pd
 
 from fusionbench.data import open_dataset
 from fusionbench.images.decode import read_image
-from fusionbench.metrics.reconcile import Sample, known_metrics, plain_name, tidy
+from fusionbench.metrics.reconcile import Sample, known_metrics, tidy
+from fusionbench.metrics.selection import plain_name
 from fusionbench.types import DataError, UsageError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}

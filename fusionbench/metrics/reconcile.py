@@ -13,7 +13,8 @@ from torch import Tensor
 
 from fusionbench.metrics.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
 from fusionbench.metrics.images import images_of
-from fusionbench.metrics.scorer import score_images
+from fusionbench.metrics.scoring import score_images
+from fusionbench.metrics.selection import plain_name
 from fusionbench.plugins import current_plugins
 from fusionbench.types import DataError, MetricSpec
 
@@ -59,17 +60,13 @@ def known_metrics() -> dict[str, str]:
     return names
 
 
-def plain_name(name: str) -> str:
-    """A metric's spelling without case, ``-``, ``_`` and blanks."""
-    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
-
-
 def _definitions(metric: str) -> list[tuple[tuple[str, ...], MetricSpec]]:
     """The distinct definitions of a metric and the profiles that use each."""
-    groups: dict[tuple[Any, str], list[MetricSpec]] = {}
+    groups: dict[tuple[Any, ...], list[MetricSpec]] = {}
     for spec in current_plugins().metrics.values():
         if spec.name == metric and spec.profile:
-            groups.setdefault((spec.function, spec.colour), []).append(spec)
+            backwards = spec.sources_reversed and spec.operands == "F|A,B"
+            groups.setdefault((spec.function, spec.colour, backwards), []).append(spec)
     return [(tuple(spec.profile for spec in specs), specs[0]) for specs in groups.values()]
 
 
@@ -119,6 +116,8 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
             for column, metric in columns.items():
                 if pd.notna(row[column]):
                     rows += _compared(str(method), name, metric, float(row[column]), values)
+    if not rows:
+        raise DataError("no printed number belongs to an image and a metric that could be scored.")
     result = pd.DataFrame(rows)
     order = ["method", "image", "metric"]
     return result.sort_values([*order, "error", "deviations"], kind="stable", ignore_index=True)
@@ -178,8 +177,10 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
             if spec.operands != "F" or deviation.name != "sources exchanged"
         ]
         operands = images_of(fused, sources, dtype=torch.float64)
-        values = score_images([spec for _, spec in chosen], operands)
+        values, errors = score_images([spec for _, spec in chosen], operands)
         for profiles, spec in chosen:
+            if spec.key in errors:  # a definition for fewer sources explains nothing here
+                continue
             value = float(values[spec.key].mean())
             factors = [factor for factor in VALUE_DEVIATIONS if spec.name in factor.metrics]
             for factor in (None, *factors):

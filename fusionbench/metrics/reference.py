@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.singular import power
 from fusionbench.metrics.structural import GAUSS11, covariance, mean
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -57,7 +58,7 @@ def ms_ssim(planes: Planes) -> Tensor:
     for scale, weight in enumerate(_SCALE_WEIGHTS):
         last = scale == len(_SCALE_WEIGHTS) - 1
         similarity, structure = _terms(pair)
-        value = value * (similarity if last else structure).clamp(min=0).pow(weight)
+        value = value * power((similarity if last else structure).clamp(min=0), weight)
         if not last:
             pair = Planes(_halved(pair.fused), (_halved(pair.sources[0]),))
     return value

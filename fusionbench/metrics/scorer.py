@@ -1,4 +1,4 @@
-"""Scoring: the registered definitions applied to whole batches, intermediates shared, undefined values reported."""
+"""Scoring whole batches for callers: a fixed list of metrics, columns, and notices of undefined values."""
 
 from __future__ import annotations
 
@@ -10,20 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.colour import Images, UndefinedForColour
-from fusionbench.metrics.images import images_of
-from fusionbench.metrics.selection import MetricNames, select
-from fusionbench.types import MetricError, MetricSpec, resolve
+from fusionbench.metrics.colour import Images
+from fusionbench.metrics.images import images_of, working_dtype
+from fusionbench.metrics.scoring import Scores, check_operands, reason, score_images
+from fusionbench.metrics.selection import MetricNames, is_list, select
+from fusionbench.types import MetricError, MetricSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Pixels scored at once: on a CPU so few that the planes of an image stay near the cache.
-_CHUNK = {"cpu": 2**18, "cuda": 2**24}
-# Above this many pixels an image's intermediates are dropped after each metric to bound the memory.
-_KEEP = 2**22
-
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class MetricWarning(UserWarning):
@@ -39,6 +33,7 @@ class Scorer:
         device: Where to compute.
         dtype: ``float64`` reproduces the originals (1e-6 relative for ``zhao``, 1e-9 for the others);
             ``float32`` is two to three times faster, with the bounds stated in the documentation.
+        eight_bit: Whether images are rounded to 8 bits first, as files that runs write and programs read are.
 
     Raises:
         UnknownNameError: A profile or metric is not registered.
@@ -50,14 +45,16 @@ class Scorer:
         profiles: Sequence[str] = ("zhao",),
         *,
         device: str | torch.device = "cpu",
-        dtype: Literal["float32", "float64"] = "float64",
+        dtype: str | torch.dtype = "float64",
+        eight_bit: bool = False,
     ) -> None:
         if isinstance(profiles, str):
             profiles = [name.strip() for name in profiles.split(",")]
         chosen = [spec for profile in profiles for spec in select(metrics, profile)]
-        self._set_up(
-            list({spec.key: spec for spec in chosen}.values()), device, dtype, qualified=len(set(profiles)) > 1
-        )
+        specs = list({spec.key: spec for spec in chosen}.values())
+        self._set_up(specs, device, dtype, eight_bit, qualified=len(set(profiles)) > 1)
+        # Metrics that were asked for by name are owed to the caller; of a whole list some may not apply.
+        self._strict = not is_list(metrics)
 
     @classmethod
     def of_specs(
@@ -65,30 +62,50 @@ class Scorer:
         specs: Sequence[MetricSpec],
         *,
         device: str | torch.device = "cpu",
-        dtype: Literal["float32", "float64"] = "float64",
+        dtype: str | torch.dtype = "float64",
+        eight_bit: bool = False,
     ) -> Scorer:
-        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``.
-
-        It does not warn of undefined values: its caller looks at them.
-        """
+        """A scorer of exactly these definitions; its columns are their keys, ``Qabf@zhao``."""
         scorer = cls.__new__(cls)
-        scorer._set_up(list(specs), device, dtype, qualified=True)
-        scorer._warns = False
+        scorer._set_up(list(specs), device, dtype, eight_bit, qualified=True)
         return scorer
 
-    def _set_up(self, specs: list[MetricSpec], device: str | torch.device, dtype: str, *, qualified: bool) -> None:
-        if dtype not in _DTYPES:
-            raise MetricError(f"dtype: expected 'float32' or 'float64', got {dtype!r}.")
+    def _set_up(
+        self,
+        specs: list[MetricSpec],
+        device: str | torch.device,
+        dtype: str | torch.dtype,
+        eight_bit: bool,
+        *,
+        qualified: bool,
+    ) -> None:
         self.specs = specs
         self.device = torch.device(device)
-        self.dtype = _DTYPES[dtype]
+        self.dtype = working_dtype(dtype)
+        self.eight_bit = eight_bit
         self._qualified = qualified
-        self._warns = True
+        self._strict = True
 
     @property
     def columns(self) -> list[str]:
         """A name per metric: ``Qabf``, or ``Qabf@zhao`` where several profiles are computed."""
         return [spec.key if self._qualified else spec.name for spec in self.specs]
+
+    def scores(self, fused: Any, sources: Sequence[Any], reference: Any = None) -> Scores:
+        """Values, or the reason why there are none, of every metric for a batch; raises nothing.
+
+        This is what runs, scoring of files and validation in training call.
+
+        Args:
+            fused: N x C x H x W uint8, or float in [0, 1]; C = 1 or 3. Other layouts as in :func:`evaluate`.
+            sources: Tensors like ``fused``, in the data set's order; channel counts may differ.
+            reference: Ground truth, for ``F|GT`` metrics.
+        """
+        try:
+            with torch.no_grad():
+                return score_images(self.specs, self._images(fused, sources, reference))
+        except Exception as error:  # an unusable operand is every metric's
+            return Scores({}, dict.fromkeys((spec.key for spec in self.specs), reason(error)))
 
     def score(
         self,
@@ -100,86 +117,43 @@ class Scorer:
         """Values of every column for a batch.
 
         Args:
-            fused: N x C x H x W uint8, or float in [0, 1]; C = 1 or 3. Other layouts as in :func:`evaluate`.
-            sources: Tensors like ``fused``, in the data set's order; channel counts may differ.
-            reference: Ground truth, for ``F|GT`` metrics.
+            fused, sources, reference: The images, as of :meth:`scores`.
             ids: Sample names for messages; numbers if not given.
 
         Returns:
-            N float64 values per column. A value that is not defined is NaN and warned of.
+            N float64 values per column. A value that is not defined is NaN and warned of; so is a metric of a
+            whole list (``"all"``, or a profile's default) that does not take these operands.
 
         Raises:
-            MetricError: An operand is unusable, or a metric does not take this many sources.
+            MetricError: An operand is unusable or missing, or a metric that was named does not take this many sources.
         """
-        with torch.no_grad():
-            images = images_of(fused, sources, reference, dtype=self.dtype, device=self.device)
-            values = score_images(self.specs, images)
-        count = images.fused.shape[0]
+        images = self._images(fused, sources, reference)
+        check_operands(self.specs, images)
+        count = len(images.fused)
         names = [str(name) for name in ids] or [str(number) for number in range(count)]
         if len(names) != count:
             raise MetricError(f"ids: expected {count} names, one for each image, got {len(names)}.")
+        with torch.no_grad():
+            values, errors = score_images(self.specs, images, strict=self._strict)
         result = {}
         for column, spec in zip(self.columns, self.specs, strict=True):
-            result[column] = values[spec.key].double().cpu().numpy()
+            if spec.key in errors:
+                warnings.warn(f"{column} is left out: {errors[spec.key]}", MetricWarning, stacklevel=2)
+                result[column] = np.full(count, np.nan)
+                continue
+            result[column] = values[spec.key].cpu().numpy()
             undefined = [name for name, value in zip(names, result[column], strict=True) if np.isnan(value)]
-            if undefined and self._warns:
+            if undefined:
                 warnings.warn(f"{column} is undefined for {_listing(undefined)}.", MetricWarning, stacklevel=2)
         return result
+
+    def _images(self, fused: Any, sources: Sequence[Any], reference: Any) -> Images:
+        return images_of(fused, sources, reference, dtype=self.dtype, device=self.device, eight_bit=self.eight_bit)
 
 
 def _listing(names: Sequence[str], limit: int = 5) -> str:
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
-
-
-def score_images(specs: Sequence[MetricSpec], images: Images) -> dict[str, Tensor]:
-    """One value per image and metric, by the metric's key; NaN where undefined. Gradients flow.
-
-    Raises:
-        MetricError: A metric's operands are missing, or it does not take this many sources.
-    """
-    for spec in specs:
-        _check_operands(spec, images)
-    count, _, height, width = images.fused.shape
-    step = max(1, _CHUNK.get(images.fused.device.type, _CHUNK["cuda"]) // (height * width))
-    functions = {spec.key: resolve(spec.function, owner=f"metric {spec.key}") for spec in specs}
-    parts: dict[str, list[Tensor]] = {spec.key: [] for spec in specs}
-    for start in range(0, count, step):
-        chunk = images.part(slice(start, start + step))
-        for spec in specs:
-            parts[spec.key].append(_value(spec, functions[spec.key], chunk))
-            if height * width > _KEEP:
-                chunk.forget()
-    return {key: torch.cat(values) for key, values in parts.items()}
-
-
-def _value(spec: MetricSpec, function: Any, images: Images) -> Tensor:
-    count = images.fused.shape[0]
-    try:
-        planes = images.planes(spec.colour)
-    except UndefinedForColour:
-        return torch.full((count,), torch.nan, dtype=torch.float64, device=images.fused.device)
-    values = function(planes)
-    if values.shape != (len(planes),):
-        raise MetricError(f"metric {spec.key} returned shape {tuple(values.shape)}, expected ({len(planes)},).")
-    if planes.per_image > 1:
-        values = values.view(count, planes.per_image).mean(1)
-    return torch.where(values.isfinite(), values, torch.nan)
-
-
-def _check_operands(spec: MetricSpec, images: Images) -> None:
-    given = len(images.sources)
-    if spec.operands == "F|GT" and images.reference is None:
-        raise MetricError(f"{spec.name} compares with ground truth: pass reference=.")
-    if spec.operands != "F|A,B":
-        return
-    if given < 2:
-        raise MetricError(f"{spec.name} needs the sources of the fused image: at least two, got {given}.")
-    if spec.max_sources is not None and given > spec.max_sources:
-        raise MetricError(
-            f"{spec.key} is defined for {spec.max_sources} sources, got {given}.",
-            hint="docs/metrics.md lists the metrics that extend to more sources.",
-        )
 
 
 def evaluate(
@@ -191,29 +165,37 @@ def evaluate(
     reference: Any = None,
     ids: Sequence[str] = (),
     device: str | torch.device | None = None,
-    dtype: Literal["float32", "float64"] = "float64",
+    dtype: str | torch.dtype = "float64",
+    eight_bit: bool = False,
 ) -> pd.DataFrame:
-    """Score fused images: a row per image, a column per metric.
+    """Score fused images: a row per image, a column per metric; what a run would give for the same images.
 
     Args:
         fused: Tensor or array in NCHW, CHW or HW (arrays also NHWC, HWC), 1 or 3 channels; uint8, or
             float in [0, 1].
-        sources: The images that were fused, in the data set's order (infrared first, and so on).
+        sources: The images that were fused, in the data set's order (infrared first, and so on); a convention
+            whose program takes the visible image first is given it first.
         metrics: Names, ``"all"`` of the profile, or None for the profile's default list.
         profile: A convention, or several: columns are then called ``SSIM@zhao``.
         reference: Ground truth, for PSNR_GT, SSIM_GT and MS-SSIM_GT.
         ids: Names of the images, used as the index.
         device: Where to compute; the fused tensor's device if None.
         dtype: ``float64`` for the originals' values, ``float32`` for speed.
+        eight_bit: Whether float images are rounded to 8 bits first, as runs do.
+
+    Returns:
+        NaN, with a :class:`MetricWarning` that says why, stands where a metric has no value, and in the column of
+        a metric of a whole list that does not take these operands.
 
     Raises:
-        MetricError: An operand has a wrong shape, type, range or NaN.
+        MetricError: An operand has a wrong shape, type, range or NaN, or a metric that was named does not take
+            this many sources.
         UnknownNameError: A profile or metric does not exist.
     """
     import pandas as pd
 
     names = [profile] if isinstance(profile, str) else list(profile)
     where = device or (fused.device if isinstance(fused, Tensor) else "cpu")
-    scorer = Scorer(metrics, names, device=where, dtype=dtype)
+    scorer = Scorer(metrics, names, device=where, dtype=dtype, eight_bit=eight_bit)
     values = scorer.score(fused, sources, reference, ids)
     return pd.DataFrame(values, columns=scorer.columns, index=list(ids) or None)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.functional import compute as compute_values
+from fusionbench.metrics.images import working_dtype
 from fusionbench.metrics.selection import attribute_name, find
 from fusionbench.types import MetricError, MetricSpec, MissingExtraError
 
@@ -21,7 +22,7 @@ class StatefulMetric:
 
     Args:
         profile: The convention.
-        dtype: Working precision, ``torch.float64`` or ``torch.float32``.
+        dtype: Working precision, ``float64`` or ``float32``.
 
     Attributes:
         spec: The metric's facts: direction, range, paper.
@@ -33,9 +34,9 @@ class StatefulMetric:
 
     name: ClassVar[str] = ""
 
-    def __init__(self, profile: str = "zhao", *, dtype: torch.dtype = torch.float64) -> None:
+    def __init__(self, profile: str = "zhao", *, dtype: str | torch.dtype = "float64") -> None:
         self.spec: MetricSpec = find(self.name, profile)
-        self.dtype = dtype
+        self.dtype = working_dtype(dtype)
         self.reset()
 
     @property
@@ -91,6 +92,8 @@ class StatefulMetric:
     def as_torchmetrics(self) -> torchmetrics.Metric:
         """The same metric as a ``torchmetrics.Metric``, for Lightning loops and distributed evaluation.
 
+        It goes on from the images seen so far; from then on the two gather separately.
+
         Raises:
             MissingExtraError: torchmetrics is not installed.
         """
@@ -98,7 +101,9 @@ class StatefulMetric:
             from fusionbench.metrics.adapter import TorchmetricsAdapter
         except ImportError as error:
             raise MissingExtraError("torchmetrics is not installed.", hint="pip install torchmetrics") from error
-        return TorchmetricsAdapter(self.spec.name, self.spec.profile or "zhao", dtype=self.dtype)
+        adapter = TorchmetricsAdapter(self.spec.name, self.spec.profile or "zhao", dtype=self.dtype)
+        adapter.add(self.values)
+        return adapter
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(profile={self.spec.profile!r})"

@@ -7,13 +7,14 @@ from torch import Tensor
 
 from fusionbench.metrics.filters import sobel
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import root
 
 
 def standard_deviation(planes: Planes) -> Tensor:
     """Population standard deviation, sqrt(mean((F - mean F)^2)). Range 0..127.5, gray levels."""
     centred = planes.fused.double()
     centred = centred - centred.mean((-2, -1), keepdim=True)
-    return centred.square().mean((-2, -1)).sqrt()
+    return root(centred.square().mean((-2, -1)))
 
 
 def standard_deviation_saturated(planes: Planes) -> Tensor:
@@ -24,7 +25,7 @@ def standard_deviation_saturated(planes: Planes) -> Tensor:
     """
     values = torch.floor(planes.fused.double() + 0.5)
     above = torch.floor(values - values.mean((-2, -1), keepdim=True) + 0.5).clamp(0, 255)
-    return above.square().clamp(max=255).mean((-2, -1)).sqrt()
+    return root(above.square().clamp(max=255).mean((-2, -1)))
 
 
 @shared
@@ -37,13 +38,13 @@ def spatial_frequency(planes: Planes) -> Tensor:
     """sqrt(mean dx^2 + mean dy^2) of first differences, each mean over its own count. Gray levels."""
     across, down = _difference_sums(planes)
     height, width = planes.height, planes.width
-    return (across / (height * (width - 1)) + down / ((height - 1) * width)).sqrt()
+    return root(across / (height * (width - 1)) + down / ((height - 1) * width))
 
 
 def spatial_frequency_per_pixel(planes: Planes) -> Tensor:
     """sqrt((sum dx^2 + sum dy^2) / MN) of first differences: both sums divided by the number of pixels."""
     across, down = _difference_sums(planes)
-    return ((across + down) / (planes.height * planes.width)).sqrt()
+    return root((across + down) / (planes.height * planes.width))
 
 
 def spatial_frequency_unit(planes: Planes) -> Tensor:
@@ -55,7 +56,7 @@ def spatial_frequency_unit(planes: Planes) -> Tensor:
 def _gradient_sum(planes: Planes) -> Tensor:
     """Sum of sqrt((gx^2 + gy^2) / 2), central differences inside and one-sided ones at the borders."""
     across, down = _central(planes.fused, -1), _central(planes.fused, -2)
-    return across.square().add(down.square()).mul(0.5).sqrt().sum((-2, -1), dtype=torch.float64)
+    return root(across.square().add(down.square()).mul(0.5)).sum((-2, -1), dtype=torch.float64)
 
 
 def _central(image: Tensor, dim: int) -> Tensor:
@@ -79,4 +80,4 @@ def average_gradient_inner(planes: Planes) -> Tensor:
 def edge_intensity(planes: Planes) -> Tensor:
     """Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated. Rajalingam & Priya 2018."""
     across, down = sobel(planes.fused, "replicate")
-    return (across.square() + down.square()).sqrt().mean((-2, -1), dtype=torch.float64)
+    return root(across.square() + down.square()).mean((-2, -1), dtype=torch.float64)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad
+from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.singular import root
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,8 @@ def average(image: Tensor, window: Window) -> Tensor:
 
 @shared
 def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
-    """A whole gray level near the plane's mean; removing it before squaring keeps digits."""
-    if window.as_octave:
-        return 0.0
-    return planes[index].detach().mean((-2, -1), keepdim=True).round()
+    """The level that is removed before squaring, for windows that do not round as their original does."""
+    return 0.0 if window.as_octave else typical_level(planes[index])
 
 
 @shared
@@ -82,6 +81,7 @@ def similarity_map(
 ) -> Tensor:
     """SSIM at each position: (2 m1 m2 + c1)(2 c + c2) / ((m1^2 + m2^2 + c1)(v1 + v2 + c2)).
 
+    m, v, c: local means, variances, covariance; c1 = (0.01 L)^2, c2 = (0.03 L)^2 for the range L unless said otherwise.
     ``sampling`` multiplies the (co)variances: n / (n - 1) for unbiased ones.
     """
     m1, m2 = mean(planes, window, first), mean(planes, window, second)
@@ -104,9 +104,10 @@ def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tens
 
 
 def ssim_uniform(planes: Planes) -> Tensor:
-    """Sum over the sources of SSIM: 7 x 7 uniform window, sample covariance, range 255, borders of 3 left out.
+    """Sum over the sources of SSIM (:func:`similarity_map`): 7 x 7 uniform window, sample covariance, range 255.
 
-    Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh & Simoncelli 2004.
+    Borders of 3 pixels are left out. Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh &
+    Simoncelli 2004.
     """
     return _sum_over_sources(planes, UNIFORM7, _C1, _C2, 49 / 48)
 
@@ -120,14 +121,17 @@ def ssim_range_two(planes: Planes) -> Tensor:
 
 
 def ssim_gaussian(planes: Planes) -> Tensor:
-    """Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 255. Maximum: their number."""
+    """Sum over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian of sigma 1.5 where it fits, range 255.
+
+    Maximum: the number of sources.
+    """
     return _sum_over_sources(planes, GAUSS11, _C1, _C2)
 
 
 def ssim_range_one(planes: Planes) -> Tensor:
-    """Mean over the sources of SSIM: 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data. Maximum 1.
+    """Mean over the sources of SSIM (:func:`similarity_map`): 11 x 11 Gaussian, edge repeated, range 1 on 0..255 data.
 
-    MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
+    Maximum 1. MATLAB's built-in takes doubles to lie in 0..1: constants 1e-4 and 9e-4. Any number of sources.
     """
     return _sum_over_sources(planes, GAUSS11_REPLICATE, 0.01**2, 0.03**2) / len(planes.sources)
 
@@ -136,7 +140,7 @@ def _edge_planes(planes: Planes) -> Planes:
     def magnitude(image: Tensor) -> Tensor:
         across = correlate(image, (1, 1, 1), (1, 0, -1), "zero")
         down = correlate(image, (1, 0, -1), (1, 1, 1), "zero")
-        return (across.square() + down.square()).sqrt()
+        return root(across.square() + down.square())
 
     return Planes(magnitude(planes.fused), tuple(magnitude(source) for source in planes.sources))
 

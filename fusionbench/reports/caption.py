@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from fusionbench.reports.model import Mark, Table
+from typing import TYPE_CHECKING
+
+from fusionbench.reports.model import Group, Mark, Table
+from fusionbench.reports.ranking import competing
+
+if TYPE_CHECKING:
+    from fusionbench.reports.published import PublishedTable
 
 _MARKS: dict[Mark, str] = {
     "bold-underline": "Best value in bold, second best underlined",
@@ -36,20 +42,54 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
     lines += [f"‡ {row.title} on {'; '.join(row.remarks)}." for row in table.rows if row.remarks]
     for source in table.published:
         if any(row.published == source.name for row in table.rows):
-            ranked = "ranked with ours" if table.rank_published else "not ranked"
+            ranked = _ranked(table, source)
             lines.append(f"[{source.name}] Published, not measured here, {ranked}: {source.source.rstrip('.')}.")
             common = [group for group in table.groups if group.dataset in source.datasets]
             unstated = ", ".join(group.title for group in common if group.dataset not in source.pairs)
             lines[-1] += f" Its number of samples is not known here for {unstated}." if unstated else ""
     different = [
-        f"{group.title}: {source.pairs[group.dataset]} in {source.name}, {group.pairs} here"
-        for source in table.published
-        for group in table.groups
-        if source.pairs.get(group.dataset, group.pairs) != group.pairs and group.dataset in source.datasets
+        _counts(source, group) for source in table.published for group in table.groups if _differs(table, source, group)
     ]
     if different:
-        lines.append(f"* Published mean over another number of samples, not ranked ({'; '.join(different)}).")
+        unknown = any("not known" in counts for counts in different)
+        number = "another number of samples" + (", or over a number that is not known" if unknown else "")
+        lines.append(f"* Published mean over {number}; not ranked ({'; '.join(different)}).")
     return lines
+
+
+def _ranked(table: Table, source: PublishedTable) -> str:
+    """Beside which data sets' measured values a published table's compete."""
+    rows = {row.key for row in table.rows if row.published == source.name}
+    having = {dataset for row, dataset, _ in table.cells if row in rows}
+    present = [group for group in table.groups if group.dataset in having]
+    groups = [
+        group
+        for group in present
+        if any(
+            key[0] in rows
+            for metric in group.metrics
+            for key in competing(table.cells, table.rows, group.dataset, metric, table.rank_published)
+        )
+    ]
+    if not groups:
+        return "not ranked"
+    if len(groups) == len(present):
+        return "ranked with ours"
+    return f"ranked with ours on {', '.join(group.title for group in groups)} only"
+
+
+def _differs(table: Table, source: PublishedTable, group: Group) -> bool:
+    """Whether cells of a published table carry the asterisk on a data set."""
+    rows = [row for row in table.rows if row.published == source.name]
+    cells = [cell for row in rows for cell in table.row_cells(row, group) if cell]
+    return any(cell.other_pairs for cell in cells)
+
+
+def _counts(source: PublishedTable, group: Group) -> str:
+    known = source.pairs.get(group.dataset)
+    if known is None:
+        return f"{group.title}: not known in {source.name}, only the first {group.pairs} here"
+    return f"{group.title}: {known} in {source.name}, {group.pairs} here"
 
 
 def _pairs(count: int) -> str:

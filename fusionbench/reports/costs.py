@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from fusionbench.reports import escape
+from fusionbench.reports.standalone import standalone
 
 
 class MeasuredCost(Protocol):
@@ -67,26 +68,24 @@ def markdown(costs: Sequence[MeasuredCost], conditions: Mapping[str, Any]) -> st
 
 
 def latex(costs: Sequence[MeasuredCost], conditions: Mapping[str, Any]) -> str:
-    """A booktabs table, ASCII; needs ``\\usepackage{booktabs}``."""
+    """A booktabs table, ASCII; compiles by itself and within a paper that loads ``booktabs``."""
     sentences = " ".join(escape.latex(text) for text in [caption(conditions), *notes(costs)])
     header = " & ".join(escape.latex(name) for name in _HEADER)
-    return "\n".join(
-        [
-            "% Table by fusionbench. Needs \\usepackage{booktabs}.",
-            r"\begin{table}[tbp]",
-            r"\centering",
-            rf"\caption{{{sentences}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(_HEADER) - 1)}}}",
-            r"\toprule",
-            rf"{header} \\",
-            r"\midrule",
-            *(rf"{' & '.join(row)} \\" for row in _rows(costs, escape.latex)),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    body = [
+        r"\begin{table}[tbp]",
+        r"\centering",
+        r"\setlength{\belowcaptionskip}{6pt}",
+        rf"\caption{{{sentences}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(_HEADER) - 1)}}}",
+        r"\toprule",
+        rf"{header} \\",
+        r"\midrule",
+        *(rf"{' & '.join(row)} \\" for row in _rows(costs, escape.latex)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return standalone(["Table by fusionbench."], ["booktabs"], body)
 
 
 def _rows(costs: Sequence[MeasuredCost], escaped: Callable[[str], str]) -> list[list[str]]:

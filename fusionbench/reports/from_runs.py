@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 
 class RunResult(Protocol):
-    """What is needed of a run: tidy rows, and ``info`` with ``version``, ``colour``, ``pairs`` (data set ->
-    number of samples planned), ``methods`` and ``metrics`` (key -> facts), each of which may be missing."""
+    """What is needed of a run: tidy rows, and facts, each of which may be missing.
+
+    ``info`` has ``version``, ``colour``, ``pairs`` (data set -> number of samples planned), ``limited`` (data set ->
+    whether only its first ones were), ``methods`` and ``metrics`` (key -> facts).
+    """
 
     info: Mapping[str, Any]
 
@@ -50,9 +53,13 @@ def table_from_runs(
     """
     sources = [read_published(plugins.published[name]) for name in dict.fromkeys(published)]
     pairs: dict[str, int] = {}
+    whole: set[str] = set()
     for run in runs.values():
+        limited = dict(run.info.get("limited") or {})
         for dataset, count in dict(run.info.get("pairs") or {}).items():
             pairs[dataset] = max(count, pairs.get(dataset, 0))
+            if not limited.get(dataset):
+                whole.add(dataset)
     frame = merge_frames({name: run.frame() for name, run in runs.items()})
     titles = {
         key: facts["title"] for run in runs.values() for key, facts in dict(run.info.get("methods") or {}).items()
@@ -61,6 +68,7 @@ def table_from_runs(
         version=_joined(runs, "version"),
         colour=_joined(runs, "colour"),
         pairs=pairs,
+        limited=frozenset(pairs) - whole,
         metrics={**_recorded_metrics(runs), **plugins.metrics},
         methods=titles
         | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},

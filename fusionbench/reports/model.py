@@ -25,6 +25,7 @@ class TableInfo:
         colour: How colour was handled, in words.
         pairs: Data set name -> number of samples the run was planned for. A run that was cut short has
             fewer in its frame; without this its cells would look complete.
+        limited: Data sets of which the runs took only the first samples (``--limit``).
         metrics: Metric specs by ``name@profile``; one that is missing has no direction.
         methods, datasets: Titles by name, in the order in which to show them; what is missing comes
             after them under its own name.
@@ -35,6 +36,7 @@ class TableInfo:
     version: str
     colour: str = ""
     pairs: Mapping[str, int] = field(default_factory=dict)
+    limited: frozenset[str] = frozenset()
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +103,9 @@ class Cell:
         expected: How many there should be.
         published: Whether it was printed and not measured.
         rank: 1 for the best value of the column, 2 for the second best, else None.
+        scientific: Whether the values of its column are shown with a power of ten.
+        part: For a published value whose number of samples is not known: whether the measured ones are over a
+            part of the data set only.
     """
 
     mean: float | None
@@ -108,6 +113,8 @@ class Cell:
     expected: int
     published: bool = False
     rank: int | None = None
+    scientific: bool = False
+    part: bool = False
 
     @property
     def incomplete(self) -> bool:
@@ -116,8 +123,8 @@ class Cell:
 
     @property
     def other_pairs(self) -> bool:
-        """Whether a published value is known to be a mean over another number of samples."""
-        return self.published and self.n is not None and self.n != self.expected
+        """Whether a published value is a mean over another number of samples, as far as that is known."""
+        return self.published and (self.part if self.n is None else self.n != self.expected)
 
     @property
     def comparable(self) -> bool:
@@ -136,7 +143,7 @@ class Table:
         cells: By row key, data set and metric key; what is absent was never computed.
         profiles: Metric conventions of the measured rows.
         published: The published tables that rows were taken from.
-        rank_published: Whether published rows took part in the ranking.
+        rank_published: Whether published rows took part in the ranking; None where it depends on their samples.
     """
 
     rows: tuple[Row, ...]
@@ -149,7 +156,7 @@ class Table:
     profiles: tuple[str, ...]
     info: TableInfo
     published: tuple[PublishedTable, ...] = ()
-    rank_published: bool = True
+    rank_published: bool | None = None
 
     def cell(self, row: Row, group: Group, metric: MetricColumn) -> Cell | None:
         """The cell at a place, None where nothing was computed."""

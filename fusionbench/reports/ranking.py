@@ -1,8 +1,8 @@
-"""Which values of a column are best and second best, and rows in that order."""
+"""How a column is shown and ranked: powers of ten, best and second best, and rows in that order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fusionbench.reports.model import Cell, Group, MetricColumn, Row
@@ -12,23 +12,60 @@ from fusionbench.reports.sheets import number
 Cells = dict[tuple[str, str, str], Cell]
 
 
-def ranked(cells: Cells, rows: Sequence[Row], groups: Sequence[Group], decimals: int, *, rank_published: bool) -> Cells:
+# A column that reaches this, or whose values all print as 0, is shown with powers of ten.
+_LARGE = 1e7
+
+
+def competing(
+    cells: Mapping[tuple[str, str, str], Cell],
+    rows: Sequence[Row],
+    dataset: str,
+    metric: MetricColumn,
+    rank_published: bool | None,
+) -> dict[tuple[str, str, str], Cell]:
+    """The cells of a column that are ranked; none if there are not two, or the metric has no direction.
+
+    Only comparable cells take part, and published ones only beside a measured one.
+    """
+    found = {}
+    measured = 0
+    for row in rows if metric.higher_is_better is not None else ():
+        key = (row.key, dataset, metric.key)
+        if key in cells and cells[key].comparable and (rank_published is not False or not row.published):
+            found[key] = cells[key]
+            measured += not row.published
+    return found if measured and len(found) > 1 else {}
+
+
+def legible(cells: Cells, groups: Sequence[Group], decimals: int) -> Cells:
+    """The cells, columns of very large values and of values that all print as 0 with powers of ten."""
+    result = dict(cells)
+    for group in groups:
+        for metric in group.metrics:
+            column = {k: c for k, c in cells.items() if k[1:] == (group.dataset, metric.key) and c.mean is not None}
+            sizes = [abs(cell.mean) for cell in column.values() if cell.mean is not None]
+            largest = max(sizes, default=0.0)
+            if largest >= _LARGE or (largest > 0 and float(f"{largest:.{decimals}f}") == 0):
+                result |= {key: replace(cell, scientific=True) for key, cell in column.items()}
+    return result
+
+
+def ranked(
+    cells: Cells, rows: Sequence[Row], groups: Sequence[Group], decimals: int, *, rank_published: bool | None
+) -> Cells:
     """The cells, the best and second best of each column with their rank.
 
-    Values are compared as printed, so that equal prints never carry different marks. Only comparable
-    cells take part, only of metrics with a direction, and only where there are two or more.
+    Values are compared as printed, so that equal prints never carry different marks. See :func:`competing` for
+    which take part.
     """
     result = dict(cells)
     for group in groups:
         for metric in group.metrics:
-            if metric.higher_is_better is None:
+            taking_part = competing(cells, rows, group.dataset, metric, rank_published)
+            if not taking_part:
                 continue
-            keys = [(row.key, group.dataset, metric.key) for row in rows if rank_published or not row.published]
-            competing = {key: cells[key] for key in keys if key in cells and cells[key].comparable}
-            if len(competing) < 2:
-                continue
-            printed = {key: float(number(cell, decimals)) for key, cell in competing.items()}
-            best = sorted(set(printed.values()), reverse=metric.higher_is_better)[:2]
+            printed = {key: float(number(cell, decimals)) for key, cell in taking_part.items()}
+            best = sorted(set(printed.values()), reverse=bool(metric.higher_is_better))[:2]
             for key, value in printed.items():
                 if value in best:
                     result[key] = replace(cells[key], rank=best.index(value) + 1)

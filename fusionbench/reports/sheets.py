@@ -40,8 +40,10 @@ def sheets(table: Table) -> list[Sheet]:
 
 
 def number(cell: Cell, decimals: int) -> str:
-    """The mean as printed; a dash where there is none."""
-    return "–" if cell.mean is None else f"{cell.mean:z.{decimals}f}"
+    """The mean as printed, ``7.25`` or ``1.28e+32``; a dash where there is none."""
+    if cell.mean is None:
+        return "–"
+    return f"{cell.mean:z.{decimals}{'e' if cell.scientific else 'f'}}"
 
 
 def count(cell: Cell) -> str:

@@ -9,13 +9,16 @@ image are not.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from fusionbench.metrics.selection import spelled
+from fusionbench.plugins import current_plugins
+from fusionbench.plugins.registry import unknown_name
 from fusionbench.reports.frames import keyed, metric_spec
 from fusionbench.types import UsageError
 
@@ -23,18 +26,24 @@ if TYPE_CHECKING:
     from fusionbench.types import MetricSpec
 
 Block = Literal["sample", "dataset"]
+Metrics: TypeAlias = "Mapping[str, MetricSpec] | Sequence[str | MetricSpec] | str | None"
 
 
-def average_ranks(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, block: Block = "sample") -> pd.DataFrame:
+def average_ranks(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sample") -> pd.DataFrame:
     """Mean rank of each method for each metric; 1 is best, ties share the mean of their ranks.
 
     Args:
         frame: Tidy frame.
-        metrics: Specs by ``name@profile``; a metric without spec or direction is left out.
+        metrics: A name or several (``"Qabf"``, ``["SSIM@tang", "EN"]``), or specs by ``name@profile``; all of the
+            frame's if None. A metric without a direction is left out.
         block: Rank within each sample, or within each data set by the means over its samples.
 
     Returns:
         Columns ``metric, method, rank, n``, best rank first.
+
+    Raises:
+        UnknownNameError: The frame has no metric of a name.
+        UsageError: A metric that was named has no direction.
     """
     rows = []
     for key, scores in _blocks(frame, metrics, block):
@@ -43,7 +52,7 @@ def average_ranks(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, blo
     return pd.DataFrame(rows, columns=["metric", "method", "rank", "n"])
 
 
-def friedman(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, block: Block = "sample") -> pd.DataFrame:
+def friedman(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sample") -> pd.DataFrame:
     """Friedman's test of "all methods rank alike", the gate before comparing pairs (Demšar, JMLR 7, 2006).
 
     Returns:
@@ -59,7 +68,7 @@ def friedman(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, block: B
     return pd.DataFrame(rows, columns=["metric", "statistic", "p", "methods", "n"])
 
 
-def wilcoxon_holm(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, block: Block = "sample") -> pd.DataFrame:
+def wilcoxon_holm(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sample") -> pd.DataFrame:
     """Wilcoxon's signed-rank test of each pair of methods, with Holm's correction within a metric.
 
     Returns:
@@ -75,11 +84,14 @@ def wilcoxon_holm(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], *, blo
     return pd.DataFrame(rows, columns=["metric", "better", "worse", "difference", "p", "p_holm", "n"])
 
 
-def bootstrap_means(frame: pd.DataFrame, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+def bootstrap_means(
+    frame: pd.DataFrame, metrics: Metrics = None, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> pd.DataFrame:
     """Percentile bootstrap intervals of the means that a table shows.
 
     Args:
         frame: Tidy frame; failed and non-finite values are left out.
+        metrics: A name or several; all of the frame's if None.
         level: Coverage, between 0 and 1.
         resamples: How often the samples are drawn with replacement.
         seed: The same seed gives the same intervals, whatever the order of the rows.
@@ -89,12 +101,15 @@ def bootstrap_means(frame: pd.DataFrame, *, level: float = 0.95, resamples: int 
 
     Raises:
         UsageError: ``level`` or ``resamples`` is out of range.
+        UnknownNameError: The frame has no such metric.
     """
     if not 0 < level < 1 or resamples < 1:
         raise UsageError(f"level must lie between 0 and 1 and resamples be positive, not {level} and {resamples}.")
     tail = (1 - level) / 2
     rows = []
     data = keyed(frame)
+    if metrics is not None:
+        data = data[data["key"].isin(_named([metrics] if isinstance(metrics, str) else metrics, data["key"].unique()))]
     cells = data[data["counts"]].groupby(["dataset", "method", "key"], sort=False, observed=True)["value"]
     for (dataset, method, key), column in cells:
         values = np.sort(column.to_numpy())
@@ -103,12 +118,15 @@ def bootstrap_means(frame: pd.DataFrame, *, level: float = 0.95, resamples: int 
     return pd.DataFrame(rows, columns=["dataset", "method", "metric", "mean", "low", "high", "n"])
 
 
-def _blocks(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], block: Block) -> Iterator[tuple[str, pd.DataFrame]]:
+def _blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tuple[str, pd.DataFrame]]:
     """Metric key and its scores, blocks x methods, turned so that higher is better."""
+    if block not in get_args(Block):
+        raise UsageError(f"block {block!r} is not one of {', '.join(get_args(Block))}.")
     data = keyed(frame)
+    specs = _specs(metrics, data["key"].unique())
     methods = list(data["method"].unique())
     for key, rows in data[data["counts"]].groupby("key", sort=False):
-        spec = metric_spec(metrics, key)
+        spec = metric_spec(specs, key)
         if spec is None or spec.higher_is_better is None:
             continue
         scores = rows.pivot(index=["dataset", "sample"], columns="method", values="value")
@@ -117,6 +135,48 @@ def _blocks(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec], block: Block
             scores = scores.groupby(level="dataset", sort=False).mean()
         if not scores.empty:
             yield key, scores if spec.higher_is_better else -scores
+
+
+def _named(metrics: Iterable[str | MetricSpec], keys: Iterable[str]) -> list[str]:
+    """The keys of a frame that names mean.
+
+    Raises:
+        UnknownNameError: The frame has no such metric.
+    """
+    bare = {key: key.partition("@")[0] for key in keys}
+    chosen: dict[str, None] = {}
+    for metric in metrics:
+        name = metric if isinstance(metric, str) else metric.key
+        spelling = spelled(name, [*bare, *bare.values()])
+        found = [key for key in bare if spelling in (key, bare[key])]
+        if not found:
+            raise unknown_name("metric of this frame", name, [*bare, *bare.values()])
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
+
+
+def _specs(metrics: Metrics, keys: Iterable[str]) -> Mapping[str, MetricSpec]:
+    """The specs that ``metrics`` means among the keys of a frame.
+
+    Raises:
+        UnknownNameError: The frame has no such metric.
+        UsageError: A metric that was named has no direction, or nobody registers it.
+    """
+    if isinstance(metrics, Mapping):
+        return metrics
+    registered = current_plugins().metrics
+    if metrics is None:
+        return registered
+    chosen = {}
+    for key in _named([metrics] if isinstance(metrics, str) else metrics, keys):
+        spec = metric_spec(registered, key)
+        if spec is None or spec.higher_is_better is None:
+            raise UsageError(
+                f"{key} has no direction to rank by.",
+                hint="Pass a mapping of specs, {spec.key: spec}, for a metric that no plugin registers.",
+            )
+        chosen[key] = spec
+    return chosen
 
 
 def _resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:

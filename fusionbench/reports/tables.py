@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fusionbench.metrics.selection import spelled
 from fusionbench.plugins.registry import unknown_name
 from fusionbench.reports.frames import IDENTITY, keyed, metric_spec
 from fusionbench.reports.model import (
@@ -21,7 +22,7 @@ from fusionbench.reports.model import (
     Table,
     TableInfo,
 )
-from fusionbench.reports.ranking import Cells, best_first, ranked
+from fusionbench.reports.ranking import Cells, best_first, legible, ranked
 from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ def build_table(
     sort: str | None = None,
     order: Sequence[str] | None = None,
     published: Sequence[PublishedTable] = (),
-    rank_published: bool = True,
+    rank_published: bool | None = None,
 ) -> Table:
     """Average a tidy frame into a table of methods against the metrics of each data set.
 
     A mean is over the samples with status ``ok`` and a finite value. A cell that misses samples (failed,
     not yet computed, or undefined there) is shown with its count but not ranked, because a mean over the
     easier samples must not win. The same holds for a published value known to be over another number of
-    samples. Ranks are those of the values as printed, so equal prints share a mark; a metric without a
-    direction, and a column with one comparable value, has none.
+    samples, and for one over an unknown number where the runs took only a part of the data set. Ranks are those
+    of the values as printed, so equal prints share a mark; a metric without a direction, a column with one
+    comparable value, and one whose measured values are all incomplete has none.
 
     Args:
         frame: Columns ``method, dataset, task, sample, metric, profile, value, status``, and optionally
@@ -57,13 +59,15 @@ def build_table(
         info: Facts that are not in the frame.
         layout: Data sets beside each other, below each other, or one line for each cell.
         metrics: Names (``SSIM``) or keys (``SSIM@zhao``) to show, in this order; all if None.
-        decimals: Digits after the point, 0 to 10.
+        decimals: Digits after the point, 0 to 10. Columns of very large values, and of values that all would
+            print as 0, are shown with powers of ten.
         mark: How the best and second best are marked.
         sort: A metric; rows are ordered by it, best first: side by side on the first data set that has
             it, in the other layouts within each data set.
         order: Methods to put first, in this order; the others keep theirs.
         published: Tables whose rows are set below the measured ones.
-        rank_published: Whether published values compete for the marks.
+        rank_published: Whether published values compete for the marks: True also those over an unknown number of
+            samples, whatever part was run; False none; None those that are comparable as far as that is known.
 
     Raises:
         UsageError: An empty or malformed frame, a repeated row, an impossible setting.
@@ -77,9 +81,10 @@ def build_table(
     cells = _measured(data, groups, info)
     rows = _rows(frame, cells, info)
     for source in published:
-        found = _published(source, groups)
+        found = _published(source, groups, frozenset() if rank_published else info.limited)
         cells |= found
         rows += _published_rows(source, found)
+    cells = legible(cells, groups, decimals)
     cells = ranked(cells, rows, groups, decimals, rank_published=rank_published)
     rows = rows if order is None else _ordered(rows, order)
     rows_by_dataset = {
@@ -144,11 +149,16 @@ def _select(columns: list[MetricColumn], wanted: Sequence[str] | None) -> list[M
 def _matching(columns: Iterable[MetricColumn], name: str) -> list[MetricColumn]:
     """The columns a user means by ``SSIM`` (in every profile there is) or ``SSIM@zhao``."""
     columns = list(columns)
-    found = [column for column in columns if name in (column.key, column.label, column.key.partition("@")[0])]
+    name = spelled(name, [text for column in columns for text in (column.key, column.label, _bare(column))])
+    found = [column for column in columns if name in (column.key, column.label, _bare(column))]
     if not found:
         known = [column.key if "@" in name else column.label for column in columns]
         raise unknown_name("metric of this table", name, known)
     return found
+
+
+def _bare(column: MetricColumn) -> str:
+    return column.key.partition("@")[0]
 
 
 def _in_order(names: Iterable[str], titles: Mapping[str, str]) -> list[str]:
@@ -206,11 +216,11 @@ def _rows(frame: pd.DataFrame, cells: Cells, info: TableInfo) -> list[Row]:
     ]
 
 
-def _published(source: PublishedTable, groups: list[Group]) -> Cells:
+def _published(source: PublishedTable, groups: list[Group], limited: frozenset[str]) -> Cells:
     known = {(group.dataset, metric.key): group.pairs for group in groups for metric in group.metrics}
     return {
         (f"{source.name}:{method}", dataset, key): Cell(
-            value, source.pairs.get(dataset), known[dataset, key], published=True
+            value, source.pairs.get(dataset), known[dataset, key], published=True, part=dataset in limited
         )
         for (method, dataset, key), value in source.values.items()
         if (dataset, key) in known

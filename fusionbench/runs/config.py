@@ -14,6 +14,7 @@ import yaml
 
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
+from fusionbench.types.specs import chosen
 
 # Settings that change how a run is carried out but not what it finds.
 _INCIDENTAL = ("device", "batch_size", "workers", "timeout", "fail_fast", "out")
@@ -120,6 +121,7 @@ class RunConfig:
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
+            object.__setattr__(self, name, chosen(getattr(self, name), choices))
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
         for kind, requests in (("method", self.methods), ("data set", self.datasets)):

@@ -244,60 +244,20 @@ class _Scoring:
     def _score(
         self, job: Job, sample: DecodedSample, pixels: Tensor
     ) -> tuple[dict[MetricKey, float], dict[MetricKey, str]]:
-        errors: dict[MetricKey, str] = {}
-        usable = []
-        for key in job.metrics:
-            most = self._by_key[key].max_sources
-            if self._by_key[key].operands == "F|A,B" and most is not None and len(sample.sources) > most:
-                errors[key] = f"{key[0]} is defined for {most} sources, {sample.id} has {len(sample.sources)}."
-            else:
-                usable.append(key)
+        """Values and errors, as the scorer finds them; sources are read as the 8-bit files that papers score."""
         with self._alone if sample.size[0] * sample.size[1] > _LARGE else contextlib.nullcontext():
-            scores, failed = self._values_or_errors(tuple(usable), sample, pixels)
-        return scores, failed | errors
-
-    def _values_or_errors(
-        self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor
-    ) -> tuple[dict[MetricKey, float], dict[MetricKey, str]]:
-        """All values; where a metric raises, those of the others, one by one, and its error."""
-        try:
-            return self._values(keys, sample, pixels), {}
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            if len(keys) == 1:
-                known = isinstance(error, FusionBenchError)
-                return {}, {keys[0]: str(error) if known else f"scoring failed: {described(error)}{raised_at(error)}"}
-        scores: dict[MetricKey, float] = {}
-        errors: dict[MetricKey, str] = {}
-        for key in keys:
-            value, error_of_it = self._values_or_errors((key,), sample, pixels)
-            scores |= value
-            errors |= error_of_it
-        return scores, errors
-
-    def _values(self, keys: tuple[MetricKey, ...], sample: DecodedSample, pixels: Tensor) -> dict[MetricKey, float]:
-        sources = [_eight_bits(source) for source in sample.sources]
-        reference = None if sample.reference is None else _eight_bits(sample.reference)
-        values: dict[MetricKey, float] = {}
-        for backwards in (False, True):
-            chosen = tuple(key for key in keys if self._by_key[key].sources_reversed is backwards)
-            if not chosen:
-                continue
-            ordered = sources[::-1] if backwards else sources
-            columns = self._scorer(chosen).score(pixels[None], ordered, reference=reference, ids=(sample.id,))
-            values |= {key: float(column[0]) for key, column in zip(chosen, columns.values(), strict=True)}
-        return values
+            values, errors = self._scorer(job.metrics).scores(pixels, sample.sources, sample.reference)
+        named = [(key, self._by_key[key].key) for key in job.metrics]
+        return (
+            {key: float(values[name][0]) for key, name in named if name not in errors},
+            {key: errors[name] for key, name in named if name in errors},
+        )
 
     def _scorer(self, keys: tuple[MetricKey, ...]) -> Scorer:
         if keys not in self._scorers:
-            self._scorers[keys] = Scorer.of_specs([self._by_key[key] for key in keys], device=self.device)
+            specs = [self._by_key[key] for key in keys]
+            self._scorers[keys] = Scorer.of_specs(specs, device=self.device, eight_bit=True)
         return self._scorers[keys]
-
-
-def _eight_bits(image: Tensor) -> Tensor:
-    """1 x C x H x W uint8 of C x H x W in [0, 1]."""
-    return (image * 255).round().to(torch.uint8)[None]
 
 
 def _stored_pixels(path: Path) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
+from fusionbench.types.specs import chosen
 
 C = TypeVar("C")
 
@@ -144,7 +145,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         return convert(value, inner, where)
     if origin is Literal:
         # YAML reads a bare `no` as False.
-        value = "no" if value is False and "no" in arguments else value
+        value = chosen("no" if value is False and "no" in arguments else value, arguments)
         if value not in arguments:
             raise UsageError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}.")
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +72,25 @@ class TrainingResult:
     scores: Mapping[str, float]
 
 
+class Means(dict[str, float]):
+    """The mean of each metric; NaN where no sample has a value.
+
+    Attributes:
+        incomplete: Metrics whose mean misses samples, which must not win by failing on the hard ones.
+    """
+
+    def __init__(self, means: Mapping[str, float], incomplete: Iterable[str] = ()) -> None:
+        super().__init__(means)
+        self.incomplete = frozenset(incomplete)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     """When to validate, and how.
 
     Attributes:
-        score: Given the method with the present weights, the mean of each metric.
+        score: Given the method with the present weights, the mean of each metric (:class:`Means` where some
+            may miss samples).
         every: Epochs between validations.
         best: The metric that decides which weights are kept as the best, and whether more is better.
     """
@@ -291,12 +304,14 @@ class _Loop:
     def _validate(self, validation: Validation, journal: TrainingJournal, epoch: int) -> None:
         with torch.no_grad(), self._averaged():
             self.recipe.objective.eval()
-            self.scores = dict(validation.score(self.recipe.method()))
+            means = validation.score(self.recipe.method())
+            self.scores = dict(means)
             journal.scalars(self.step, epoch, {f"score/{name}": value for name, value in self.scores.items()})
             if validation.best is not None:
                 name, more_is_better = validation.best
                 value = self.scores[name]
-                if not math.isnan(value) and (self.best is None or (value > self.best) == more_is_better):
+                ranked = not math.isnan(value) and name not in getattr(means, "incomplete", ())
+                if ranked and (self.best is None or (value > self.best) == more_is_better):
                     self.best = value
                     self.recipe.export(self.out / "best.safetensors")
 

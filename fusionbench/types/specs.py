@@ -8,7 +8,7 @@ imports no torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -90,10 +90,20 @@ class Option:
         kind = self.type or (type(self.default) if self.default is not None else None)
         if value is not None and kind is not None and not isinstance(value, kind):
             value = _convert(name, value, kind)
+        value = chosen(value, self.choices)
         if self.choices and value not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices if choice != "")
             raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
         return value
+
+
+def chosen(value: Any, choices: Iterable[Any]) -> Any:
+    """The choice that a value means apart from case, or the value itself where it means none or several."""
+    choices = list(choices)
+    if value in choices or not isinstance(value, str):
+        return value
+    alike = [choice for choice in choices if isinstance(choice, str) and choice.lower() == value.strip().lower()]
+    return alike[0] if len(alike) == 1 else value
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -284,7 +294,7 @@ class MetricSpec:
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
         sources_reversed: Whether the original program takes the sources in the opposite of the canonical
-            order (visible before infrared); runs then pass them so.
+            order (visible before infrared); the scorer then passes them so.
         default: Whether the profile computes it when no metrics are named.
         range, unit, paper, version: Facts; ``version`` enters the result's key.
     """

@@ -15,6 +15,7 @@ from PIL import Image
 
 import fusionbench as fb
 from fusionbench.cli import main
+from fusionbench.plugins import current_plugins
 from tests.helpers.scenes import write_pairs
 from tests.helpers.shared import shared_path
 
@@ -150,7 +151,7 @@ def test_every_bad_file_is_named_before_the_computation_however_many_there_are(t
         (["run", "-m", "average"], ["no data set given"]),
         (["run", "-m", "average", "-d", "roadscene"], ["roadscene", "--data-root"]),
         (["run", "-m", "average", "-d", "roadscene=/nowhere"], ["/nowhere", "Get it from"]),
-        (["run", "-m", "average", "-d", "demo-ivf", "--metrics", "QABF"], ["QABF"]),
+        (["run", "-m", "average", "-d", "demo-ivf", "--metrics", "QABX"], ["Did you mean Qabf"]),
         (["run", "-m", "average", "-d", "demo-ivf", "--profile", "zhou"], ["unknown profile 'zhou'"]),
         (["run", "-m", "average", "-d", "demo-ivf", "--option", "average.x=1"], ["has no option 'x'"]),
         (["run", "-m", "average", "-d", "demo-ivf", "--option", "nonsense"], ["NAME.KEY=VALUE"]),
@@ -235,6 +236,33 @@ def test_info_shows_options_paper_and_origin() -> None:
     assert "option" in output
     assert "paper" in output
     assert "plugin classic" in output
+
+
+def test_info_of_a_metric_prints_its_formula_and_those_it_refers_to() -> None:
+    output = invoke("info", "qabf@VIFB").output
+    assert "formula: qabf of gray levels multiplied by a further 255" in output
+    assert "qabf: Edge transfer: sum_S Q_S g_S / sum_S g_S" in output
+    for key in current_plugins().metrics:
+        assert "  formula: " in invoke("info", key).output, key
+
+
+def test_info_of_a_metric_whose_code_is_gone_says_so(tmp_path: Path) -> None:
+    plugin = tmp_path / "gone.py"
+    plugin.write_text(
+        "from fusionbench.types import MetricSpec\n"
+        "def fusionbench_metrics():\n"
+        "    return [MetricSpec(name='Gone', profile='own', operands='F', higher_is_better=True, function='gone:it')]\n"
+    )
+    assert "formula: not available: " in invoke("info", "-p", plugin, "gone").output
+
+
+def test_values_of_options_ignore_case(pairs: Path, mine: Path, tmp_path: Path) -> None:
+    settings = ["--colour", "GRAY", "--precision", "Float32", "--device", "CPU", "--profile", "Zhao", "--metrics", "en"]
+    result = invoke(*run_arguments(pairs, mine, *settings, "--option", "folder.task=ivf", "--out", tmp_path / "run"))
+    assert result.exit_code == 0, result.output
+    frame = fb.load_run(tmp_path / "run").frame()
+    assert set(frame.metric) == {"EN"}
+    assert np.asarray(Image.open(frame.image.iloc[0])).ndim == 2
 
 
 def test_doctor_finds_no_problem_here() -> None:

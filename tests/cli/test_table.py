@@ -93,6 +93,14 @@ def test_methods_in_order():
 
 
 @stand_ins
+def test_case_does_not_matter():
+    settings = ("--layout", "Stacked", "--mark", "NONE", "--metrics", "en", "--sort", "En")
+    result = table("one", "two", "--format", "JSON", *settings)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["methods"][0]["key"] == "c"
+
+
+@stand_ins
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

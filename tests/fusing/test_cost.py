@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,7 +112,21 @@ def test_latex_escapes_and_is_ascii() -> None:
     assert text.isascii()
     assert r"sd\_net & 0.067 & 17.60 & 250.0 & 100.0 & 4.00 & 3 \\" in text
     assert r"Fast \& Co\_CPU" in text
-    assert text.count(r"\begin") == text.count(r"\end") == 2
+    assert text.count(r"\begin{") == text.count(r"\end{") == 3
+
+
+def test_latex_compiles_by_itself(tmp_path: Path) -> None:
+    text = costs.latex(COSTS, CONDITIONS)
+    lines = text.splitlines()
+    document = [lines.index(line) for line in (r"\documentclass{article}", r"\begin{document}", r"\begin{table}[tbp]")]
+    assert document == sorted(document)
+    assert lines[-1] == r"\csname fusionbenchend\endcsname"
+    assert r"\usepackage{booktabs}" in lines
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    (tmp_path / "cost.tex").write_text(text, encoding="ascii")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "cost.tex"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fusionbench.metrics.profiles import REVERSED_SOURCES
 from tests.helpers.shared import ROOT, available
 
 GOLDEN = ("reference", "golden", "metrics.json")
@@ -50,6 +51,12 @@ def images(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The triple's (a, b, fused) as stored: H x W or H x W x 3 uint8."""
     folder = ROOT / "data" / "metric_triples" / name
     return tuple(np.array(Image.open(folder / f"{role}.png")) for role in "abf")
+
+
+def operands(name: str, profile: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The fused image and its sources in the order of data sets: the stored order is that of the original program."""
+    a, b, fused = images(name)
+    return fused, [b, a] if profile in REVERSED_SOURCES else [a, b]
 
 
 def expected(name: str, engine: str) -> dict[str, float]:

@@ -31,10 +31,10 @@ NOISE = {("deg_constant", "FMI_dct"), ("deg_constant", "FMI_w"), ("deg_bright_pi
 
 
 def scored(triple: str, profile: str) -> dict[str, float]:
-    a, b, fused = golden.images(triple)
+    fused, sources = golden.operands(triple, profile)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MetricWarning)
-        return evaluate(fused, [a, b], metrics="all", profile=profile).iloc[0].to_dict()
+        return evaluate(fused, sources, metrics="all", profile=profile).iloc[0].to_dict()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

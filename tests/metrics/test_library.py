@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
 
 import fusionbench as fb
+from fusionbench.metrics import evaluate
 from fusionbench.metrics.profiles import PROFILES
 from fusionbench.types import MetricError
 from tests.metrics.tester import scenes
@@ -70,8 +72,42 @@ def test_torchmetrics_adapter() -> None:
     assert metric.is_differentiable
 
 
+def test_a_used_metric_becomes_a_torchmetric_with_what_it_has_seen() -> None:
+    pytest.importorskip("torchmetrics")
+    fused, a, b = scenes(3, 40, 44)
+    fused[1] = 7  # no correlation
+    used = fb.metrics.CC()
+    used.update(fused[:2], [a[:2], b[:2]])
+    metric = used.as_torchmetrics()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.testing.assert_close(metric.compute(), used.compute())
+    metric.update(fused[2:], [a[2:], b[2:]])
+    used.update(fused[2:], [a[2:], b[2:]])
+    torch.testing.assert_close(metric.compute(), used.compute())
+    metric.reset()
+    with pytest.warns(UserWarning, match="before the ``update``"):
+        assert metric.compute().isnan()
+
+
+def test_precision_is_given_by_name_or_as_torch_s() -> None:
+    fused, a, b = scenes(1, 40, 44)
+    for dtype in ("float32", torch.float32):
+        metric = fb.metrics.VIF(dtype=dtype)
+        metric.update(fused, [a, b])
+        assert fb.metrics.functional.vif(fused, [a, b], dtype=dtype) == metric.compute()
+        assert evaluate(fused, [a, b], metrics="VIF", dtype=dtype).VIF[0] == metric.compute()
+    with pytest.raises(MetricError, match=r"expected 'float32' or 'float64', got 'torch.float16'"):
+        fb.metrics.VIF(dtype=torch.float16)
+
+
 def test_names_are_listed() -> None:
     assert {"qabf", "ms_ssim", "fmi_dct", "psnr_gt"} <= set(dir(fb.metrics.functional))
+    assert {"Qabf", "MS_SSIM", "FMI_dct", "PSNR_GT", "evaluate", "Scorer", "functional"} <= set(dir(fb.metrics))
+    assert all(getattr(fb.metrics, name) is not None for name in dir(fb.metrics))
+    with pytest.raises(AttributeError) as caught:
+        fb.metrics.Qab  # noqa: B018
+    assert (caught.value.name, caught.value.obj) == ("Qab", fb.metrics)  # what Python makes its offer of
     assert fb.metrics.MS_SSIM("tang").spec.original_name == "MS_SSIM"
     with pytest.raises(AttributeError):
         fb.metrics.Qxyz  # noqa: B018

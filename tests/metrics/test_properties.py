@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from fusionbench.metrics import MetricWarning, Scorer, evaluate, functional
 from fusionbench.types import MetricError, UnknownNameError
@@ -107,7 +111,11 @@ def test_colour_sources_of_a_channel_wise_profile() -> None:
     mean = np.mean([evaluate(fused[:, k], [a[:, k], b[:, k]], metrics="SSIM", profile="vifb") for k in range(3)])
     assert evaluate(fused, [a, b], metrics="SSIM", profile="vifb").iloc[0, 0] == pytest.approx(mean, rel=1e-12)
     with pytest.warns(MetricWarning):
-        assert np.isnan(evaluate(fused, [a[:, :1], b], metrics="SSIM", profile="vifb").iloc[0, 0])
+        assert np.isnan(evaluate(fused, [a, b[:, :1]], metrics="SSIM", profile="vifb").iloc[0, 0])
+    # The program takes the visible image first and uses a gray infrared one for every channel.
+    gray = [evaluate(fused[:, k], [a[:, 0], b[:, k]], metrics="SSIM", profile="vifb") for k in range(3)]
+    infrared_visible = evaluate(fused, [a[:, :1], b], metrics="SSIM", profile="vifb")
+    assert infrared_visible.iloc[0, 0] == pytest.approx(np.mean(gray), rel=1e-12)
 
 
 BYTES = np.zeros((8, 9), np.uint8)
@@ -124,11 +132,102 @@ BYTES = np.zeros((8, 9), np.uint8)
         (BYTES, BYTES, "sources: expected a list or tuple of images, got ndarray"),
         (BYTES, [BYTES], "at least two, got 1"),
         ("f.png", [BYTES, BYTES], "fused: expected a torch tensor or numpy array, got str"),
+        ([Image.fromarray(BYTES)], [BYTES, BYTES], r"fused: .* got list.\n  numpy.asarray"),
+        (np.zeros((0, 1, 8, 9), np.uint8), [BYTES, BYTES], r"fused: expected at least one image.*\(0, 1, 8, 9\)"),
+        (torch.zeros(0, 3, 8, 9), [BYTES, BYTES], "fused: expected at least one image"),
+        (BYTES, [BYTES, np.ma.masked_greater(BYTES, 3)], r"sources\[1\]: a masked array would lose its mask"),
+        (BYTES > 0, [BYTES, BYTES], "fused: expected uint8.* got torch.bool.\n  A mask is no image"),
+        (BYTES.astype(np.uint16), [BYTES, BYTES], "fused: .* got torch.uint16.\n .*divide 16-bit values"),
+        (BYTES.astype(">u2"), [BYTES, BYTES], "fused: .* got torch.uint16"),
+        (BYTES.astype(complex), [BYTES, BYTES], "fused: .* got torch.complex128"),
+        (BYTES.astype(object), [BYTES, BYTES], "fused: .* got object"),
+        (BYTES.astype("datetime64[s]"), [BYTES, BYTES], "fused: .* got datetime64"),
+        (torch.zeros(1, 1, 8, 9).to_sparse(), [BYTES, BYTES], "fused: expected a dense tensor"),
+        (torch.zeros(1, 1, 8, 9, device="meta"), [BYTES, BYTES], "fused: expected a dense tensor"),
     ],
 )
 def test_unusable_operands(fused: object, sources: object, message: str) -> None:
     with pytest.raises(MetricError, match=message):
         evaluate(fused, sources)
+
+
+def test_how_numbers_are_stored_does_not_matter() -> None:
+    fused, a, b = (image[0, 0].numpy() for image in scenes(1, 48, 50))
+    expected = evaluate(fused, [a, b])
+    read_only = fused.copy()
+    read_only.flags.writeable = False
+    same = {
+        "read-only": read_only,
+        "negative strides": np.ascontiguousarray(fused[::-1, ::-1])[::-1, ::-1],
+        "Fortran order": np.asfortranarray(fused),
+        "every second": np.repeat(fused, 2, 1)[:, ::2],
+        "big-endian": (fused / 255).astype(">f8"),
+        "big-endian single": (fused / 255).astype(">f4"),
+        "half": (fused / 255).astype(np.float16),
+        "bfloat16": torch.from_numpy(fused / 255).bfloat16(),
+    }
+    for name, image in same.items():
+        pd.testing.assert_frame_equal(evaluate(image, [a, b]), expected, obj=name, rtol=1e-12)
+        pd.testing.assert_frame_equal(evaluate(fused, [a, image]), evaluate(fused, [a, fused]), obj=name, rtol=1e-12)
+
+
+def test_eight_bits_are_what_files_hold() -> None:
+    generator = np.random.default_rng(0)
+    fused, a, b = (generator.random((48, 50)) for _ in range(3))
+    levels = [np.round(image * 255).astype(np.uint8) for image in (fused, a, b)]
+    pd.testing.assert_frame_equal(evaluate(fused, [a, b], eight_bit=True), evaluate(levels[0], levels[1:]))
+    assert not evaluate(fused, [a, b]).equals(evaluate(levels[0], levels[1:]))
+
+
+@pytest.mark.parametrize("profile", ["zhao", "vifb", "mefb", "tang"])
+def test_all_metrics_of_three_sources_are_those_that_take_three(profile: str) -> None:
+    fused, a, b = scenes(2, 48, 50)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frame = evaluate(fused, [a, b, a], metrics="all", profile=profile)
+    refused = {spec.name for spec in Scorer("all", (profile,)).specs if spec.max_sources == 2}
+    assert {name for name in frame if frame[name].isna().all()} == refused
+    told = [str(warning.message) for warning in caught if warning.category is MetricWarning]
+    assert {message.split()[0] for message in told} == refused
+    assert all("is defined for 2 sources, got 3" in message for message in told)
+
+
+def test_one_failing_metric_of_a_list_leaves_the_others(tmp_path, monkeypatch) -> None:
+    from fusionbench.plugins import load_plugins
+
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "from fusionbench.types import MetricSpec\n"
+        "def silent(planes): raise ValueError\n"
+        "def wrong(planes): return 7\n"
+        "def fine(planes): return planes.fused.mean((-2, -1))\n"
+        "def fusionbench_metrics():\n"
+        "    return [MetricSpec(name=f.__name__, profile='own', operands='F', higher_is_better=None, function=f)\n"
+        "            for f in (silent, wrong, fine)]\n"
+    )
+    load_plugins([str(plugin)])
+    with pytest.warns(MetricWarning) as caught:
+        frame = evaluate(BYTES, profile="own")
+    assert frame.iloc[0].isna().to_dict() == {"silent": True, "wrong": True, "fine": False}
+    messages = sorted(str(warning.message) for warning in caught)
+    assert messages[0] == "silent is left out: scoring failed: ValueError"
+    assert "metric wrong@own returned int" in messages[1]
+    with pytest.raises(ValueError):
+        evaluate(BYTES, metrics="silent", profile="own")
+
+
+@pytest.mark.parametrize("name", ["ssim", "SSIM", "Ssim@Zhao", "ms_ssim_gt", "MS-SSIM_GT", "psnr-gt", "qABF"])
+def test_the_spelling_of_a_name_does_not_matter(name: str) -> None:
+    fused, a, b = scenes(1, 20, 24)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = evaluate(fused, [a, b], metrics=name, profile="ZHAO", reference=a)
+    (column,) = frame.columns
+    assert column in {"SSIM", "MS-SSIM_GT", "PSNR_GT", "Qabf"}
+
+
+def test_all_and_profiles_ignore_case() -> None:
+    assert Scorer("ALL", ("Tang_Published",)).columns == Scorer("all", ("tang-published",)).columns
 
 
 def test_unknown_names() -> None:

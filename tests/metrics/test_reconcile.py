@@ -20,9 +20,9 @@ from tests.metrics.tester import scenes
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    """Two colour images with a gray second source."""
+    """Two colour images with a gray first source, as infrared and visible ones."""
     fused, a, b = (stack.permute(0, 2, 3, 1).numpy() for stack in scenes(2, 60, 64, channels=3))
-    return [(f"{k:02}", fused[k], (a[k], b[k, ..., 0])) for k in range(2)]
+    return [(f"{k:02}", fused[k], (a[k, ..., 0], b[k])) for k in range(2)]
 
 
 def best(published: pd.DataFrame, samples: list[Sample]) -> dict[str, str]:
@@ -65,15 +65,38 @@ def test_refuses_a_table_without_metrics(samples: list[Sample]) -> None:
         reconcile(pd.DataFrame({"method": ["Ours"], "Speed": [1.0]}), lambda method: samples)
 
 
+def test_numbers_of_nothing_that_was_scored_are_refused(samples: list[Sample]) -> None:
+    with pytest.raises(DataError, match="no printed number"):
+        reconcile(pd.DataFrame({"method": ["Ours"], "EN": [np.nan]}), lambda method: samples)
+
+
+def test_exchanged_sources_are_found_against_the_order_of_the_program(samples: list[Sample]) -> None:
+    """vifb passes the visible image first: a colour result of a gray first source has no value there."""
+    exchanged = [evaluate(f, s[::-1], metrics="Qabf", profile="zhao").iloc[0, 0] for _, f, s in samples]
+    assert exchanged == pytest.approx(measured(samples, "Qabf", "zhao"))
+    table = pd.DataFrame({"method": "Ours", "image": ["00", "01"], "Qabf": measured(samples, "Qabf", "vifb")})
+    found = reconcile(table, lambda method: samples)
+    assert found[(found.error < 1e-12) & (found.deviations == 0)].candidate.tolist() == ["vifb"] * 2
+
+
+def test_metrics_of_two_sources_explain_nothing_of_stacks() -> None:
+    fused, a, b = (image[0, 0].numpy() for image in scenes(1, 48, 50))
+    value = evaluate(fused, [a, b, a], metrics="VIF").iloc[0, 0]
+    table = pd.DataFrame({"method": ["Ours"], "VIF": [value]})
+    found = best(table, [("00", fused, (a, b, a))])
+    assert "zhao" in found["VIF"]
+    assert "mefb" not in found["VIF"]
+
+
 def test_command(tmp_path: Path, samples: list[Sample]) -> None:
     """From a long CSV and folders of images to the verdict."""
     for name, fused, (a, b) in samples:
-        write_png(tmp_path / "tno" / "ir" / f"{name}.png", b)
-        write_png(tmp_path / "tno" / "vi" / f"{name}.png", a)
+        write_png(tmp_path / "tno" / "ir" / f"{name}.png", a)
+        write_png(tmp_path / "tno" / "vi" / f"{name}.png", b)
         write_png(tmp_path / "fused" / f"{name}.png", fused)
     lines = ["image,method,metric,value"]
     for name, fused, (a, b) in samples:
-        value = evaluate(fused, [b, a], metrics="Qabf", profile="zhao").iloc[0, 0]
+        value = evaluate(fused, [a, b], metrics="Qabf", profile="zhao").iloc[0, 0]
         lines.append(f"{name},Ours,Qabf,{value:.6f}")
     (tmp_path / "table.csv").write_text("\n".join(lines))
     output = tmp_path / "all.csv"

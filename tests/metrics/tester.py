@@ -37,6 +37,28 @@ def scenes(count: int, height: int, width: int, channels: int = 1, seed: int = 0
     return fused, a, b
 
 
+def awkward(height: int, width: int) -> dict[str, Tensor]:
+    """Images at which roots, quotients and angles have no slope, 1 x 1 x H x W in [0, 1]."""
+    fused, a, _ = (image / 255 for image in scenes(1, height, width))
+    half, cut = fused.clone(), fused.clone()
+    half[..., : width // 2] = 0.4
+    cut[..., : height // 2, :] = 0
+    noise = torch.randn(fused.shape, generator=torch.Generator().manual_seed(2))
+    return {
+        "constant": torch.full_like(fused, 0.3),
+        "black": torch.zeros_like(fused),
+        "white": torch.ones_like(fused),
+        "clipped": ((fused - 0.5) * 3 + 0.5).clamp(0, 1),
+        "half flat": half,
+        "half black": cut,
+        "rows alike": fused[..., :1, :].expand_as(fused).contiguous(),
+        "a source": a,
+        "inverted": 1 - a,
+        "flat but for rounding": 0.3 + 1e-7 * noise,
+        "almost black": (0.5 - fused).clamp(min=0) * 1e-30,
+    }
+
+
 class MetricTester:
     """Checks of one registered definition.
 
@@ -91,6 +113,16 @@ class MetricTester:
         step = 1e-6
         numeric = (value(fused + step * direction) - value(fused - step * direction)) / (2 * step)
         assert float((slope * direction).sum()) == relative(float(numeric))
+
+    def slopes(self, fused: Tensor, sources: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+        """Gradient of the sum of the defined values with respect to the fused image."""
+        image = fused.to(dtype).clone().requires_grad_()
+        others = [source.to(dtype) for source in sources]
+        values = functional.compute(
+            self.spec.name, image, others, profile=self.profile, reference=others[0], dtype=dtype
+        )
+        (gradient,) = torch.autograd.grad(values.nansum(), image)
+        return gradient
 
     def survives(self, height: int, width: int) -> None:
         """Any size gives a number or NaN, never an exception or infinity."""

@@ -200,3 +200,12 @@ def test_a_broken_plugin_of_the_environment_is_a_warning_and_nothing_stops(monke
     assert len(reasons) == 2
     assert "nowhere.py of FUSIONBENCH_PLUGINS" in reasons[0]
     assert "no_such_package" in reasons[1]
+
+
+def test_choices_of_an_option_ignore_case_where_that_is_clear() -> None:
+    from fusionbench.types import Option, UsageError
+
+    assert Option(default="plain", choices=("plain", "Official", 3)).parse("x.output", "OFFICIAL ") == "Official"
+    assert Option(default="a", choices=("a", "A")).parse("x.output", "A") == "A"
+    with pytest.raises(UsageError, match="'b' is not one of a, A"):
+        Option(default="a", choices=("a", "A")).parse("x.output", "b")

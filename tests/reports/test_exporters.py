@@ -57,7 +57,7 @@ LATEX = r"""% Table by fusionbench 1.2.3; metric profile zhao.
 \begin{table}[tbp]
 \centering
 \setlength{\belowcaptionskip}{6pt}
-\caption{Mean scores on RoadScene (2 pairs), tno (1 pair). Metric profile: zhao; fusionbench 1.2.3. Best value in bold, second best underlined, along the arrow ($\uparrow$ higher, $\downarrow$ lower is better); equal printed values share a mark. $^{\dagger}$ Mean over k/n samples only, because the others failed, are not computed or have no defined value; such a value is not ranked. {[}paper] Published, not measured here, ranked with ours: A Paper. {*} Published mean over another number of samples, not ranked (RoadScene: 50 in paper, 2 here).}
+\caption{Mean scores on RoadScene (2 pairs), tno (1 pair). Metric profile: zhao; fusionbench 1.2.3. Best value in bold, second best underlined, along the arrow ($\uparrow$ higher, $\downarrow$ lower is better); equal printed values share a mark. $^{\dagger}$ Mean over k/n samples only, because the others failed, are not computed or have no defined value; such a value is not ranked. {[}paper] Published, not measured here, not ranked: A Paper. {*} Published mean over another number of samples; not ranked (RoadScene: 50 in paper, 2 here).}
 \begin{tabular}{lrrr}
 \toprule
 & \multicolumn{2}{c}{RoadScene (n = 2)} & \multicolumn{1}{c}{tno (n = 1)} \\
@@ -95,9 +95,9 @@ Best value in bold, second best underlined, along the arrow (↑ higher, ↓ low
 
 † Mean over k/n samples only, because the others failed, are not computed or have no defined value; such a value is not ranked.
 
-\[paper\] Published, not measured here, ranked with ours: A Paper.
+\[paper\] Published, not measured here, not ranked: A Paper.
 
-\* Published mean over another number of samples, not ranked (RoadScene: 50 in paper, 2 here).
+\* Published mean over another number of samples; not ranked (RoadScene: 50 in paper, 2 here).
 """  # noqa: E501
 
 
@@ -117,6 +117,68 @@ def test_markdown_side_by_side_names_the_data_set_in_every_heading():
 def test_the_caption_says_which_published_counts_are_not_known():
     table = build_table(tidy(SCORES), info=INFO, published=[replace(PAPER, pairs={})])
     assert "A Paper. Its number of samples is not known here for RoadScene." in render("markdown", table)
+
+
+def ranking(table):
+    """What the caption says of the published rows."""
+    lines = render("markdown", table).splitlines()
+    return [line.replace("\\", "") for line in lines if line.startswith((r"\[paper\]", r"\* "))]
+
+
+BOTH = replace(PAPER, values={("X", "road", "EN@zhao"): 7.5, ("X", "tno", "EN@zhao"): 6.2}, pairs={})
+
+
+def test_the_caption_says_beside_what_published_values_are_ranked():
+    unknown = "Its number of samples is not known here for"
+    assert ranking(build_table(tidy(SCORES), info=INFO, published=[BOTH])) == [
+        f"[paper] Published, not measured here, ranked with ours: A Paper. {unknown} RoadScene, tno.",
+    ]
+    mixed = replace(BOTH, pairs={"road": 50})
+    assert ranking(build_table(tidy(SCORES), info=INFO, published=[mixed])) == [
+        f"[paper] Published, not measured here, ranked with ours on tno only: A Paper. {unknown} tno.",
+        "* Published mean over another number of samples; not ranked (RoadScene: 50 in paper, 2 here).",
+    ]
+    part = replace(INFO, limited=frozenset({"road", "tno"}))
+    assert ranking(build_table(tidy(SCORES), info=part, published=[BOTH])) == [
+        f"[paper] Published, not measured here, not ranked: A Paper. {unknown} RoadScene, tno.",
+        "* Published mean over another number of samples, or over a number that is not known; not ranked"
+        " (RoadScene: not known in paper, only the first 2 here; tno: not known in paper, only the first 1 here).",
+    ]
+    assert ranking(build_table(tidy(SCORES), info=part, published=[BOTH], rank_published=True))[0].startswith(
+        "[paper] Published, not measured here, ranked with ours: A Paper."
+    )
+    assert ranking(build_table(tidy(SCORES), info=INFO, published=[BOTH], rank_published=False))[0].startswith(
+        "[paper] Published, not measured here, not ranked: A Paper."
+    )
+
+
+def test_published_rows_beside_incomplete_ones_are_not_said_to_be_ranked_with_ours():
+    frame = tidy({("a", "road", "EN"): [1.0, None], ("b", "road", "EN"): [2.0, None]})
+    paper = replace(PAPER, values={("X", "road", "EN@zhao"): 7.5, ("Y", "road", "EN@zhao"): 7.6}, pairs={"road": 2})
+    table = build_table(frame, info=INFO, published=[replace(paper, methods={"X": "X", "Y": "Y"})])
+    assert ranking(table) == ["[paper] Published, not measured here, not ranked: A Paper."]
+    assert not any(cell.rank for cell in table.cells.values())
+
+
+def test_very_large_and_very_small_means_are_legible():
+    scores = {
+        ("a", "road", "EN"): [1.283e32], ("b", "road", "EN"): [-2.5e31],
+        ("a", "road", "MSE"): [3.26e-7], ("b", "road", "MSE"): [3.27e-7],
+        ("a", "road", "SSIM"): [0.0], ("b", "road", "SSIM"): [0.004],
+        ("a", "tno", "EN"): [0.0], ("b", "tno", "EN"): [0.0],
+        ("a", "tno", "MSE"): [0.001], ("b", "tno", "MSE"): [9_999_999.0],
+    }  # fmt: skip
+    table = build_table(tidy(scores), info=INFO)
+    rows = [line.split(" | ") for line in render("markdown", table).splitlines() if line.startswith(("| a", "| b"))]
+    assert rows == [
+        ["| a", "**1.28e+32**", "**3.26e-07**", "<u>0.00e+00</u>", "**0.00**", "**0.00** |"],
+        ["| b", "<u>-2.50e+31</u>", "<u>3.27e-07</u>", "**4.00e-03**", "**0.00**", "<u>9999999.00</u> |"],
+    ]
+    text = latex(table)
+    assert r"& \textbf{1.28$\times$10$^{32}$} & \textbf{3.26$\times$10$^{-7}$} &" in text
+    assert r"\underline{$-$2.50$\times$10$^{31}$}" in text
+    assert "1.28e+32" in render("html", table)
+    assert "3.26e-07" in render("csv", table)  # unrounded
 
 
 def test_csv():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fusionbench.reports.statistics import _holm, average_ranks, bootstrap_means, friedman, wilcoxon_holm
-from fusionbench.types import UsageError
+from fusionbench.types import UnknownNameError, UsageError
 from tests.reports.frames import METRICS, tidy
 
 # In all four samples a is below b is below c.
@@ -119,3 +119,28 @@ def test_a_wider_level_gives_a_wider_interval():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(UsageError):
         bootstrap_means(tidy({("a", "road", "EN"): [1]}), **settings)
+
+
+@pytest.mark.parametrize("function", [average_ranks, friedman, wilcoxon_holm, bootstrap_means])
+def test_metrics_are_given_by_name(function):
+    frame = tidy({**ORDERED, **lower(ORDERED)})
+    everything = function(frame)
+    assert everything["metric"].unique().tolist() == ["EN@zhao", "MSE@zhao"]
+    for names in ("EN", "en", "EN@zhao", ["EN"], [METRICS["EN@zhao"]], ("En@Zhao",)):
+        expected = everything[everything["metric"] == "EN@zhao"].reset_index(drop=True)
+        assert function(frame, names).equals(expected)
+    assert function(frame, ["EN", "MSE"]).equals(everything)
+    with pytest.raises(UnknownNameError, match="Did you mean EN"):
+        function(frame, "ENN")
+
+
+def test_a_named_metric_without_direction_is_refused():
+    frame = tidy({("a", "road", "Own"): [1, 2], ("b", "road", "Own"): [2, 3]})
+    with pytest.raises(UsageError, match="Own@zhao has no direction"):
+        average_ranks(frame, "Own")
+    assert average_ranks(frame).empty
+
+
+def test_blocks_are_samples_or_data_sets():
+    with pytest.raises(UsageError, match="'image' is not one of sample, dataset"):
+        average_ranks(tidy(ORDERED), block="image")

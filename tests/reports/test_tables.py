@@ -153,6 +153,18 @@ def test_a_published_mean_over_another_number_of_samples_is_shown_but_not_ranked
     assert table.cells["paper:X", "road", "EN@zhao"].other_pairs
 
 
+def test_a_published_mean_over_an_unknown_number_is_not_ranked_beside_a_part_of_the_data_set():
+    frame = tidy({("a", "road", "EN"): [1], ("b", "road", "EN"): [2]})
+    paper = published({("X", "road", "EN@zhao"): 3.0})
+    part = replace(INFO, limited=frozenset({"road"}))
+    table = build_table(frame, info=part, published=[paper])
+    assert ranks(table) == {"a": 2, "b": 1, "paper:X": None}
+    assert table.cells["paper:X", "road", "EN@zhao"].other_pairs
+    assert ranks(build_table(frame, info=part, published=[paper], rank_published=True))["paper:X"] == 1
+    known = published({("X", "road", "EN@zhao"): 3.0}, pairs={"road": 1})
+    assert ranks(build_table(frame, info=part, published=[known]))["paper:X"] == 1
+
+
 def test_a_published_value_of_another_profile_has_no_place():
     table = build_table(
         tidy({("a", "road", "EN"): [1]}), info=INFO, published=[published({("X", "road", "EN@tang"): 3.0})]
@@ -196,10 +208,16 @@ def test_impossible_settings_are_refused(settings):
         build_table(tidy({("a", "road", "EN"): [1]}), info=INFO, **settings)
 
 
-@pytest.mark.parametrize("settings", [{"metrics": ["ENN"]}, {"sort": "en"}, {"metrics": ["EN@tang"]}])
+@pytest.mark.parametrize("settings", [{"metrics": ["ENN"]}, {"sort": "E"}, {"metrics": ["EN@tang"]}])
 def test_unknown_metrics_are_answered_with_near_ones(settings):
     with pytest.raises(UnknownNameError, match="Did you mean EN"):
         build_table(tidy({("a", "road", "EN"): [1]}), info=INFO, **settings)
+
+
+@pytest.mark.parametrize("settings", [{"metrics": ["mse", "EN"]}, {"metrics": ["Mse@ZHAO", "en"]}])
+def test_the_spelling_of_a_metric_does_not_matter(settings):
+    table = build_table(tidy({("a", "road", "EN"): [1], ("a", "road", "MSE"): [2]}), info=INFO, sort="mse", **settings)
+    assert [metric.key for metric in table.groups[0].metrics] == ["MSE@zhao", "EN@zhao"]
 
 
 def test_unknown_methods_are_answered_with_near_ones():

@@ -6,6 +6,7 @@ from fusionbench.reports import escape
 from fusionbench.reports.caption import caption, notes
 from fusionbench.reports.model import Cell, Mark, Table
 from fusionbench.reports.sheets import Entry, Sheet, number, sheets
+from fusionbench.reports.standalone import standalone
 
 # More columns than a page of 10 pt text holds: the table is scaled to the width of the text.
 WIDEST = 11
@@ -27,7 +28,7 @@ def render(table: Table) -> str:
     packages += ["longtable"] * (table.layout == "long")
     packages += ["graphicx"] * wide
     body = _longtable(table, blocks[0]) if table.layout == "long" else _float(table, blocks, width, wide)
-    return "\n".join([*_provenance(table), *_preamble(packages), *body, r"\csname fusionbenchend\endcsname", ""])
+    return standalone(_provenance(table), packages, body)
 
 
 def _provenance(table: Table) -> list[str]:
@@ -36,26 +37,7 @@ def _provenance(table: Table) -> list[str]:
         *(f"From {run}" for run in table.info.runs),
         *([f"Made by {table.info.command}"] if table.info.command else []),
     ]
-    return [f"% {escape.latex_comment(fact)}" for fact in facts]
-
-
-def _preamble(packages: list[str]) -> list[str]:
-    """Lines that open a document where the file is compiled by itself and do nothing within one.
-
-    ``\\begin{document}`` sets ``\\@nodocument`` to ``\\relax``, which tells the two apart.
-    """
-    needed = [rf"\usepackage{{{package}}}" for package in packages]
-    return [
-        r"% Compiles by itself. To \input it, load in your preamble:",
-        *(f"%   {line}" for line in needed),
-        r"\expandafter\ifx\csname @nodocument\endcsname\relax\else",
-        r"\documentclass{article}",
-        r"\usepackage[margin=2cm]{geometry}",
-        *needed,
-        r"\begin{document}",
-        r"\def\fusionbenchend{\end{document}}",
-        r"\fi",
-    ]
+    return facts
 
 
 def _float(table: Table, blocks: list[Sheet], width: int, wide: bool) -> list[str]:
@@ -125,9 +107,16 @@ def _entry(entry: Entry, table: Table) -> str:
     return _number(entry, table) if isinstance(entry, Cell) else escape.latex(entry)
 
 
+def _typeset(number: str) -> str:
+    """``-1.28e-07`` as -1.28 x 10^-7, whose digits can be bold and underlined."""
+    digits, _, exponent = number.partition("e")
+    power = rf"$\times$10$^{{{int(exponent)}}}$" if exponent else ""
+    return digits.replace("-", "$-$") + power
+
+
 def _number(cell: Cell, table: Table) -> str:
     text = number(cell, table.decimals)
-    text = escape.latex(text) if cell.mean is None else text.replace("-", "$-$")
+    text = escape.latex(text) if cell.mean is None else _typeset(text)
     if cell.rank:
         text = _BEST[table.mark][cell.rank - 1] % text
     if cell.incomplete:
