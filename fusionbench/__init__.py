@@ -6,11 +6,14 @@ Importing it is cheap: everything that needs torch or pandas is loaded at first 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+# Not from ``typing``: with ``python -m`` this is imported while the current folder comes before the standard library.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from fusionbench import metrics
     from fusionbench.api import get_dataset, get_method, load_run, run, score
     from fusionbench.hookspecs import hookimpl

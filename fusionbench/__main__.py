@@ -1,5 +1,11 @@
-"""``python -m fusionbench``."""
+"""``python -m fusionbench``: the same as the command, which Python starts without the current folder in its path."""
 
-from fusionbench.cli import main
+import sys
+
+from fusionbench.importing import search_path
+
+sys.path[:] = search_path()[0]
+
+from fusionbench.cli import main  # noqa: E402
 
 main()

@@ -18,10 +18,12 @@ PLUGINS = sorted(path for folder in ("plugins", "baselines") for path in (ROOT /
 
 # From the ground up: a room imports only from rooms before it, type annotations included.
 ROOMS = (
+    "importing",
     "types",
     "extras",
     "allocator",
     "atomic",
+    "stamps",
     "locking",
     "hookspecs",
     "plugins",

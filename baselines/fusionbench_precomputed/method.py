@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusionbench import Batch, Dataset
-from fusionbench.images import file_sha256, read_image
+from fusionbench.images import digest_if_readable, read_image
 from fusionbench.types import MethodError
 from fusionbench_precomputed.matching import Matching, match
 
@@ -107,7 +107,7 @@ def fingerprint(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]:
     method = Precomputed(**options)
     ids = [sample.id for sample in dataset.samples]
     found = match(method.folder, ids, prefix=method.prefix, suffix=method.suffix, label=method.label)
-    return {sample: file_sha256(path) for sample, path in found.files.items()}
+    return {sample: digest_if_readable(path) for sample, path in found.files.items()}
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,13 +50,34 @@ def command(
         click.echo(yaml.safe_dump(settings, sort_keys=False), nl=False)
         return
     folder = out or Path("trainings") / method
-    result = train_configured(spec, settings, out=folder, fresh=fresh, progress=_show)
+    started = time.time()
+    try:
+        result = train_configured(spec, settings, out=folder, fresh=fresh, progress=_show)
+    except KeyboardInterrupt:
+        _say_interrupted(folder, not_before=started if fresh else 0.0)
+        sys.exit(130)
     click.echo(err=True)
     for name, value in result.scores.items():
         click.echo(f"{name}: {value:.4f}")
     click.echo(f"weights: {result.weights}")
     if result.best is not None:
         click.echo(f"best: {result.best}")
+
+
+def _say_interrupted(folder: Path, *, not_before: float) -> None:
+    from fusionbench.training import checkpoint
+
+    if int(os.environ.get("RANK") or 0):
+        # Of the processes that torchrun started, one speaks.
+        return
+    last = checkpoint.latest(folder / checkpoint.FOLDER)
+    if last is None or last.stat().st_mtime < not_before:
+        where = (
+            " before the first checkpoint; the same command starts again (training.checkpoint_steps makes more of them)"
+        )
+    else:
+        where = f"; the last checkpoint is {last}, and the same command without --fresh goes on from it"
+    click.echo(f"\ninterrupted{where}.", err=True)
 
 
 def _show(progress: Progress) -> None:

@@ -11,7 +11,7 @@ from numpy.lib import format as npy
 
 from fusionbench.data.hdf5 import open_hdf5
 from fusionbench.images.names import shown
-from fusionbench.types import DataError, LazyArray, Readable
+from fusionbench.types import DataError, FusionBenchError, LazyArray, Readable, described
 
 MAX_VALUES = 1 << 26
 """Most values a text feature may have: 256 MB as float32; a paragraph has about 200 x 768."""
@@ -31,17 +31,28 @@ def read_features(source: Readable) -> np.ndarray:
 
     Raises:
         DataError: Missing, damaged, not numbers, of another shape, empty, too large, or with NaN.
+        MissingExtraError: h5py is not installed.
     """
     name = shown(source)
+    try:
+        return _read(source, name)
+    except FusionBenchError:
+        raise
+    except OSError as error:
+        raise DataError(f"text features {name}: cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # a damaged file can fail in any way inside the readers of NumPy and HDF5
+        raise DataError(
+            f"text features {name}: damaged, cannot be read ({described(error)}).", hint="Encode the text again."
+        ) from error
+
+
+def _read(source: Readable, name: str) -> np.ndarray:
     if isinstance(source, LazyArray):
         return _checked(np.asarray(source.read()), name)
     if source.suffix.lower() in _HDF5_SUFFIXES:
         return _checked(_read_hdf5(source, name), name)
-    try:
-        with source.open("rb") as file:
-            return _checked(_read_npy(file, source.stat().st_size, name), name)
-    except OSError as error:
-        raise DataError(f"text features {name}: cannot be read: {error.strerror or error}.") from error
+    with source.open("rb") as file:
+        return _checked(_read_npy(file, source.stat().st_size, name), name)
 
 
 def _read_npy(file: BinaryIO, size: int, name: str) -> np.ndarray:

@@ -13,7 +13,16 @@ from fusionbench.data.names import has_control
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
-from fusionbench.types import DataError, Dataset, DatasetSpec, UsageError, resolve
+from fusionbench.types import (
+    DataError,
+    Dataset,
+    DatasetSpec,
+    FusionBenchError,
+    UsageError,
+    described,
+    raised_at,
+    resolve,
+)
 
 DATA_ROOT = "FUSIONBENCH_DATA"
 """Environment variable with the folder that holds data sets, where none is given."""
@@ -79,6 +88,10 @@ def open_dataset(
         return _checked(opener(root, split, **settings), spec)
     except LayoutError as error:
         raise LayoutError(f"data set {spec.name}: {error}", hint=remedy(spec)) from error
+    except (FusionBenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
 
 
 def remedy(spec: DatasetSpec) -> str:

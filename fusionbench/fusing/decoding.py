@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fusionbench.images import colour
 from fusionbench.images.decode import Image, read_image
-from fusionbench.types import ImageError, Sample, Task
+from fusionbench.types import DataError, FusionBenchError, ImageError, Sample, Task, described, raised_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,20 @@ def decode_sample(sample: Sample, *, with_text: bool = False) -> DecodedSample:
 
     Raises:
         ImageError: A file cannot be decoded, or sizes differ; the files are named.
-        DataError: The text features cannot be read.
+        DataError: The text features cannot be read, or a data set's own reader raised.
+        MissingExtraError: A file needs a package that is not installed.
     """
+    try:
+        return _decode(sample, with_text=with_text)
+    except FusionBenchError:
+        raise
+    except OSError as error:
+        raise DataError(f"sample {sample.id} cannot be read: {error}") from error
+    except Exception as error:  # an adapter's lazy arrays are foreign code
+        raise DataError(f"sample {sample.id} cannot be read: {described(error)}{raised_at(error)}") from error
+
+
+def _decode(sample: Sample, *, with_text: bool) -> DecodedSample:
     images = [read_image(source) for source in sample.sources]
     _check_sizes(sample, images)
     reference = None

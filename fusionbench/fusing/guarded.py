@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.tiling import fuse_in_tiles
-from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec
+from fusionbench.types import (
+    Batch,
+    FusionBenchError,
+    Method,
+    MethodError,
+    MethodSpec,
+    described,
+    first_line,
+    raised_at,
+)
 
 # Sides tried, largest first, when a whole image does not fit into the device's memory.
 _TILES = (1536, 1024, 768, 512, 384, 256)
@@ -113,20 +122,15 @@ class GuardedCalls:
         """Run foreign code; what it raises becomes a MethodError that says so."""
         try:
             return call()
-        except FusionBenchError:
+        except (FusionBenchError, KeyboardInterrupt):
             raise
-        except torch.OutOfMemoryError as error:
-            raise _OutOfMemory(_first_line(error)) from None
-        except MemoryError as error:
-            raise _OutOfMemory(_first_line(error) or "MemoryError") from None
-        except (Exception, SystemExit) as error:
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise _OutOfMemory(first_line(error)) from None
+        except BaseException as error:
             # The CPU allocator reports lack of memory as a plain RuntimeError, in words that differ by system.
             if isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY):
-                raise _OutOfMemory(_first_line(error)) from None
-            where = _innermost(error)
-            raise MethodError(
-                f"method {self._spec.name} raised {type(error).__name__}: {_first_line(error)}{where}"
-            ) from error
+                raise _OutOfMemory(first_line(error)) from None
+            raise MethodError(f"method {self._spec.name} raised {described(error)}{raised_at(error)}") from error
 
     def _free(self) -> None:
         if self._device.type == "cuda":
@@ -150,18 +154,3 @@ def _slice(batch: Batch, start: int, stop: int) -> Batch:
 
 class _OutOfMemory(Exception):
     """The device has no memory left; the harness retreats."""
-
-
-def _first_line(error: BaseException) -> str:
-    """What an error says, in characters that records and terminals can hold."""
-    line = (str(error).strip().splitlines() or [""])[0][:300]
-    return line.encode(errors="backslashreplace").decode()
-
-
-def _innermost(error: BaseException) -> str:
-    trace = error.__traceback__
-    if trace is None:
-        return ""
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"

@@ -10,7 +10,16 @@ import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
 from fusionbench.plugins.options import parse_given
-from fusionbench.types import FusionBenchError, MethodError, MethodSpec, Task, UsageError, resolve
+from fusionbench.types import (
+    FusionBenchError,
+    MethodError,
+    MethodSpec,
+    Task,
+    UsageError,
+    described,
+    raised_at,
+    resolve,
+)
 
 
 def pick_device(name: str) -> torch.device:
@@ -87,11 +96,10 @@ def load_fuser(
         network = getattr(method, "network", None)
         if compiled and network is not None:
             method.network = torch.compile(network)
-    except FusionBenchError:
+    except (FusionBenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise MethodError(f"method {spec.name} could not be loaded: {type(error).__name__}: {first}") from error
+    except BaseException as error:
+        raise MethodError(f"method {spec.name} could not be loaded: {described(error)}{raised_at(error)}") from error
     return Fuser(method, spec, device, precision=precision, colour_mode=colour_mode)
 
 

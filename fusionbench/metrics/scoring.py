@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.colour import Images, UndefinedForColour
-from fusionbench.types import FusionBenchError, MetricError, MetricSpec, resolve
+from fusionbench.types import FusionBenchError, MetricError, MetricSpec, described, raised_at, resolve
 
 # Pixels scored at once: on a CPU so few that the planes of an image stay near the cache.
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
@@ -58,7 +58,9 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
                     check_operands([spec], images)
                     _check_arity(spec, len(images.sources))
                     parts[spec.key].append(_value(spec, chunk))
-                except Exception as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # foreign code may even end the process
                     if strict:
                         raise
                     errors[spec.key] = reason(error)
@@ -68,12 +70,11 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
     return Scores(values, errors)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Why a metric has no value, for its row in the results."""
-    if isinstance(error, FusionBenchError):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    return f"scoring failed: {type(error).__name__}" + (f": {lines[0]}" if lines else "")
+    return (
+        str(error) if isinstance(error, FusionBenchError) else f"scoring failed: {described(error)}{raised_at(error)}"
+    )
 
 
 def _value(spec: MetricSpec, images: Images) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.nn.tensorflow_bundle import bundle_index, read_bundle
-from fusionbench.types import WeightsError
+from fusionbench.types import WeightsError, first_line
 
 CONTAINER_KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "params", "weights")
 
@@ -171,9 +171,8 @@ def _read_torch(path: Path) -> dict[str, Any]:
             "torch.save(model.state_dict(), FILE).",
         ) from error
     except Exception as error:  # a damaged file can fail in any way inside the reader
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise WeightsError(
-            f"{path}: not a readable PyTorch checkpoint: {reason}", hint="Is the download complete?"
+            f"{path}: not a readable PyTorch checkpoint: {first_line(error)}", hint="Is the download complete?"
         ) from error
     if isinstance(found, Tensor) or not isinstance(found, Mapping):
         raise WeightsError(f"{path}: holds a {type(found).__name__}, not a mapping of names to tensors.")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from fusionbench.extras import require
-from fusionbench.types import UsageError, WeightsError
+from fusionbench.types import UsageError, WeightsError, first_line
 
 PREFIX = "hf:"
 _PATTERN = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<file>.+))?")
@@ -47,5 +47,4 @@ def fetch(text: str, *, default_file: str) -> Path:
             f"weights={text}: the hub has no such repository, revision or file ({name}), or it is private."
         ) from error
     except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"weights={text}: cannot be downloaded: {reason}") from error
+        raise WeightsError(f"weights={text}: cannot be downloaded: {first_line(error)}") from error

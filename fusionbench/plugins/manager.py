@@ -17,6 +17,7 @@ import pluggy
 
 from fusionbench import hookspecs
 from fusionbench.plugins import sources
+from fusionbench.plugins.neighbours import FINDER
 from fusionbench.plugins.registry import Registry, nearest
 from fusionbench.plugins.sources import FileSource, PluginSource
 from fusionbench.types import (
@@ -29,6 +30,9 @@ from fusionbench.types import (
     PluginError,
     ProviderSpec,
     PublishedSpec,
+    described,
+    on_one_line,
+    raised_at,
 )
 
 ENVIRONMENT = "FUSIONBENCH_PLUGINS"
@@ -120,8 +124,10 @@ class Plugins:
                 return
             module = source.load()
             self.register(module, source.name, source.version)
-        except (Exception, SystemExit) as error:
-            reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = str(error) if isinstance(error, PluginError) else described(error)
             self.failures.append(PluginFailure(source.name, reason, requested))
 
     def _check_same(self, source: PluginSource | FileSource) -> None:
@@ -158,7 +164,8 @@ class Plugins:
         except (pluggy.PluginValidationError, ValueError) as error:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
-            raise PluginError(f"{_first_line(error)} Valid hooks are listed in fusionbench.hookspecs.") from error
+            what = on_one_line(error).removesuffix(".")
+            raise PluginError(f"{what}. Valid hooks are listed in fusionbench.hookspecs.") from error
         callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
         try:
             found = list(self._collect(module, name, [caller.name for caller in callers]))
@@ -179,7 +186,7 @@ class Plugins:
             try:
                 specs = getattr(module, hook)()
             except Exception as error:
-                raise PluginError(f"{hook}() raised {type(error).__name__}: {error}") from error
+                raise PluginError(f"{hook}() raised {described(error)}{raised_at(error)}") from error
             if not isinstance(specs, Iterable) or isinstance(specs, str):
                 raise PluginError(f"{hook}() must return a list of {kind.__name__}, it returned {specs!r}.")
             for spec in specs:
@@ -220,10 +227,11 @@ class Plugins:
             accepted = {name: arguments[name] for name in implementation.argnames}
             try:
                 implementation.function(*accepted.values())
-            except Exception as error:
-                warnings.warn(
-                    f"plugin {implementation.plugin_name}: {event} raised {type(error).__name__}: {error}", stacklevel=2
-                )
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                # A listener that ends with sys.exit() means itself, not a run that has computed for hours.
+                warnings.warn(f"plugin {implementation.plugin_name}: {event} raised {described(error)}", stacklevel=2)
 
     def note_blocks_without_effect(self, known: Sequence[str]) -> None:
         """Record each ``no:NAME`` that names no plugin: most likely a typing error."""
@@ -253,11 +261,6 @@ def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _first_line(error: BaseException) -> str:
-    line = " ".join(part.strip() for part in str(error).splitlines() if part.strip())
-    return line if line.endswith(".") else line + "."
-
-
 def module_file(module: ModuleType) -> str:
     """Path of a module's source, or an empty string."""
     return str(getattr(module, "__file__", "") or "")
@@ -279,6 +282,7 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
     global _current
     environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(",") if entry]
     wanted = [*environment, *requested]
+    FINDER.forget()
     plugins = Plugins(blocked=tuple(entry[3:] for entry in wanted if entry.startswith("no:")))
     for source in BUILTIN:
         plugins.load(source)

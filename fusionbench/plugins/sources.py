@@ -7,13 +7,15 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+from fusionbench.plugins.neighbours import FINDER, lies_in
 from fusionbench.types import PluginError
 
 GROUP = "fusionbench"
@@ -33,6 +35,34 @@ class PluginSource:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleSource(PluginSource):
+    """A module that a user named: where Python finds none, it may lie in the current folder or beside the script."""
+
+    def load(self) -> ModuleType:
+        """Import it. Whatever its code raises passes through.
+
+        Raises:
+            ModuleNotFoundError: It is nowhere.
+        """
+        top = self.target.partition(".")[0]
+        if top not in sys.modules and find_spec(top) is None:
+            for folder in (Path.cwd(), *_beside):
+                if lies_in(folder, top):
+                    FINDER.add(folder)
+                    break
+        return importlib.import_module(self.target)
+
+
+# Where else modules that are named may lie: a worker process is told the folder of the script that started it.
+_beside: list[Path] = []
+
+
+def look_beside(folders: Sequence[str]) -> None:
+    """Let plugins that are named as modules be found in these folders, too, last of all."""
+    _beside[:] = [Path(folder) for folder in folders]
+
+
+@dataclass(frozen=True, slots=True)
 class FileSource:
     """A plugin that is a single Python file."""
 
@@ -48,6 +78,7 @@ class FileSource:
         if spec is None or spec.loader is None:
             raise PluginError(f"{self.path} is not a Python file.")
         module = importlib.util.module_from_spec(spec)
+        FINDER.add(self.path.parent)
         sys.modules[module_name] = module
         try:
             spec.loader.exec_module(module)
@@ -108,4 +139,4 @@ def named(text: str) -> PluginSource | FileSource:
     for source in installed():
         if text in (source.name, source.target):
             return source
-    return PluginSource(text, text)
+    return ModuleSource(text, text)

@@ -37,3 +37,26 @@ class Remark:
 
 
 Event = Fusing | Fused | Outcome | Remark
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The process of a unit has executed all of it; it ends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The process of a unit cannot go on, and why; it ends now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process of a unit is gone, and all that it started; ``status`` is negative for a signal."""
+
+    status: int
+
+
+Message = Event | Done | Broken | Ended
+"""What a worker process says: the events of a unit, and how its process ended."""

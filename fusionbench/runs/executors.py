@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import queue
 import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from fusionbench.results.journal import FusionRecord
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.events import Event, Fused, Fusing, Outcome
+from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
+from fusionbench.runs.launching import command_line
 from fusionbench.runs.plan import Job, Unit
 from fusionbench.runs.session import Session
-from fusionbench.runs.wire import event_from_line, unit_to_line
-from fusionbench.types import FusionBenchError, UsageError
+from fusionbench.runs.wire import message_from_line, unit_to_line
+from fusionbench.runs.worker_log import WorkerLog
+from fusionbench.runs.worker_process import WorkerProcess
 
 LOG = "worker.log"
-# Losing this many workers in a row without a single finished sample means the fault is not a sample's.
-_FRUITLESS = 2
-_LAST_BREATH = 5.0
+# A process that dies before it has begun anything may be the victim of another one: it is started so many times.
+_STARTS = 3
+# Samples that are tried one by one where nothing tells which was in work; a worker decodes no further ahead.
+_NEAR = 32
 # Seconds that a worker may take on top of the time limit until a method is ready: imports, weights.
 _START_UP = 60.0
 
@@ -55,184 +51,171 @@ class InlineExecutor:
 
 
 class ProcessExecutor:
-    """Executes in a worker process that is replaced when it dies or a method hangs.
+    """Executes each unit in a process of its own, under a worker that is replaced when it dies or a method hangs.
 
-    Samples that were being fused when the worker was lost are tried again one by one, so that only
-    the guilty one is failed.
+    Samples whose process was lost are tried again one by one, so that only the guilty one is failed.
 
     Args:
         config_path: The run's configuration as YAML.
         folder: The run folder; what the worker prints is kept there.
         config: The run's settings.
+        plugins: File of each plugin by name: a worker that finds another one does not compute.
+
+    Raises:
+        UsageError: The log cannot be written.
     """
 
-    def __init__(self, config_path: Path, folder: Path, config: RunConfig) -> None:
+    def __init__(
+        self, config_path: Path, folder: Path, config: RunConfig, plugins: Mapping[str, str] | None = None
+    ) -> None:
         self._config_path = config_path
         self._folder = folder
+        self._plugins = plugins or {}
         self._timeout = config.timeout or None
-        self._worker: _Worker | None = None
+        self._log = WorkerLog(folder / LOG)
+        self._worker: WorkerProcess | None = None
 
     def execute(self, unit: Unit) -> Iterator[Event]:
         """See :class:`Executor`."""
         remaining = {job.sample: job for job in unit.jobs}
         alone: list[str] = []
-        fruitless = 0
+        starts = 0
         while remaining:
+            alone = [sample for sample in alone if sample in remaining]
             todo = [remaining[alone[0]]] if alone else list(remaining.values())
             lost: _Lost | None = None
-            finished = 0
+            begun = False
             try:
                 for event in self._attempt(dataclasses.replace(unit, jobs=tuple(todo))):
-                    if isinstance(event, Outcome):
-                        finished += 1
-                        remaining.pop(event.sample, None)
-                        alone = [sample for sample in alone if sample != event.sample]
-                    yield event
+                    begun = True
+                    if not isinstance(event, Outcome) or remaining.pop(event.sample, None) is not None:
+                        yield event
             except _Lost as error:
                 lost = error
+            starts = 0 if begun else starts + 1
+            left = [job.sample for job in todo if job.sample in remaining]
             if lost is None:
-                if not finished:
-                    raise FusionBenchError(f"the worker finished {unit.method} on {unit.dataset} without results.")
+                for sample in left:
+                    yield _failed(remaining.pop(sample), "its process ended without a result.")
                 continue
-            fruitless = 0 if finished else fruitless + 1
-            suspects = [sample for sample in lost.fusing if sample in remaining]
-            if lost.starting:
-                # Nothing of this unit was begun, so none of it can be: not a sample is at fault but the method.
-                suspects, alone = [job.sample for job in todo], []
-            elif len(suspects) > 1:
+            if not begun and lost.died and starts < _STARTS:
+                continue
+            suspects = [sample for sample in lost.suspects if sample in remaining] or left[:_NEAR]
+            if begun and len(suspects) > 1:
                 alone = suspects
                 continue
-            if not suspects and fruitless >= _FRUITLESS:
-                suspects = [todo[0].sample]
-            for sample in suspects:
-                alone = [other for other in alone if other != sample]
+            # One sample is guilty, or none of them was begun and so it is the method.
+            for sample in suspects if begun else left:
                 yield _failed(remaining.pop(sample), lost.reason)
+            alone = []
 
     def _attempt(self, unit: Unit) -> Iterator[Event]:
         if self._worker is None:
-            self._worker = _Worker(self._config_path, self._folder)
+            command = command_line(self._config_path, self._folder, self._plugins)
+            self._worker = WorkerProcess(command, self._log)
         worker = self._worker
+        self._log.begin(f"{unit.method} on {unit.dataset}")
         worker.send(unit_to_line(unit))
         fusing: tuple[str, ...] = ()
-        starting = True
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout + _START_UP
+        unwritten: dict[str, None] = {}
+        limit = None if self._timeout is None else self._timeout + _START_UP
+        what = "get ready"
+        done = False
+        broken = ""
         while True:
+            suspects = fusing or tuple(unwritten)
             try:
-                line = worker.receive(None if deadline is None else max(deadline - time.monotonic(), 0.0))
-            except queue.Empty:
-                self._discard()
-                what = "get ready" if starting else "return"
+                message = self._receive(worker, limit)
+            except TimeoutError:
+                self._stop()
                 reason = f"the method did not {what} within {self._timeout:g} s and was stopped."
-                raise _Lost(fusing, reason, starting=starting) from None
-            if line is None:
-                code = self._discard(ending=True)
-                raise _Lost(fusing, _obituary(code, self._folder / LOG), starting=starting)
-            if not line.strip():
-                return
-            event = event_from_line(line)
-            if starting:
-                starting, deadline = False, None
-            if isinstance(event, Fusing):
-                fusing = event.samples
-                deadline = None if self._timeout is None else time.monotonic() + self._timeout
-            elif isinstance(event, Fused):
-                fusing, deadline = (), None
-            yield event
+                raise _Lost(suspects, reason) from None
+            except ValueError as error:
+                self._stop()
+                reason = f"something wrote into the worker's messages, and so the worker was stopped ({error})."
+                raise _Lost(suspects, reason) from None
+            match message:
+                case None:
+                    reason = self._reason_of_the_end(worker)
+                    if done:
+                        return
+                    raise _Lost(suspects, broken or reason, died=not broken)
+                case Ended(status):
+                    if done:
+                        return
+                    raise _Lost(suspects, broken or _obituary(status, self._log), died=not broken)
+                case Done():
+                    done, limit = True, None
+                    continue
+                case Broken(reason):
+                    broken, limit = reason, None
+                    continue
+                case Fusing(samples):
+                    fusing, limit, what = samples, self._timeout, "return"
+                case Fused(samples):
+                    fusing, limit = (), None
+                    unwritten |= dict.fromkeys(samples)
+                case Outcome(sample):
+                    unwritten.pop(sample, None)
+                    fusing = tuple(other for other in fusing if other != sample)
+                    limit = limit if fusing else None
+                case _:
+                    pass
+            yield message
 
-    def _discard(self, *, ending: bool = False) -> int:
-        assert self._worker is not None
-        code = self._worker.kill(ending=ending)
-        self._worker = None
-        return code
+    def _receive(self, worker: WorkerProcess, limit: float | None) -> Message | None:
+        """The next message, None when the channel is closed."""
+        while (line := worker.receive(limit)) is not None:
+            message = message_from_line(line)
+            if message is not None:
+                return message
+        return None
+
+    def _reason_of_the_end(self, worker: WorkerProcess) -> str:
+        """Why a worker has closed its channel: it died, or it goes on without one and has to be stopped."""
+        status = worker.wait()
+        self._stop()
+        if status is None:
+            return "the worker process closed its channel to the run and was stopped."
+        return _obituary(status, self._log)
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
 
     def close(self) -> None:
-        """End the worker."""
-        if self._worker is not None:
-            self._worker.end()
-            self._worker = None
+        """End the worker, and a unit that is being executed."""
+        self._stop()
+        self._log.close()
 
 
 class _Lost(Exception):
-    """The worker is gone while it was fusing these samples, or ``starting``: before it began any."""
+    """The process of a unit is gone before its end; one of the suspects is guilty, or anything if there are none.
 
-    def __init__(self, fusing: Sequence[str], reason: str, *, starting: bool) -> None:
+    ``died`` tells that it ended without saying why, which may be the fault of another process.
+    """
+
+    def __init__(self, suspects: Sequence[str], reason: str, *, died: bool = False) -> None:
         super().__init__(reason)
-        self.fusing = tuple(fusing)
-        self.starting = starting
+        self.suspects = tuple(suspects)
         self.reason = reason
-
-
-class _Worker:
-    """One worker process and the thread that reads its events."""
-
-    def __init__(self, config_path: Path, folder: Path) -> None:
-        try:
-            log = (folder / LOG).open("ab")
-        except OSError as error:
-            raise UsageError(f"{folder / LOG} cannot be written: {error.strerror}.") from error
-        with log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "fusionbench.runs.worker", str(config_path), str(folder)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-            )
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(None)
-
-    def send(self, line: str) -> None:
-        assert self._process.stdin is not None
-        # A worker that is gone already shows when its events are read.
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-
-    def receive(self, timeout: float | None) -> str | None:
-        """The next line, or None after the last one.
-
-        Raises:
-            queue.Empty: Nothing came in time.
-        """
-        return self._lines.get(timeout=timeout)
-
-    def kill(self, *, ending: bool = False) -> int:
-        """Kill the process; one that is ``ending`` by itself gets time, since its own status says more."""
-        if ending:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return self._process.wait(timeout=_LAST_BREATH)
-        self._process.kill()
-        return self._process.wait()
-
-    def end(self) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.died = died
 
 
 def _failed(job: Job, reason: str) -> Outcome:
-    return Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=reason))
+    return Outcome(job.sample, job.failed(reason))
 
 
-def _obituary(code: int, log: Path) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name
-        remedy = "; the machine may have run out of memory" if -code == signal.SIGKILL else ""
+def _obituary(status: int, log: WorkerLog) -> str:
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:  # a realtime signal
+            name = f"signal {-status}"
+        remedy = "; the machine may have run out of memory" if name == "SIGKILL" else ""
         return f"the worker process was killed by {name}{remedy}."
-    with contextlib.suppress(OSError):
-        last = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-        if last:
-            return f"the worker process ended with status {code}: {last[-1][:300]}"
-    return f"the worker process ended with status {code}; see {log.name}."
+    said = log.last_line()
+    if said:
+        return f"the worker process ended with status {status}: {said[:300]}"
+    return f"the worker process ended with status {status} and printed no reason."

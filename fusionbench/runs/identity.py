@@ -11,8 +11,9 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
+from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import MethodRequest, RunConfig
-from fusionbench.types import Dataset, FusionBenchError, MethodSpec, Task, resolve
+from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
 
 
 def digest_of(*parts: Any) -> str:
@@ -52,7 +53,8 @@ def method_identity(
 
 
 def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
-    """Digest of a method's source where editing it changes no version: single files and notebooks.
+    """Digest of a method's source where editing it changes no version: files, with what they import from beside
+    themselves, packages that are not installed, and notebooks.
 
     Args:
         spec: The method.
@@ -62,7 +64,10 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
     if installed:
         return ""
     if origin_file and Path(origin_file).is_file():
-        return file_sha256(Path(origin_file))
+        # A change of a module that lies beside the plugin changes the method as much as one of the file itself.
+        files = code_files(Path(origin_file))
+        digests = [file_sha256(path) for path in files]
+        return digests[0] if len(digests) == 1 else digest_of(*digests)
     target = getattr(spec.factory, "__wrapped__", spec.factory)
     try:
         return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]
@@ -71,12 +76,23 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
 
 
 def fingerprints(spec: MethodSpec, request: MethodRequest, dataset: Dataset) -> Mapping[str, str]:
-    """By sample id, digests of what a method's results depend on besides sources and weights; often empty."""
+    """By sample id, digests of what a method's results depend on besides sources and weights; often empty.
+
+    Raises:
+        FusionBenchError: The method's hook cannot tell; without it nothing identifies the results.
+    """
     if spec.fingerprint is None:
         return {}
-    compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
     try:
-        return compute(parse_options(spec, request.options), dataset)
-    except FusionBenchError:
-        # What is wrong will be said when the method is loaded, as failed rows.
-        return {}
+        compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
+        found = compute(parse_options(spec, request.options), dataset)
+        if not isinstance(found, Mapping):
+            raise MethodError(
+                f"method {spec.name}: fingerprint returned {type(found).__name__}, expected digests by sample id."
+            )
+        # Made plain here, where what is wrong with it is the method's fault.
+        return {str(sample): str(digest) for sample, digest in found.items()}
+    except (FusionBenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise MethodError(f"method {spec.name}: fingerprint raised {described(error)}{raised_at(error)}") from error

@@ -13,7 +13,7 @@ from fusionbench.runs.events import Event
 from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import Unit, metrics_of
 from fusionbench.runs.stream import stream
-from fusionbench.types import Sample
+from fusionbench.types import FusionBenchError, MethodError, Sample, described, raised_at
 
 _GPU_BATCH = 8
 
@@ -78,5 +78,12 @@ class Session:
         )
         prepare = getattr(fuser.method, "prepare", None)
         if prepare is not None:
-            prepare(dataset)
+            try:
+                prepare(dataset)
+            except (FusionBenchError, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                raise MethodError(
+                    f"method {request.name}: prepare raised {described(error)}{raised_at(error)}"
+                ) from error
         return fuser

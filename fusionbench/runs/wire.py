@@ -1,4 +1,8 @@
-"""Units of work and events as JSON lines: nothing but data crosses between processes."""
+"""Units of work and messages as JSON lines: nothing but data crosses between processes.
+
+A message begins with the character RS, as in JSON text sequences (RFC 7464), and ends with a newline: whatever else
+gets into the channel between two messages is told from them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import dataclasses
 import json
 from typing import Any
 
-from fusionbench.results.journal import FusionRecord
-from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
+from fusionbench.results.records import FusionRecord, PictureRecord
+from fusionbench.runs.events import Broken, Done, Ended, Fused, Fusing, Message, Outcome, Remark
 from fusionbench.runs.plan import Job, Unit
 
-_EVENTS = {"fusing": Fusing, "fused": Fused}
+MARK = "\x1e"
+"""Begins a message; JSON text never contains it."""
 
 
 def unit_to_line(unit: Unit) -> str:
@@ -26,6 +31,7 @@ def unit_from_line(line: str) -> Unit:
             **{
                 **job,
                 "metrics": tuple(tuple(metric) for metric in job["metrics"]),
+                "copies": tuple(job["copies"]),
                 "size": tuple(job["size"]) if job["size"] else None,
             }
         )
@@ -34,31 +40,62 @@ def unit_from_line(line: str) -> Unit:
     return Unit(**data, jobs=jobs)
 
 
-def event_to_line(event: Event) -> str:
-    """One event as a line of JSON; NaN and infinities are written as JavaScript names them."""
-    if isinstance(event, Outcome):
-        record = {item.name: getattr(event.record, item.name) for item in dataclasses.fields(event.record)}
-        record["scores"] = [[*metric, value] for metric, value in event.record.scores.items()]
-        record["score_errors"] = [[*metric, error] for metric, error in event.record.score_errors.items()]
-        return json.dumps({"type": "outcome", "sample": event.sample, "record": record})
-    if isinstance(event, Remark):
-        return json.dumps({"type": "remark", "message": event.message})
-    name = "fusing" if isinstance(event, Fusing) else "fused"
-    return json.dumps({"type": name, "samples": event.samples})
+def message_to_line(message: Message) -> str:
+    """One message as a line; NaN and infinities are written as JavaScript names them."""
+    return MARK + json.dumps(_plain(message))
 
 
-def event_from_line(line: str) -> Event:
-    """The event of such a line.
+def _plain(message: Message) -> dict[str, Any]:
+    match message:
+        case Outcome():
+            record = {item.name: getattr(message.record, item.name) for item in dataclasses.fields(message.record)}
+            record["pictures"] = [dataclasses.asdict(picture) for picture in message.record.pictures]
+            record["scores"] = [[*metric, value] for metric, value in message.record.scores.items()]
+            record["score_errors"] = [[*metric, error] for metric, error in message.record.score_errors.items()]
+            return {"type": "outcome", "sample": message.sample, "record": record}
+        case Fusing() | Fused():
+            return {"type": type(message).__name__.lower(), "samples": message.samples}
+        case Remark():
+            return {"type": "remark", "message": message.message}
+        case Broken():
+            return {"type": "broken", "reason": message.reason}
+        case Ended():
+            return {"type": "ended", "status": message.status}
+        case Done():
+            return {"type": "done"}
+
+
+def message_from_line(line: str) -> Message | None:
+    """The message of such a line; None where the line holds none.
 
     Raises:
-        ValueError: The line is no event.
+        ValueError: The line holds a message that was cut or disturbed.
     """
-    data: dict[str, Any] = json.loads(line)
-    if data["type"] == "outcome":
+    _, mark, text = line.rpartition(MARK)
+    if not mark:
+        return None
+    try:
+        return _message(json.loads(text))
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise ValueError(f"no message: {text[:100]!r}") from error
+
+
+def _message(data: dict[str, Any]) -> Message:
+    kind = data["type"]
+    if kind == "outcome":
         record = data["record"]
+        record["pictures"] = tuple(PictureRecord(**picture) for picture in record["pictures"])
         record["scores"] = {tuple(entry[:3]): entry[3] for entry in record["scores"]}
         record["score_errors"] = {tuple(entry[:3]): entry[3] for entry in record["score_errors"]}
         return Outcome(data["sample"], FusionRecord(**record))
-    if data["type"] == "remark":
+    if kind in ("fusing", "fused"):
+        return (Fusing if kind == "fusing" else Fused)(tuple(data["samples"]))
+    if kind == "remark":
         return Remark(data["message"])
-    return _EVENTS[data["type"]](tuple(data["samples"]))
+    if kind == "broken":
+        return Broken(data["reason"])
+    if kind == "ended":
+        return Ended(data["status"])
+    if kind == "done":
+        return Done()
+    raise ValueError(f"no message of type {kind!r} is known")

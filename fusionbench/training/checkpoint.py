@@ -13,7 +13,10 @@ from typing import Any
 import torch
 
 from fusionbench.atomic import replacing
-from fusionbench.types import WeightsError
+from fusionbench.types import WeightsError, first_line
+
+FOLDER = "checkpoints"
+"""Where checkpoints lie in the folder of a training."""
 
 _VERSION = 1
 _NAME = re.compile(r"step-(\d+)\.pt")
@@ -52,14 +55,19 @@ _FIELDS = tuple(field.name for field in fields(Checkpoint))
 
 
 def save(checkpoint: Checkpoint, folder: Path, *, keep: int) -> Path:
-    """Write ``step-N.pt`` atomically and delete all but the ``keep`` newest."""
+    """Write ``step-N.pt`` atomically and delete all but the ``keep`` newest.
+
+    Checkpoints of later steps belong to a training that was given up for this one; they are deleted, too.
+    """
     path = folder / f"step-{checkpoint.step:09d}.pt"
     state = {name: getattr(checkpoint, name) for name in _FIELDS}
     with replacing(path) as temporary, temporary.open("wb") as file:
         torch.save({"version": _VERSION, **state}, file)
         file.flush()
         os.fsync(file.fileno())
-    for old in _checkpoints(folder)[:-keep]:
+    found = _checkpoints(folder)
+    present = found.index(path) + 1
+    for old in (*found[: max(present - keep, 0)], *found[present:]):
         old.unlink()
     return path
 
@@ -80,9 +88,7 @@ def load(path: Path) -> Checkpoint:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise WeightsError(
-            f"{path} cannot be read as a training checkpoint: {_first_line(error)}", hint=hint
-        ) from error
+        raise WeightsError(f"{path} cannot be read as a training checkpoint: {first_line(error)}", hint=hint) from error
     if not isinstance(state, dict) or state.get("version") != _VERSION or set(state) != {"version", *_FIELDS}:
         raise WeightsError(f"{path} is no training checkpoint of this version.", hint=hint)
     return Checkpoint(**{name: state[name] for name in _FIELDS})
@@ -90,7 +96,3 @@ def load(path: Path) -> Checkpoint:
 
 def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from fusionbench.extras import require
 from fusionbench.locking import locked
+from fusionbench.training import checkpoint
 from fusionbench.training.config import TrainingConfig
 from fusionbench.training.ema import WeightAverage
 from fusionbench.training.journal import TrainingJournal
@@ -198,7 +199,7 @@ class _Loop:
             optimisers=self.optimisers,
             average=self.average,
             settings=settings,
-            folder=out / "checkpoints",
+            folder=out / checkpoint.FOLDER,
         )
         if not fresh:
             self._stand_at(self.resumable.restore())

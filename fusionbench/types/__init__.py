@@ -11,6 +11,10 @@ from fusionbench.types.errors import (
     UnknownNameError,
     UsageError,
     WeightsError,
+    described,
+    first_line,
+    on_one_line,
+    raised_at,
 )
 from fusionbench.types.sample import Batch, LazyArray, Problem, Readable, Sample
 from fusionbench.types.specs import (
@@ -67,5 +71,9 @@ __all__ = [
     "UsageError",
     "WeightSpec",
     "WeightsError",
+    "described",
+    "first_line",
+    "on_one_line",
+    "raised_at",
     "resolve",
 ]

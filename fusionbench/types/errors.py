@@ -3,6 +3,51 @@
 from __future__ import annotations
 
 
+def first_line(error: BaseException, *, limit: int = 500) -> str:
+    """The first line of what an error says, as records and terminals can hold it: printable, never empty.
+
+    An error that says nothing, or fails while it is asked, is called by its type.
+    """
+    return _printable(next(iter(_lines(error)), type(error).__name__), limit)
+
+
+def on_one_line(error: BaseException, *, limit: int = 1000) -> str:
+    """All that an error says on one line, otherwise as :func:`first_line`."""
+    return _printable(" ".join(_lines(error)) or type(error).__name__, limit)
+
+
+def described(error: BaseException) -> str:
+    """``ValueError: first line of what it says``; the bare type for an error that says nothing."""
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"
+
+
+def raised_at(error: BaseException) -> str:
+    """`` (FILE, line N)`` of the code that raised an error; empty for one that was not raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({_printable(trace.tb_frame.f_code.co_filename, 1000)}, line {trace.tb_lineno})"
+
+
+def _lines(error: BaseException) -> list[str]:
+    try:
+        text = str(error)
+    except Exception:
+        # The class of the error is foreign code, too.
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _printable(text: str, limit: int) -> str:
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
+    )
+
+
 class FusionBenchError(Exception):
     """Base of every error that is the outside world's fault and not a defect of the harness.
 

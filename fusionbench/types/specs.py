@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from fusionbench.types.errors import PluginError, UsageError
+from fusionbench.types.errors import PluginError, UsageError, described, raised_at
 from fusionbench.types.sample import Batch, Problem, Sample
 from fusionbench.types.task import Task
 
@@ -40,6 +40,8 @@ def resolve(reference: Loadable, *, owner: str = "a plugin") -> Any:
         return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise PluginError(f"{owner}: cannot load {reference!r}: {error}") from error
+    except Exception as error:  # what a module's own code raises when it is imported
+        raise PluginError(f"{owner}: cannot load {reference!r}: {described(error)}{raised_at(error)}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

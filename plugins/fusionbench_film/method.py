@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from fusionbench.images import content_sha256, file_sha256
+from fusionbench.images import digest_if_readable, file_sha256
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.nn.finishing import stretch_min_max, truncate
 from fusionbench.types import Batch, Dataset, MethodError, Readable, UsageError, WeightsError
@@ -228,7 +228,7 @@ def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]
         return {sample.id: prompt for sample in dataset.samples}
     variant = options["features"]
     places = {sample.id: sample.meta.get(VARIANTS_KEY, {}).get(variant) for sample in dataset.samples if variant}
-    return {sample: content_sha256(place) for sample, place in places.items() if place is not None}
+    return {sample: digest_if_readable(place) for sample, place in places.items() if place is not None}
 
 
 def stored_config(path: Path) -> FilmConfig | None:

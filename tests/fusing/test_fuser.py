@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +15,12 @@ from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 
 import fusionbench as fb
-from fusionbench.fusing import DecodedSample, Fuser
+from fusionbench.fusing import DecodedSample, Fuser, decode_sample
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
 from fusionbench.images.tiling import fuse_in_tiles, spans
-from fusionbench.types import Batch, FusionBenchError, MethodError, MethodSpec, Task
+from fusionbench.types import Batch, DataError, FusionBenchError, LazyArray, MethodError, MethodSpec, Task
+from tests.helpers.scenes import write_pairs
 
 CPU = torch.device("cpu")
 
@@ -315,3 +318,16 @@ def test_autocast_is_applied_and_results_stay_float32() -> None:
     ready = Fuser(Plain(fuse), spec, CPU, precision="bfloat16")
     assert one(ready.fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])).dtype == torch.uint8
     assert seen == [torch.bfloat16]
+
+
+@pytest.mark.parametrize("field", ["sources", "reference", "text_features"])
+@pytest.mark.parametrize("error", [TypeError("no"), StopIteration(), AssertionError()])
+def test_a_reader_that_raises_anything_is_an_error_of_its_sample(tmp_path: Path, field: str, error: Exception) -> None:
+    def fails() -> np.ndarray:
+        raise error
+
+    array = LazyArray("part 7", fails)
+    sample = write_pairs(tmp_path, 1)[0]
+    broken = (sample.sources[0], array) if field == "sources" else array
+    with pytest.raises(DataError, match=type(error).__name__):
+        decode_sample(dataclasses.replace(sample, **{field: broken}), with_text=True)

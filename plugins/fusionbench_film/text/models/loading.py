@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from fusionbench.extras import require
-from fusionbench.types import MissingExtraError, UsageError, WeightsError
+from fusionbench.types import MissingExtraError, UsageError, WeightsError, first_line, on_one_line
 
 
 def from_pretrained(class_name: str, model: str, *, revision: str | None = None, **options: Any) -> Any:
@@ -25,12 +25,10 @@ def from_pretrained(class_name: str, model: str, *, revision: str | None = None,
             model, revision=revision, trust_remote_code=False, **options
         )
     except ImportError as error:
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), "an import failed")
-        raise MissingExtraError(f"{model}: {first}", hint="Install the package it names.") from error
+        raise MissingExtraError(f"{model}: {first_line(error)}", hint="Install the package it names.") from error
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise WeightsError(
-            f"{model}: cannot be loaded as {class_name}: {reason}",
+            f"{model}: cannot be loaded as {class_name}: {on_one_line(error, limit=300)}",
             hint="Check the id. Offline, give a folder that holds the model (config.json, *.safetensors, tokenizer).",
         ) from error
 
