@@ -58,8 +58,10 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
                     check_operands([spec], images)
                     _check_arity(spec, len(images.sources))
                     parts[spec.key].append(_value(spec, chunk))
-                except BaseException as error:  # whatever a plugin's metric does costs its own values only
-                    if strict or isinstance(error, KeyboardInterrupt):
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # foreign code may even end the process
+                    if strict:
                         raise
                     errors[spec.key] = reason(error)
                 if height * width > _KEEP:
@@ -70,8 +72,9 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
 
 def reason(error: BaseException) -> str:
     """Why a metric has no value, for its row in the results."""
-    known = isinstance(error, FusionBenchError)
-    return str(error) if known else f"scoring failed: {described(error)}{raised_at(error)}"
+    return (
+        str(error) if isinstance(error, FusionBenchError) else f"scoring failed: {described(error)}{raised_at(error)}"
+    )
 
 
 def _value(spec: MetricSpec, images: Images) -> Tensor:

@@ -106,8 +106,8 @@ def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tens
 def ssim_uniform(planes: Planes) -> Tensor:
     """Sum over the sources of SSIM (:func:`similarity_map`): 7 x 7 uniform window, sample covariance, range 255.
 
-    Borders of 3 pixels are left out. Maximum: the number of sources. Any number of sources. Wang, Bovik, Sheikh &
-    Simoncelli 2004.
+    Borders of 3 pixels are left out. Maximum: the number of sources. Any number of sources.
+    Wang, Bovik, Sheikh & Simoncelli 2004.
     """
     return _sum_over_sources(planes, UNIFORM7, _C1, _C2, 49 / 48)
 

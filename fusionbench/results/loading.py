@@ -121,16 +121,11 @@ def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The latest session's facts; methods, metrics and numbers of pairs of all sessions together, and of versions
     and colour rules what holds for the rows that there are.
 
-    ``limited`` says of each data set whether the session that planned it last took only its first samples.
+    ``limited`` says of each data set whether the session that listed it last took only its first samples.
     """
     facts = dict(sessions[-1]) if sessions else {}
     for name in ("methods", "pairs", "metrics"):
         facts[name] = {key: value for session in sessions for key, value in session.get(name, {}).items()}
-    facts["limited"] = {
-        dataset: count == (session.get("config") or {}).get("limit")
-        for session in sessions
-        for dataset, count in session.get("pairs", {}).items()
-    }
     latest = {
         (method, dataset): session
         for session in sessions
@@ -140,6 +135,11 @@ def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if latest:
         facts["version"] = "; ".join(dict.fromkeys(str(session.get("version", "")) for session in latest.values()))
         facts["colour"] = _colours(latest, facts["methods"])
+    facts["limited"] = {
+        dataset: count == (session.get("config") or {}).get("limit")
+        for session in sessions
+        for dataset, count in session.get("pairs", {}).items()
+    }
     return facts
 
 

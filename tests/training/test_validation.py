@@ -105,7 +105,7 @@ def test_a_sample_that_fails_is_missed_and_cannot_make_the_best(pairs: Path, tmp
     assert means == {key.partition("@")[0]: cell.mean for (_, _, key), cell in run.table().cells.items()}
     assert means.incomplete == set(means)
     (tmp_path / "vi" / "0.png").write_bytes(b"no picture")
-    with warnings.catch_warnings(), pytest.raises(FusionBenchError, match=r"0\.png"):
+    with pytest.warns(MetricWarning), pytest.raises(FusionBenchError, match=r"0\.png"):
         validated(settings(tmp_path))
 
 
