@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusionbench.configuration.assignments import split_assignment
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.manager import SPEC_ATTRIBUTE
 from fusionbench.results import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, execute
-from fusionbench.runs.engine import Watcher, open_datasets
+from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
 
 __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
+
+PRECOMPUTED = "precomputed"
+"""The method that ``score`` is made of."""
 
 AnyMethod = str | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | DatasetRequest | Dataset
@@ -75,10 +79,7 @@ def run(
             "isolate=True needs methods and data sets that a worker process can find.",
             hint="Put them into a plugin file and load it with plugins=['file.py'] or -p file.py.",
         )
-    elsewhere = tuple(request for request in full.datasets if request.key not in opened_here)
     opened = {key: adopt(dataset, request, full) for key, (request, dataset) in opened_here.items()}
-    if elsewhere or not opened:
-        opened |= open_datasets(dataclasses.replace(full, datasets=elsewhere))
     inline = local if isolate is None else not isolate
     return execute(full, plugins, opened=opened, inline=inline, watcher=watcher)
 
@@ -196,22 +197,28 @@ def _listed(value: Any) -> list[Any]:
 
 
 def method_request(text: str) -> MethodRequest:
-    """``NAME`` or ``LABEL=NAME``."""
-    label, equals, name = text.partition("=")
-    return MethodRequest(name=name, label=label) if equals else MethodRequest(name=text)
+    """``NAME`` or ``LABEL=NAME``.
+
+    Raises:
+        UsageError: A part is empty.
+    """
+    label, name = split_assignment(text, "method", form="NAME or LABEL=NAME") if "=" in text else ("", text)
+    if not name:
+        raise UsageError(f"method {text!r} is not of the form NAME or LABEL=NAME.")
+    return MethodRequest(name=name, label=label)
 
 
 def fused_request(folder: Path, label: str, options: Mapping[str, Any]) -> MethodRequest:
     """The method that hands out the fused images of a folder; labelled like the folder if ``label`` is empty."""
     given = {"folder": str(folder.absolute()), **options}
-    return MethodRequest(name="precomputed", label=label or folder.resolve().name, options=given)
+    return MethodRequest(name=PRECOMPUTED, label=label or folder.resolve().name, options=given)
 
 
 def dataset_request(text: str) -> DatasetRequest:
-    """``NAME[@SPLIT][=ROOT]``."""
+    """``[LABEL=]NAME[@SPLIT][=ROOT]``."""
     reference = DatasetRef.parse(text)
     root = None if reference.root is None else str(reference.root)
-    return DatasetRequest(name=reference.name, split=reference.split, root=root)
+    return DatasetRequest(name=reference.name, label=reference.label, split=reference.split, root=root)
 
 
 def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[MethodSpec]]:

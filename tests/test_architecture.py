@@ -23,6 +23,7 @@ ROOMS = (
     "allocator",
     "atomic",
     "locking",
+    "configuration",
     "hookspecs",
     "plugins",
     "methods",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from fusionbench.types.errors import PluginError, UsageError
 from fusionbench.types.sample import Batch, Problem, Sample
 from fusionbench.types.task import Task
+from fusionbench.types.values import Misfit, convert, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,27 +86,38 @@ class Option:
         """
         if self.required and value is None:
             raise UsageError(f"option {name} is needed: {self.help}")
+        if value is None and self.default is None:
+            return None
+        if value is self.default:
+            return value
         kind = self.type or (type(self.default) if self.default is not None else None)
-        if value is not None and kind is not None and not isinstance(value, kind):
-            value = _convert(name, value, kind)
-        if self.choices and value not in self.choices:
-            allowed = ", ".join(str(choice) for choice in self.choices if choice != "")
-            raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
-        return value
+        try:
+            if self.choices:
+                return value if value is None and None in self.choices else one_of(value, self.choices)
+            return value if kind is None else self._converted(value, kind)
+        except Misfit as error:
+            if self.choices:
+                raise UsageError(f"option {name}: {value!r} is not {error.expected}.", hint=error.hint) from None
+            expected = f"{kind.__name__}, {error.expected}" if kind in (int, float, bool) else error.expected
+            raise UsageError(f"option {name}: expected {expected}, got {value!r}.", hint=error.hint) from None
 
+    def _converted(self, value: Any, kind: type) -> Any:
+        if kind in (tuple, list):
+            return kind(self._items(value))
+        if kind in (int, float, bool, str, Path):
+            return convert(value, kind | None if self.default is None else kind, from_text=True)
+        if isinstance(value, kind):
+            return value
+        try:
+            return kind(value)
+        except (ValueError, TypeError, KeyError):
+            raise Misfit(kind.__name__) from None
 
-_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
-def _convert(name: str, value: Any, kind: type) -> Any:
-    try:
-        if kind is bool:
-            return _WORDS[str(value).lower()]
-        if kind is int and isinstance(value, float) and value != int(value):
-            raise ValueError(value)
-        return kind(value)
-    except (ValueError, TypeError, KeyError):
-        raise UsageError(f"option {name}: expected {kind.__name__}, got {value!r}.") from None
+    def _items(self, value: Any) -> tuple[Any, ...]:
+        """A list; on a command line its items are separated by commas."""
+        items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+        kind = type(self.default[0]) if self.default else Any
+        return convert(items, tuple[kind, ...], from_text=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
