@@ -28,12 +28,23 @@ def _pair(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[i
 @click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Set an option of a method.")
 @click.option("--weights", multiple=True, metavar="METHOD=PATH", help="Weights file of a method.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--precision", default="float32", show_default=True, help="float32, bfloat16 or float16.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "bfloat16", "float16"], case_sensitive=False),
+)
 @click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--repeats", default=10, show_default=True, type=click.IntRange(1), help="Timed batches.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; torch's own number by default.")
 @click.option("--text", default="60x768", show_default=True, metavar="TxD", callback=_pair, help="Text features.")
-@click.option("--format", "form", default="markdown", show_default=True, type=click.Choice(["markdown", "latex"]))
+@click.option(
+    "--format",
+    "form",
+    default="markdown",
+    show_default=True,
+    type=click.Choice(["markdown", "latex"], case_sensitive=False),
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the table to a file.")
 @plugin_option
 def command(

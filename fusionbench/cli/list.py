@@ -13,7 +13,7 @@ from fusionbench.cli.options import plugin_option
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["methods", "datasets", "metrics", "plugins"]))
+@click.argument("what", type=click.Choice(["methods", "datasets", "metrics", "plugins"], case_sensitive=False))
 @click.option(
     "--task", type=click.Choice(["IVF", "MIF", "MEF", "MFF"], case_sensitive=False), help="Only of this task."
 )

@@ -31,7 +31,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--layout",
-    type=click.Choice(LAYOUTS),
+    type=click.Choice(LAYOUTS, case_sensitive=False),
     default="side-by-side",
     show_default=True,
     help="Data sets beside each other, below each other, or a line for each value.",
@@ -40,7 +40,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--decimals", type=click.IntRange(0, 10), default=2, show_default=True)
 @click.option(
     "--mark",
-    type=click.Choice(MARKS),
+    type=click.Choice(MARKS, case_sensitive=False),
     default="bold-underline",
     show_default=True,
     help="How the best and second best of a column are marked.",
@@ -49,7 +49,12 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--sort", metavar="METRIC", help="Best rows of this metric first; side by side, by the first data set that has it."
 )
 @click.option("--order", metavar="A,B,...", callback=_names, help="Methods to put first, in this order.")
-@click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="NAME|FILE.csv",
+    help="Add the rows of a published table: a registered one, or a CSV file with dataset, method and metrics. Repeatable.",
+)
 @click.option(
     "--rank-published/--no-rank-published",
     default=True,
@@ -86,7 +91,7 @@ def command(
     from fusionbench.types import resolve
 
     registries = current_plugins()
-    exporter = registries.exporters[format_name or _format_of(output, registries.exporters)]
+    exporter = registries.exporters[format_name.lower() if format_name else _format_of(output, registries.exporters)]
     table = table_from_runs(
         {str(path): load_run(path) for path in runs},
         registries,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,9 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
             names; all such lines are listed with their numbers.
     """
     name = shown(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
     complaints: list[str] = []
     entries = []
-    for number, text in enumerate(_lines(data, name), start=1):
+    for number, text in enumerate(_read(path), start=1):
         complaint = "not UTF-8; save the list as UTF-8" if text is None else _complaint(text)
         if complaint:
             complaints.append(f"  line {number}: {complaint}")
@@ -55,6 +50,33 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
     if not entries:
         raise DataError(f"{name}: the list is empty, it names no sample.")
     return tuple(entries)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list or table, without spaces around them; decoded as by :func:`read_list`.
+
+    Raises:
+        DataError: The file cannot be read, or has lines that are not text; all of them are listed.
+    """
+    lines = _read(path)
+    wrong = [f"  line {number}: not UTF-8" for number, line in enumerate(lines, start=1) if line is None]
+    if wrong:
+        raise DataError(f"{shown(path)}: these lines cannot be used:\n" + "\n".join(wrong), hint="Save it as UTF-8.")
+    return [line for line in lines if line is not None]
+
+
+def _read(path: Path) -> list[str | None]:
+    """Lines; None for one that is no text."""
+    name = shown(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"list {name} is no file.")
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
+    return _lines(data, name)
 
 
 def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -> tuple[list[Group], list[Problem]]:

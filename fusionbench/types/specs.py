@@ -68,7 +68,8 @@ class Option:
         default: Value when nothing is said; its type is the option's type unless ``type`` is set.
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
-        type: ``int``, ``float``, ``bool``, ``str`` or ``Path``; needed where the default is None.
+        type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text; commas between
+            them on a command line); needed where the default is None.
         required: Whether it has to be given; such an option has no default.
     """
 
@@ -116,7 +117,7 @@ class Option:
     def _items(self, value: Any) -> tuple[Any, ...]:
         """A list; on a command line its items are separated by commas."""
         items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
-        kind = type(self.default[0]) if self.default else Any
+        kind = type(self.default[0]) if self.default else str
         return convert(items, tuple[kind, ...], from_text=True)
 
 
@@ -161,12 +162,14 @@ class Method(Protocol):
     """What a method's factory returns. ``factory(**options)`` must be cheap: weights are read in ``load``.
 
     A learned method also has ``network``, an ``nn.Module`` whose state dict has the official names.
-    A method may define two more:
+    A method may define three more:
 
     * ``finish(fused, batch) -> Tensor``, called on whole, unpadded results before they are clipped
       to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
+    * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from being
+      fused, such as absent text features; empty if nothing does.
     """
 
     def load(self, device: torch.device, weights: Path | None) -> None:

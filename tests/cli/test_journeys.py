@@ -110,7 +110,7 @@ def test_scoring_the_images_of_a_run_gives_the_run_s_scores(tmp_path: Path, pair
     assert invoke(*run_arguments(pairs, mine, "--out", out)).exit_code == 0
     frame = fb.load_run(out).frame()
     folder = Path(frame.image.iloc[0]).parent
-    dataset = ["-d", f"folder={pairs}", "--dataset-option", "task=IVF", "--dataset-option", "sides=ir,vi"]
+    dataset = ["-d", f"folder={pairs}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     result = invoke("score", "--fused", folder, *dataset, "--name", "Mine again", "--out", tmp_path / "scored")
     assert result.exit_code == 0, result.output
     scored = fb.load_run(tmp_path / "scored").frame()
