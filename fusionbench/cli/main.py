@@ -72,7 +72,11 @@ class FusionBenchGroup(click.Group):
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """As of click; a plugin's command that cannot be imported is a :class:`UserError`, an unknown one meets the nearest."""
+        """As of click; an unknown command is answered with the nearest.
+
+        Raises:
+            UserError: A plugin's command cannot be imported.
+        """
         name = args[0]
         try:
             if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:

@@ -52,12 +52,12 @@ def data_root_option(function: F) -> F:
 
 
 def options_option(help_text: str, *, metavar: str = "NAME.KEY=VALUE") -> Callable[[F], F]:
-    """``--option NAME.KEY=VALUE``, the one spelling of options of methods and data sets; passes ``options`` (a tuple)."""
+    """``--option NAME.KEY=VALUE``, the one spelling of options; passes ``options`` (a tuple)."""
     return click.option("--option", "options", multiple=True, metavar=metavar, help=f"{help_text} Repeatable.")
 
 
 def dataset_options(function: F) -> F:
-    """``-d``, ``--option`` and ``--data-root`` of a command that works on one data set; :func:`open_chosen` opens it."""
+    """``-d``, ``--option`` and ``--data-root`` of a command on one data set; :func:`open_chosen` opens it."""
     function = data_root_option(function)
     function = options_option("Set an option of the data set, by its name or label.", metavar="[NAME.]KEY=VALUE")(
         function

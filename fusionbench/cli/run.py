@@ -51,6 +51,7 @@ def command(
     base = RunConfig.from_yaml(config) if config is not None else None
     if base is not None and base.plugins and not given["plugins"]:
         load_plugins(base.plugins).warn_of_failures()
+        base = RunConfig.from_yaml(config)  # what is a label and what a data set may follow from its plugins
     complaints = Complaints()
     settings = build_config(
         given, base=base, methods=methods, datasets=datasets, options=options, weights=weights, complaints=complaints

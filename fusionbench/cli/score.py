@@ -24,7 +24,8 @@ from fusionbench.cli.settings import build_config, run_options
 @click.option("-d", "--dataset", required=True, metavar=DATASET, help="The data set they were made from.")
 @click.option("--name", "names", multiple=True, metavar="LABEL", help="Row label, one for each --fused, in order.")
 @options_option(
-    "Set an option of the data set by its name or label, of the matching by a LABEL, or without a name for all folders: suffix=_fused.",
+    "Set an option of the data set (folder.task=IVF), or of the matching of one --fused (LABEL.suffix=_fused) or of "
+    "all (suffix=_fused).",
     metavar="[NAME.]KEY=VALUE",
 )
 @click.option("--dataset-option", "dataset_options", multiple=True, hidden=True)
@@ -48,20 +49,24 @@ def command(
       fusionbench score --fused results/MyNet --name MyNet -d roadscene=/data/RoadScene --profile zhao,vifb
       fusionbench score --fused results/MyNet -d folder=/data/mine --option folder.task=IVF
     """
-    from fusionbench.api import PRECOMPUTED, dataset_request, fused_request
+    from fusionbench.api import PRECOMPUTED, fused_request
     from fusionbench.cli.running import run_and_report
     from fusionbench.configuration.assignments import OwnedOptions, assignments
+    from fusionbench.plugins import current_plugins
+    from fusionbench.runs import DatasetRequest
     from fusionbench.types import UsageError
     from fusionbench.types.complaints import Complaints
 
     if names and len(names) != len(folders):
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
     complaints = Complaints()
-    source = dataset_request(dataset)
-    given_options = OwnedOptions.read(options, ownerless=True)
-    of_dataset = assignments(dataset_options, "--dataset-option") | given_options.of(
-        source.name, source.key, owned=True
+    source = DatasetRequest.parse(dataset)
+    registered = current_plugins()
+    given_options = OwnedOptions.read(options, ownerless=True).handed(
+        source.name, set(registered.datasets[source.name].options) - set(registered.methods[PRECOMPUTED].options)
     )
+    of_dataset = assignments(dataset_options, "--dataset-option")
+    of_dataset |= given_options.of(source.name, source.key, owned=True)
     requests = []
     for folder, label in zip(folders, names or [""] * len(folders), strict=True):
         request = fused_request(folder, label, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -73,15 +72,14 @@ def build_config(
         methods, datasets: ``[LABEL=]NAME`` and ``[LABEL=]NAME[@SPLIT][=ROOT]``.
         options: ``NAME.KEY=VALUE``, for a method or data set by its name or label.
         weights: ``METHOD=PATH``.
-        complaints: Where to note what is wrong but does not keep a configuration from being made, so that it is told together
-            with what is found out later; None to raise it here.
+        complaints: Where to note what is wrong but does not keep a configuration from being made, so that it is told
+            together with what is found out later; None to raise it here.
 
     Raises:
         UsageError: Something cannot be understood; all of it is told.
     """
-    from fusionbench.api import dataset_request, method_request
     from fusionbench.configuration.assignments import OwnedOptions, assignments
-    from fusionbench.runs import RunConfig
+    from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
     from fusionbench.types import UsageError
     from fusionbench.types.complaints import Complaints
 
@@ -92,8 +90,8 @@ def build_config(
     method_requests: list[Any] = []
     dataset_requests: list[Any] = []
     for texts, request, found in (
-        (methods, method_request, method_requests),
-        (datasets, dataset_request, dataset_requests),
+        (methods, MethodRequest.parse, method_requests),
+        (datasets, DatasetRequest.parse, dataset_requests),
     ):
         for text in texts:
             with forms.gathered():
@@ -113,7 +111,7 @@ def build_config(
     method_requests = [with_options(request) for request in method_requests or config.methods]
     dataset_requests = [with_options(request) for request in dataset_requests or config.datasets]
     names = [name for request in (*method_requests, *dataset_requests) for name in (request.name, request.key)]
-    strangers = {owner: "--option" for owner in assigned.strangers(names)}
+    strangers = dict.fromkeys(assigned.strangers(names), "--option")
     labels = [name for request in method_requests for name in (request.name, request.key)]
     strangers |= {name: "--weights" for name in files if name not in labels}
     later = Complaints() if complaints is None else complaints

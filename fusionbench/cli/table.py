@@ -53,7 +53,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--published",
     multiple=True,
     metavar="NAME|FILE.csv",
-    help="Add the rows of a published table: a registered one, or a CSV file with dataset, method and metrics. Repeatable.",
+    help="Add the rows of a published table, registered or a CSV file: dataset, method and metrics. Repeatable.",
 )
 @click.option(
     "--rank-published/--no-rank-published",

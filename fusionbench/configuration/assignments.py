@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fusionbench.types import UsageError
@@ -95,6 +95,13 @@ class OwnedOptions:
         for owner in dict.fromkeys((*(() if owned else ("",)), name, *labels)):
             result |= self.given.get(owner, {})
         return result
+
+    def handed(self, owner: str, keys: Collection[str]) -> OwnedOptions:
+        """The same, with those of ``keys`` that have no owner given to one."""
+        ownerless = self.given.get("", {})
+        moved = {key: value for key, value in ownerless.items() if key in keys}
+        kept = {key: value for key, value in ownerless.items() if key not in keys}
+        return OwnedOptions(self.what, {**self.given, "": kept, owner: {**moved, **self.given.get(owner, {})}})
 
     def strangers(self, names: Iterable[str]) -> list[str]:
         """Owners that are none of ``names``."""

@@ -1,7 +1,7 @@
 """YAML, the one reader and writer of the suite: the core schema, nothing given twice, nothing without end.
 
-* ``true`` and ``false`` are truth values; ``yes``, ``no``, ``on`` and ``off`` are words, ``12:30`` and ``2024-01-01`` text.
-  Numbers are decimal, and remember how they were written (:class:`fusionbench.types.values.Integer`).
+* ``true`` and ``false`` are truth values; ``yes``, ``no``, ``on`` and ``off`` are words, ``12:30`` and ``2024-01-01``
+  text. Numbers are decimal, and remember how they were written (:class:`fusionbench.types.values.Integer`).
 * A key given twice is an error that names both lines. Keys are text.
 * Size, depth, digits and what aliases unfold to are limited, so that no file of a few bytes takes the machine.
 """
@@ -67,8 +67,8 @@ def parse_yaml(text: str, *, called: str) -> Any:
         called: What messages call it.
 
     Raises:
-        UsageError: It is no YAML, gives a key twice (key and both lines are named), nests too deep, unfolds to too much, holds a
-            number of too many digits, or a tag.
+        UsageError: It is no YAML, gives a key twice (key and both lines are named), nests too deep, unfolds to too
+            much, holds a number of too many digits, or a tag.
     """
     builder = _Builder(called)
     try:
@@ -87,8 +87,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Builder:
     """From the parser's events to plain data.
 
-    PyYAML's own constructor lets the last of two equal keys win, unfolds whatever aliases ask for, and calls itself for each
-    level until Python gives up.
+    PyYAML's own constructor lets the last of two equal keys win, unfolds whatever aliases ask for, and calls itself for
+    each level until Python gives up.
     """
 
     called: str

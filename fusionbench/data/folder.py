@@ -40,7 +40,8 @@ def open_folder(
         split: Always ``all``.
         task: ``IVF``, ``MIF``, ``MEF`` or ``MFF``.
         sides: Names of the sources' folders in the task's canonical order.
-        patterns: Patterns of file names, likewise (``*_IR``, ``*_VIS``), with a folder before them or not (``ir/*_ir``).
+        patterns: Patterns of file names, likewise (``*_IR``, ``*_VIS``), with a folder before them or not
+            (``ir/*_ir``).
         pairing: ``name``, or ``order``: partners are the first of each side, the second, and so on.
         pairs: CSV file that says which images belong together, see :func:`fusionbench.data.pairs.read_pairs`; relative
             to the root.
@@ -51,8 +52,8 @@ def open_folder(
     Raises:
         UsageError: No task, or options that exclude each other.
         LayoutError: The folders are not there, or cannot be told without an option.
-        DataError: As of :func:`fusionbench.data.open_split`. Where no or few images find a partner, the message proposes the
-            option with which more of them do, and says how many.
+        DataError: As of :func:`fusionbench.data.open_split`. Where no or few images find a partner, the message
+            proposes the option with which more of them do, and says how many.
     """
     if not task:
         raise UsageError(
@@ -107,12 +108,10 @@ def _not_found(root: Path, task: Task, given: Sequence[str]) -> LayoutError:
     if given:
         text = ",".join(given)
         return LayoutError(f"{shown(root)}: nothing fits {text!r}. Found folders: {folders}.\n  {proposal}".rstrip())
+    usual = f"Say so with --option folder.sides=FOLDER,FOLDER or folder.patterns=PATTERN,PATTERN, in the order {order}."
     return LayoutError(
         f"{shown(root)}: cannot tell which images are which. Found folders: {folders}; wanted: {order}.\n  "
-        + (
-            proposal
-            or f"Say so with --option folder.sides=FOLDER,FOLDER or folder.patterns=PATTERN,PATTERN, in the order {order}."
-        )
+        f"{proposal or usual}"
     )
 
 

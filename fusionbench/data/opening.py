@@ -44,7 +44,8 @@ class DatasetRef:
 
     @classmethod
     def parse(cls, text: str) -> DatasetRef:
-        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``. What stands before the first ``=`` is a label if no data set is called so.
+        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``. What stands before the first ``=`` is a label if no data set is called
+        so.
 
         Raises:
             UsageError: A part is empty.
@@ -55,7 +56,7 @@ class DatasetRef:
         name, at, split = name.partition("@")
         if not name or (at and not split) or (equals and not root):
             raise UsageError(
-                f"data set {text!r}: expected NAME, NAME@SPLIT, NAME=ROOT or NAME@SPLIT=ROOT, with LABEL= before it or not."
+                f"data set {text!r}: expected NAME, NAME@SPLIT, NAME=ROOT or NAME@SPLIT=ROOT; LABEL= may precede it."
             )
         return cls(name, split or None, Path(expanded(root)) if root else None, label)
 
@@ -91,7 +92,8 @@ def open_named(
         options: Options by the data set's name or label; those without an owner are for all.
 
     Raises:
-        UsageError, DataError: As of :func:`open_dataset`, or options are for a data set that is not named; all of them are told.
+        UsageError, DataError: As of :func:`open_dataset`, or options are for a data set that is not named; all of them
+            are told.
     """
     options = options or OwnedOptions("--option")
     complaints = Complaints()

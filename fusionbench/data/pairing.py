@@ -65,11 +65,13 @@ class _Unpaired(Problem):
     Attributes:
         name: What partners would have in common.
         present, missing: Labels of the sides that have it, and that lack it.
+        root: The data set's folder.
     """
 
     name: str
     present: tuple[str, ...]
     missing: tuple[str, ...]
+    root: str
 
 
 def grouped(problems: Sequence[Problem]) -> list[Problem]:
@@ -80,9 +82,7 @@ def grouped(problems: Sequence[Problem]) -> list[Problem]:
             alike.setdefault((problem.present, problem.missing), []).append(problem)
     result: list[Problem] = []
     for problem in problems:
-        if not isinstance(problem, _Unpaired):
-            result.append(problem)
-        elif len(group := alike[problem.present, problem.missing]) < MANY:
+        if not isinstance(problem, _Unpaired) or len(group := alike[problem.present, problem.missing]) < MANY:
             result.append(problem)
         elif problem is group[0]:
             result.append(_in_one(group))
@@ -97,8 +97,8 @@ def _in_one(group: Sequence[_Unpaired]) -> Problem:
     files = ", ".join(problem.paths[0] for problem in group[:_NAMED])
     more = f" and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
     message = (
-        f"{len(group)} images of {there} have no partner in {absent}: {files}{more}. Looked for the same name there, whatever its "
-        f"extension and case: {looked} for the first."
+        f"{len(group)} images of {there} have no partner in {absent}: {files}{more}. Looked in {first.root} for the "
+        f"same name, whatever its extension and case: for {looked} first."
     )
     return Problem(kind="unpaired", message=message, paths=paths)
 
@@ -122,8 +122,8 @@ def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None, in
         sides: The sources in canonical order.
         root: Root of the data set, for messages.
         reference: Ground truth, which may be incomplete.
-        in_order: Group them by their natural order instead, whatever they are called. Then nothing but their number shows
-            whether one is missing.
+        in_order: Group them by their natural order instead, whatever they are called. Then nothing but their number
+            shows whether one is missing.
 
     Raises:
         DataError: By order, and the sides have different numbers of images.
@@ -212,6 +212,7 @@ def _unpaired(columns: list[list[tuple[str, ImageFile]]], sides: Sequence[Side],
         name=shown(next(name for column in columns for name, _ in column)),
         present=tuple(shown(side.label) for side, column in zip(sides, columns, strict=True) if column),
         missing=missing,
+        root=shown(root),
     )
 
 

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from fusionbench.data.lists import read_lines
 from fusionbench.data.listing import relative
+from fusionbench.data.lists import read_lines
 from fusionbench.data.names import IMAGE_EXTENSIONS, has_control, loose, natural_key, normal, split_extension
 from fusionbench.data.pairing import MANY, Group, Pairing
 from fusionbench.data.vocabulary import REFERENCE_FOLDERS, SIDE_FOLDERS
@@ -15,8 +15,8 @@ from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem, Task
 
 FORM = (
-    "Expected a line for each sample with the files of its sources in the order of the task, relative to the folder: ir/a.png,vi/b.png. "
-    "A first line may name the columns: a source each, id, reference."
+    "Expected a line for each sample with the files of its sources in the order of the task, relative to the folder: "
+    "ir/a.png,vi/b.png. A first line may name the columns: a source each, id, reference."
 )
 _IDS = ("id", "name", "sample")
 _DELIMITERS = (",", ";", "\t")
@@ -25,8 +25,8 @@ _DELIMITERS = (",", ";", "\t")
 def read_pairs(path: Path, root: Path, task: Task) -> Pairing:
     """Read which images belong together.
 
-    Files are named relative to ``root``, in canonical order of the sources unless a first line names the columns; what it may
-    name beside the sources is ``id`` and ``reference``. Commas, semicolons or tabs divide.
+    Files are named relative to ``root``, in canonical order of the sources unless a first line names the columns; what
+    it may name beside the sources is ``id`` and ``reference``. Commas, semicolons or tabs divide.
 
     Args:
         path: The file.
@@ -34,7 +34,8 @@ def read_pairs(path: Path, root: Path, task: Task) -> Pairing:
         task: Gives the order of the sources, and the names that their columns may have.
 
     Raises:
-        DataError: The file cannot be read, or has lines that cannot be understood; all of them are listed with their numbers.
+        DataError: The file cannot be read, or has lines that cannot be understood; all of them are listed with their
+            numbers.
     """
     name = shown(path)
     lines = read_lines(path)

@@ -16,7 +16,7 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             opener="fusionbench.data.folder:open_folder",
             title="folder",
             splits=("all",),
-            layout="a folder for each source, partners under the same name; or patterns of names; or a CSV file of pairs",
+            layout="a folder for each source, partners under the same name; or patterns of names; or a CSV file",
             summary="Any two or more folders of images, patterns of names, or pairs listed in a CSV file, of any task.",
             options={
                 "task": Option(default="", choices=("", *Task), help="Task of the images; needed."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -56,12 +55,14 @@ def propose(root: Path, task: Task, sides: Sequence[str], patterns: Sequence[str
         also = "" if certain else f" {_option('sides', names)}"
         first = " with ".join(f"{name}/{side[0].path.name}" for name, side in zip(names, files, strict=True))
         return (
-            f"{_option('pairing', ['order'])}{also} pairs {fewest} of {fewest} by their order, {first} and so on{order}: right only if "
-            "nothing is missing. Or write the pairs into a CSV file: --option folder.pairs=FILE.csv."
+            f"{_option('pairing', ['order'])}{also} pairs {fewest} of {fewest} by their order, {first} and so on"
+            f"{order}: right only if nothing is missing. Or write the pairs into a CSV file: --option folder.pairs=FILE.csv."
         )
     if paired == 0:
         counts = " and ".join(f"{len(side)} in {name}" for name, side in zip(names, files, strict=True))
-        return f"The names have nothing in common ({counts}). Write the pairs into a CSV file: --option folder.pairs=FILE.csv."
+        return (
+            f"The names have nothing in common ({counts}). Write pairs into a CSV file: --option folder.pairs=FILE.csv."
+        )
     return ""
 
 
@@ -95,11 +96,17 @@ def _best(files: Sequence[Sequence[ImageFile]]) -> tuple[int, tuple[Affix, ...]]
 
 
 def _affixes(stems: Sequence[str]) -> list[Affix]:
-    before = os.path.commonprefix(stems)
-    after = os.path.commonprefix([stem[::-1] for stem in stems])[::-1]
+    before = _beginning(stems)
+    after = _beginning([stem[::-1] for stem in stems])[::-1]
     prefixes = ["", *(before[:end] for end in range(1, len(before) + 1) if _ends(stems, end))]
     suffixes = ["", *(after[-size:] for size in range(1, len(after) + 1) if _begins(stems, size))]
     return [(prefix, suffix) for prefix in prefixes for suffix in suffixes]
+
+
+def _beginning(words: Sequence[str]) -> str:
+    """What all words begin with."""
+    least, most = min(words), max(words)
+    return least[: next((at for at, (a, b) in enumerate(zip(least, most, strict=False)) if a != b), len(least))]
 
 
 def _ends(stems: Iterable[str], end: int) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fusionbench.types import DataError, PublishedSpec, Task
 
-REQUIRED = ("dataset", "method")
-DESCRIPTIVE = ("task", "source", "table", "published", "incomplete")
+REQUIRED = ("task", "dataset", "method")
+DESCRIPTIVE = ("source", "table", "published", "incomplete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +40,15 @@ class PublishedTable:
         return list(dict.fromkeys(dataset for _, dataset, _ in self.values))
 
 
-def read_published(spec: PublishedSpec, *, dataset: str = "") -> PublishedTable:
+def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = None) -> PublishedTable:
     """Read the CSV of a published table.
 
-    The columns ``dataset`` and ``method`` are required, ``task``, ``source`` and ``table`` describe;
+    The columns ``task``, ``dataset`` and ``method`` are required, ``source`` and ``table`` describe;
     every other column is a metric. An empty cell is a value that was not printed.
 
     Args:
         spec: The table.
-        dataset: Our name of the data set of a file that has no such column.
+        defaults: What stands in required columns that the file does not have.
 
     Raises:
         DataError: The file is missing, not UTF-8, or lacks a column; a task is unknown, a value is no
@@ -62,7 +62,8 @@ def read_published(spec: PublishedSpec, *, dataset: str = "") -> PublishedTable:
     if not lines:
         raise DataError(f"published table {spec.name}: {spec.path} is empty.", hint=_FORM)
     header, body = [_column(text) for text in lines[0]], lines[1:]
-    missing = [column for column in REQUIRED if column not in header and not (column == "dataset" and dataset)]
+    absent = {column: value for column, value in (defaults or {}).items() if column not in header}
+    missing = [column for column in REQUIRED if column not in header and column not in absent]
     columns = [column for column in header if column not in REQUIRED + DESCRIPTIVE]
     if missing or not columns or len(set(header)) != len(header):
         reason = f"lacks {', '.join(missing)}" if missing else "needs metric columns, each once"
@@ -76,11 +77,11 @@ def read_published(spec: PublishedSpec, *, dataset: str = "") -> PublishedTable:
             continue
         if len(line) != len(header):
             raise DataError(f"{spec.path}, line {number}: {len(line)} fields where the first line has {len(header)}.")
-        record = dict(zip(header, line, strict=True))
-        if record.setdefault("task", Task.IVF) not in list(Task):
+        record = absent | dict(zip(header, line, strict=True))
+        if record["task"] not in list(Task):
             raise DataError(f"{spec.path}, line {number}: task {record['task']!r} is not one of {', '.join(Task)}.")
         method = spec.methods.get(record["method"], record["method"])
-        printed = record.setdefault("dataset", dataset)
+        printed = record["dataset"]
         named = spec.datasets.get(printed, printed)
         methods.setdefault(method, record["method"])
         sources[record.get("source", "").strip() or str(spec.paper or spec.name)] = None
@@ -99,8 +100,9 @@ def read_published(spec: PublishedSpec, *, dataset: str = "") -> PublishedTable:
 def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:
     """Read a table that is no plugin's: a CSV file whose names are brought to those of the runs beside it.
 
-    Names of data sets and metrics may be spelt with other cases, blanks and hyphens than ours, data sets as their titles. A metric's
-    column may name its profile (``SSIM@tang``); else it is taken as the one that the runs have. Without a column
+    Names of data sets and metrics may be spelt with other cases, blanks and hyphens than ours, data sets as their
+    titles. A metric's column may name its profile (``SSIM@tang``); else it is taken as the one that the runs have.
+    Without a column
     ``dataset`` the numbers are those of the only data set of the runs.
 
     Args:
@@ -127,7 +129,8 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
         datasets={text: named[_plain(text)] for text in printed if _plain(text) in named},
         metrics={column: _meant(column, metrics, path) for column in header if column not in REQUIRED + DESCRIPTIVE},
     )
-    return read_published(spec, dataset=next(iter(datasets)) if len(datasets) == 1 else "")
+    only = {"dataset": next(iter(datasets))} if len(datasets) == 1 else {}
+    return read_published(spec, defaults={"task": Task.IVF, **only})
 
 
 def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s_\-↑↓]", "", text).casefold()
 
 
-_FORM = "Expected a CSV with the columns dataset, method and one for each metric."
+_FORM = "Expected a CSV with the columns task, dataset, method and one for each metric."
 
 
 def _metric_keys(spec: PublishedSpec, printed: str) -> list[str]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from fusionbench.configuration.assignments import split_assignment
 from fusionbench.configuration.documents import read_yaml, yaml_text
+from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
@@ -41,6 +43,19 @@ class MethodRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
 
+    @classmethod
+    def parse(cls, text: str) -> MethodRequest:
+        """Read ``[LABEL=]NAME``.
+
+        Raises:
+            UsageError: A part is empty.
+        """
+        form = "NAME or LABEL=NAME"
+        label, name = split_assignment(text, "method", form=form) if "=" in text else ("", text)
+        if not name:
+            raise UsageError(f"method {text!r} is not of the form {form}.")
+        return cls(name=name, label=label)
+
     def __post_init__(self) -> None:
         _expand(self, "weights")
 
@@ -67,6 +82,17 @@ class DatasetRequest:
     split: str | None = None
     root: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> DatasetRequest:
+        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``; see :class:`fusionbench.data.DatasetRef`.
+
+        Raises:
+            UsageError: A part is empty.
+        """
+        found = DatasetRef.parse(text)
+        root = None if found.root is None else str(found.root)
+        return cls(name=found.name, label=found.label, split=found.split, root=root)
 
     def __post_init__(self) -> None:
         _expand(self, "root")
@@ -264,11 +290,13 @@ def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:
     return request.name if set(facts) == {"name"} else facts
 
 
-def _request(kind: type, entry: Any, source: str, complaints: Complaints) -> Any:
+def _request(kind: type[MethodRequest] | type[DatasetRequest], entry: Any, source: str, complaints: Complaints) -> Any:
     if isinstance(entry, kind):
         return entry
     if isinstance(entry, str):
-        entry = {"name": entry}
+        with complaints.gathered():
+            return kind.parse(entry)
+        return None
     if not isinstance(entry, Mapping) or "name" not in entry:
         complaints.add(UsageError(f"{source}: expected a name or a mapping with a name, got {entry!r}."))
         return None

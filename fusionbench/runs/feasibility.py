@@ -16,8 +16,8 @@ _SHOWN = 3
 
 
 def would_fail(expansion: Expansion, config: RunConfig) -> list[str]:
-    """What would end as failed rows, a line for each reason: files whose headers cannot be read, sizes that differ, methods that
-    cannot be loaded, samples that a method does not take.
+    """What would end as failed rows, a line for each reason: files whose headers cannot be read, sizes that differ,
+    methods that cannot be loaded, samples that a method does not take.
 
     Args:
         expansion: From :func:`fusionbench.runs.plan.expand`.
@@ -31,9 +31,7 @@ def would_fail(expansion: Expansion, config: RunConfig) -> list[str]:
         for metric in expansion.metrics:
             most = metric.max_sources
             if most is not None and (many := [s.id for s in dataset.samples if len(s.sources) > most]):
-                lines.append(
-                    f"{metric.key} on {key}: {_some(many, dataset)} more than {most} sources, which it is not defined for."
-                )
+                lines.append(f"{metric.key} on {key}: {_some(many, dataset)} more than {most} sources.")
     for pairing in expansion.pairings:
         name = f"{pairing.method.key} on {pairing.dataset.key}"
         lines += [f"{name}: {line}" for line in (*_arity(pairing), *_loading(pairing, config))]
@@ -49,8 +47,8 @@ def _arity(pairing: Pairing) -> Iterator[str]:
     lacking = [sample.id for sample in dataset.samples if sample.text_features is None]
     if spec.text == "required" and lacking:
         yield (
-            f"it reads text features; {_some(lacking, dataset)} none. Make them with `fusionbench text`, or name their folder with "
-            "--text-features."
+            f"it reads text features; {_some(lacking, dataset)} none. Make them with "
+            "`fusionbench text`, or name their folder with --text-features."
         )
 
 

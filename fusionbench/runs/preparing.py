@@ -35,7 +35,8 @@ def prepare(
         All data sets by key, and the expansion.
 
     Raises:
-        UsageError, DataError: What is wrong: unknown names, options, metrics and devices, absent data, missing weights. All of it.
+        UsageError, DataError: What is wrong: unknown names, options, metrics and devices, absent data, missing weights.
+            All of it.
     """
     complaints = complaints if complaints is not None else Complaints()
     data = dict(opened or {})

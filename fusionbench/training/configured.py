@@ -28,12 +28,12 @@ def read_config(
         source: Path of a YAML file, or the name of a configuration that the method brings.
         spec: The method.
         changes: ``section.key=value``, deeper where there is something deeper; values are YAML.
-        options: Options of the data sets that the configuration names under ``source`` or ``data``, by their name or label;
-            they join what stands beside them under ``options``.
+        options: Options of the data sets that the configuration names under ``source`` or ``data``, by their name or
+            label; they join what stands beside them under ``options``.
 
     Raises:
-        UsageError: The file is absent or no YAML mapping, a change has no such form, or options are for a data set that the
-            configuration does not name. All changes that cannot be made are told.
+        UsageError: The file is absent or no YAML mapping, a change has no such form, or options are for a data set that
+            the configuration does not name. All changes that cannot be made are told.
     """
     brought: Mapping[str, str] = spec.meta.get("training_configs", {})
     path = Path(expanded(brought.get(source, source)))
@@ -118,7 +118,12 @@ def train_configured(
     """
     if spec.trainer is None:
         raise UsageError(f"method {spec.name} has no trainer: nobody wrote one for it.")
-    training = read_section(TrainingConfig, config.get("training"), "training")
+    complaints = Complaints()
+    with complaints.gathered():
+        training = read_section(TrainingConfig, config.get("training"), "training")
+    with complaints.gathered():
+        read_section(ValidationConfig, config.get("validation") or {"data": ""}, "validation")
+    complaints.raise_all()
     own = {name: section for name, section in config.items() if name not in ("training", "validation")}
     validation = None
     if config.get("validation") is not None:

@@ -68,8 +68,8 @@ class Option:
         default: Value when nothing is said; its type is the option's type unless ``type`` is set.
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
-        type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text; commas between
-            them on a command line); needed where the default is None.
+        type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text;
+            commas between them on a command line); needed where the default is None.
         required: Whether it has to be given; such an option has no default.
     """
 
@@ -168,8 +168,8 @@ class Method(Protocol):
       to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
-    * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from being
-      fused, such as absent text features; empty if nothing does.
+    * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from
+      being fused, such as absent text features; empty if nothing does.
     """
 
     def load(self, device: torch.device, weights: Path | None) -> None:

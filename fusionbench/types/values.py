@@ -1,7 +1,8 @@
 """What a word means where a setting is read: the same on the command line, in YAML and in Python.
 
 :func:`convert` is the one conversion. Options of methods, data sets and providers go through
-:meth:`fusionbench.types.Option.parse`, sections of configurations through their dataclasses' annotations; both end here.
+:meth:`fusionbench.types.Option.parse`, sections of configurations through their dataclasses' annotations; both end
+here.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def convert(value: Any, hint: Any, *, from_text: bool = False) -> Any:
 
     Args:
         value: From a YAML file, a command line or a Python call.
-        hint: ``int``, ``float``, ``bool``, ``str``, ``Path``, ``Literal``, ``tuple``, ``dict`` or ``Mapping``, or a union of one of
-            these with None; ``Any`` takes everything.
+        hint: ``int``, ``float``, ``bool``, ``str``, ``Path``, ``Literal``, ``tuple``, ``dict`` or ``Mapping``, or a
+            union of one of these with None; ``Any`` takes everything.
         from_text: Whether text may stand for a number or a truth value, as it must on a command line.
 
     Raises:
