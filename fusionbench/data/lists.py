@@ -53,20 +53,20 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a list or table, without spaces around them; decoded as by :func:`read_list`.
+    """The lines of a table, decoded as by :func:`read_list`.
 
     Raises:
         DataError: The file cannot be read, or has lines that are not text; all of them are listed.
     """
-    lines = _read(path)
+    lines = _read(path, blanks="\r")
     wrong = [f"  line {number}: not UTF-8" for number, line in enumerate(lines, start=1) if line is None]
     if wrong:
         raise DataError(f"{shown(path)}: these lines cannot be used:\n" + "\n".join(wrong), hint="Save it as UTF-8.")
     return [line for line in lines if line is not None]
 
 
-def _read(path: Path) -> list[str | None]:
-    """Lines; None for one that is no text."""
+def _read(path: Path, blanks: str | None = None) -> list[str | None]:
+    """Lines without the blanks at their ends; None for one that is no text."""
     name = shown(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -76,7 +76,7 @@ def _read(path: Path) -> list[str | None]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
-    return _lines(data, name)
+    return _lines(data, name, blanks)
 
 
 def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -> tuple[list[Group], list[Problem]]:
@@ -114,19 +114,19 @@ def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -
     return picked, problems
 
 
-def _lines(data: bytes, name: str) -> list[str | None]:
+def _lines(data: bytes, name: str, blanks: str | None) -> list[str | None]:
     for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         if data.startswith(mark):
             try:
-                return [line.strip() for line in data.decode("utf-16").split("\n")]
+                return [line.strip(blanks) for line in data.decode("utf-16").split("\n")]
             except UnicodeDecodeError as error:
                 raise DataError(f"{name}: damaged UTF-16 ({error}).", hint="Save the list as UTF-8.") from error
-    return [_text(line) for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    return [_text(line, blanks) for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
 
 
-def _text(line: bytes) -> str | None:
+def _text(line: bytes, blanks: str | None) -> str | None:
     try:
-        return line.decode("utf-8").strip()
+        return line.decode("utf-8").strip(blanks)
     except UnicodeDecodeError:
         return None
 

@@ -55,8 +55,9 @@ def propose(root: Path, task: Task, sides: Sequence[str], patterns: Sequence[str
         also = "" if certain else f" {_option('sides', names)}"
         first = " with ".join(f"{name}/{side[0].path.name}" for name, side in zip(names, files, strict=True))
         return (
-            f"{_option('pairing', ['order'])}{also} pairs {fewest} of {fewest} by their order, {first} and so on"
-            f"{order}: right only if nothing is missing. Or write the pairs into a CSV file: --option folder.pairs=FILE.csv."
+            f"{_option('pairing', ['order'])}{also} pairs {fewest} of {fewest} by their order, {first} "
+            f"and so on{order}: right only if nothing is missing. "
+            "Or write the pairs into a CSV file: --option folder.pairs=FILE.csv."
         )
     if paired == 0:
         counts = " and ".join(f"{len(side)} in {name}" for name, side in zip(names, files, strict=True))

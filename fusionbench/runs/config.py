@@ -245,11 +245,14 @@ class RunConfig:
                 entries = checked[name]
                 if not isinstance(entries, list | tuple):
                     complaints.add(UsageError(f"{source}: {name} must be a list, got {entries!r}."))
+                    del checked[name]
                     continue
                 requests = [_request(kind, e, f"{source}: {name}[{i}]", complaints) for i, e in enumerate(entries)]
                 checked[name] = tuple(request for request in requests if request is not None)
+        with complaints.gathered():
+            config = cls(**checked)
         complaints.raise_all()
-        return cls(**checked)
+        return config
 
     @classmethod
     def from_yaml(cls, path: Path) -> RunConfig:
