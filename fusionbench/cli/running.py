@@ -59,8 +59,7 @@ def dry(config: RunConfig, complaints: Complaints | None = None) -> None:
         click.echo(f"note: {line}")
     for key, dataset in data.items():
         for problem in dataset.problems:
-            if not problem.fatal:
-                click.echo(f"{key}: note: {problem.message}")
+            click.echo(f"{key}: {'left out' if problem.fatal else 'note'}: {problem.message}")
     click.echo(f"metrics: {', '.join(metric.key for metric in expansion.metrics)}")
     click.echo(f"run folder: {config.folder}")
     failures = would_fail(expansion, config)

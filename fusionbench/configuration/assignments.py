@@ -25,6 +25,11 @@ def split_assignment(text: str, what: str, *, form: str = "KEY=VALUE") -> tuple[
     return key.strip(), value
 
 
+def split_names(text: str) -> tuple[str, ...]:
+    """``"A, B"`` as ``("A", "B")``."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
 def assignments(texts: Iterable[str], what: str, *, form: str = "KEY=VALUE") -> dict[str, str]:
     """Several of :func:`split_assignment`, by key.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,6 +140,8 @@ def open_dataset(
             message says what was looked for, how it must look, where to get it and how to point to it.
     """
     ref = DatasetRef.parse(ref) if isinstance(ref, str) else ref
+    if ref.root is not None:
+        ref = replace(ref, root=Path(expanded(str(ref.root))))
     spec = current_plugins().datasets[ref.name]
     try:
         split = one_of(ref.split or spec.splits[0], spec.splits)

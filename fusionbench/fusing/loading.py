@@ -19,6 +19,7 @@ def pick_device(name: str) -> torch.device:
     Raises:
         UsageError: The device does not exist on this machine.
     """
+    name = name.strip().lower()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

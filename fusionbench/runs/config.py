@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fusionbench.configuration.assignments import split_assignment
+from fusionbench.configuration.assignments import split_assignment, split_names
 from fusionbench.configuration.documents import read_yaml, yaml_text
 from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
@@ -159,6 +159,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _expand(self, "data_root", "text_features", "out")
+        if [name.casefold() for name in self.metrics] == ["all"]:
+            object.__setattr__(self, "metrics", ("all",))
         complaints = Complaints()
         for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1), ("timeout", 0)):
             value = getattr(self, name)
@@ -318,7 +320,10 @@ def _checked(kind: type, data: Mapping[str, Any], source: str, complaints: Compl
         if key in ("methods", "datasets"):
             checked[key] = value
             continue
-        given = (value,) if isinstance(value, str) and hints[key] == tuple[str, ...] else value
+        given = value
+        if isinstance(value, str) and hints[key] == tuple[str, ...]:
+            # Names may be written with commas, as on the command line.
+            given = split_names(value) if key in ("metrics", "profiles") else (value,)
         try:
             checked[key] = convert(given, hints[key])
         except Misfit as error:

@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 import pytest
 
+import fusionbench as fb
 from fusionbench.configuration.documents import parse_yaml
+from fusionbench.runs import MethodRequest, RunConfig
 from fusionbench.types import Option, UsageError
 from fusionbench.types.values import Misfit, convert
+from tests.helpers.pictures import tree
 
 
 def in_yaml(word: str) -> Any:
@@ -94,3 +97,34 @@ def test_python_values_of_the_right_kind_pass() -> None:
     assert convert(None, int | None) is None
     assert convert("B", Literal["a", "b"]) == "b"
     assert Option(default="").parse("m.x", 3) == "3"
+
+
+def test_paths_begin_at_home_wherever_they_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tree(tmp_path / "d", "ir/1.png", "vi/1.png")
+    by_python = fb.get_dataset("folder", root="~/d", task="IVF")
+    assert by_python.samples == fb.get_dataset("folder=~/d", task="IVF").samples
+    config = RunConfig.from_dict(
+        {
+            "datasets": ["folder=~/d", {"name": "folder", "label": "b", "root": "~"}],
+            "methods": [{"name": "precomputed", "weights": "~/w", "options": {"folder": "~/fused"}}],
+            "data_root": parse_yaml("~", called="c"),
+            "plugins": ["~/p.py"],
+            "out": "~/out",
+            "metrics": "EN, SD",
+        }
+    )
+    assert [request.root for request in config.datasets] == [str(tmp_path / "d"), str(tmp_path)]
+    assert (config.data_root, config.out, config.metrics) == (str(tmp_path), str(tmp_path / "out"), ("EN", "SD"))
+    located = config.located()
+    assert located.methods[0].options == {"folder": str(tmp_path / "fused")}
+    assert (located.methods[0].weights, located.plugins) == (str(tmp_path / "w"), (str(tmp_path / "p.py"),))
+    assert RunConfig.from_dict(parse_yaml(located.to_yaml(), called="c")) == located
+
+
+def test_relative_paths_of_options_mean_the_same_in_every_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = RunConfig(methods=(MethodRequest(name="precomputed", options={"folder": "fused", "suffix": "_x"}),))
+    assert config.located().methods[0].options == {"folder": str(tmp_path / "fused"), "suffix": "_x"}
