@@ -5,7 +5,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint docs packages install clean
 
 demo: $(STAMP)
 	$(BIN)/fusionbench demo
@@ -16,6 +16,18 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Wheel and sdist, and the wheel tried in an environment that has nothing else.
+packages: $(STAMP)
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt build
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv --clear build/empty
+	build/empty/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt dist/*.whl
+	cd build && empty/bin/fusionbench demo --out demo-of-wheel
 
 install: $(STAMP)
 

@@ -55,7 +55,7 @@ def run(
         UsageError: The settings cannot be carried out; nothing was computed.
         DataError: A data set is absent or has the wrong layout; nothing was computed.
 
-    Example:
+    Examples:
         >>> import fusionbench as fb
         >>> result = fb.run("average", "demo-ivf", limit=1, out=str(tmp_path / "run"))
         >>> sorted(result.frame().metric.unique())[:3]
@@ -138,7 +138,7 @@ def get_method(
         UnknownNameError: No such method.
         WeightsError: Its weights are missing or do not fit.
 
-    Example:
+    Examples:
         >>> import fusionbench as fb, torch
         >>> fuse = fb.get_method("average", device="cpu")
         >>> fuse(torch.zeros(1, 8, 8), torch.ones(1, 8, 8)).mean().item()

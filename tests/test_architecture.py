@@ -22,6 +22,7 @@ ROOMS = (
     "extras",
     "allocator",
     "atomic",
+    "stamps",
     "locking",
     "configuration",
     "hookspecs",

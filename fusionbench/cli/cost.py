@@ -33,8 +33,9 @@ def _pair(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     default="float32",
     show_default=True,
     type=click.Choice(["float32", "bfloat16", "float16"], case_sensitive=False),
+    help="Autocast precision of networks.",
 )
-@click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1), help="Images fused at once.")
 @click.option("--repeats", default=10, show_default=True, type=click.IntRange(1), help="Timed batches.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads; torch's own number by default.")
 @click.option("--text", default="60x768", show_default=True, metavar="TxD", callback=_pair, help="Text features.")
@@ -44,6 +45,7 @@ def _pair(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     default="markdown",
     show_default=True,
     type=click.Choice(["markdown", "latex"], case_sensitive=False),
+    help="How the table is written.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the table to a file.")
 @plugin_option

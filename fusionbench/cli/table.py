@@ -37,7 +37,9 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="Data sets beside each other, below each other, or a line for each value.",
 )
 @click.option("--metrics", metavar="M,M,...", callback=_names, help="Metrics to show, in this order.")
-@click.option("--decimals", type=click.IntRange(0, 10), default=2, show_default=True)
+@click.option(
+    "--decimals", type=click.IntRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
+)
 @click.option(
     "--mark",
     type=click.Choice(MARKS, case_sensitive=False),

@@ -108,7 +108,14 @@ def verify(methods: tuple[str, ...], plugins: tuple[str, ...]) -> None:
 @command.command()
 @click.argument("method")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.safetensors")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE.safetensors",
+    help="The file to write.",
+)
 @plugin_option
 def convert(method: str, checkpoint: Path, output: Path, plugins: tuple[str, ...]) -> None:
     """Convert a CHECKPOINT of METHOD (TensorFlow or PyTorch) to safetensors, in PyTorch's layout."""

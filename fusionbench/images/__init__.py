@@ -2,8 +2,9 @@
 
 from fusionbench.images.decode import MAX_PIXELS, MIN_SIDE, Image, ImageInfo, probe_image, read_image
 from fusionbench.images.encode import write_png
-from fusionbench.images.hashing import content_sha256, file_sha256
+from fusionbench.images.hashing import content_sha256, file_sha256, pixels_sha256
 from fusionbench.images.names import shown
+from fusionbench.images.reading import reader_digest
 
 __all__ = [
     "MAX_PIXELS",
@@ -12,8 +13,10 @@ __all__ = [
     "ImageInfo",
     "content_sha256",
     "file_sha256",
+    "pixels_sha256",
     "probe_image",
     "read_image",
+    "reader_digest",
     "shown",
     "write_png",
 ]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, LazyArray, Readable
+
+if TYPE_CHECKING:
+    from fusionbench.images.decode import Image
 
 
 def file_sha256(path: Path) -> str:
@@ -35,4 +39,12 @@ def content_sha256(source: Readable) -> str:
     array = np.ascontiguousarray(source.read())
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(array.data)
+    return digest.hexdigest()
+
+
+def pixels_sha256(image: Image) -> str:
+    """SHA-256 of a decoded image: type, shape, white and values. What every result made of the image depends on."""
+    header = f"{image.pixels.dtype.str}{image.pixels.shape}{image.peak:g}"
+    digest = hashlib.sha256(header.encode())
+    digest.update(image.pixels.data)
     return digest.hexdigest()

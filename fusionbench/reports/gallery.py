@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusionbench.images import read_image
+from fusionbench.images import file_sha256, read_image, shown
 from fusionbench.reports.figures import PanelRow, detail, panel
 from fusionbench.reports.statistics import average_ranks
-from fusionbench.types import Dataset, MethodSpec, MetricSpec, Readable, Sample, UsageError
+from fusionbench.types import DataError, Dataset, MethodSpec, MetricSpec, Readable, Sample, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ def gallery(
     Raises:
         UsageError: The run kept no image.
         ImageError: A picture has been damaged since.
+        DataError: A picture is not the one that was scored (where the frame has ``image_sha256``).
     """
     kept = frame[frame["image"].notna() & (frame["status"] == "ok")]
     rows = []
@@ -48,14 +49,28 @@ def gallery(
         own = kept[kept["dataset"] == dataset.name]
         sample = next((sample for sample in dataset.samples if sample.id in set(own["sample"])), None)
         if sample is not None:
-            shown = own[own["sample"] == sample.id].drop_duplicates("method").set_index("method")["image"]
-            best = [method for method in _leading(own, metrics) if method in shown.index][:results]
-            fused = {methods[name].title or name if name in methods else name: Path(shown[name]) for name in best}
+            lines = own[own["sample"] == sample.id].drop_duplicates("method").set_index("method")
+            best = [method for method in _leading(own, metrics) if method in lines.index][:results]
+            for name in best:
+                _require_scored(lines.loc[name])
+            fused = {
+                methods[name].title or name if name in methods else name: Path(lines.loc[name, "image"])
+                for name in best
+            }
             rows.append(_row(sample, fused))
     if not rows:
         raise UsageError("the run kept no fused images to show.", hint="Run without --no-images.")
     columns = max(len(row.images) for row in rows)
     return panel([_padded(row, columns) for row in rows])
+
+
+def _require_scored(row: pd.Series) -> None:
+    path, digest = Path(row["image"]), row.get("image_sha256")
+    if digest and file_sha256(path) != digest:
+        raise DataError(
+            f"{shown(path)} is not the picture that was scored: it was changed since.",
+            hint="The same fusionbench run again makes it anew.",
+        )
 
 
 def _leading(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec]) -> list[str]:

@@ -3,7 +3,9 @@
 Two kinds of facts are kept apart. A *fusion* is one fused image, identified by everything that
 determines it; its *scores* are identified by that and by the metric's definition. A *cell* says
 which fusion currently stands for a (method, data set, sample) of the run: changing an option makes
-new fusions and moves the cells, so the tables never mix the two.
+new fusions and moves the cells, so the tables never mix the two. A *listing* says which samples a data
+set had when a run looked at it last: cells of others are not shown. A *picture* is a file and the fusion
+that it shows: only with that does it belong to a row.
 """
 
 from __future__ import annotations
@@ -13,90 +15,17 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fusionbench.results import schema
+from fusionbench.results.records import Cell, FileRecord, FusionRecord, MetricKey, PictureRecord, Row
 from fusionbench.types import FusionBenchError
 
-# What identifies a metric in the journal: name, profile, version.
-MetricKey = tuple[str, str, str]
-
-SCHEMA_VERSION = 1
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sessions (
-    id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, outcome TEXT, provenance TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    height INTEGER, width INTEGER, notes TEXT NOT NULL DEFAULT '', error TEXT);
-CREATE TABLE IF NOT EXISTS fusions (
-    key TEXT PRIMARY KEY, status TEXT NOT NULL, error TEXT NOT NULL DEFAULT '', seconds REAL,
-    timings TEXT NOT NULL DEFAULT '{}', image TEXT, image_sha256 TEXT, notes TEXT NOT NULL DEFAULT '',
-    session INTEGER);
-CREATE TABLE IF NOT EXISTS scores (
-    fusion TEXT NOT NULL, metric TEXT NOT NULL, profile TEXT NOT NULL, version TEXT NOT NULL, value REAL,
-    error TEXT NOT NULL DEFAULT '', PRIMARY KEY (fusion, metric, profile, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS cells (
-    method TEXT NOT NULL, dataset TEXT NOT NULL, sample TEXT NOT NULL, task TEXT NOT NULL,
-    position INTEGER NOT NULL, fusion TEXT NOT NULL, metrics TEXT NOT NULL, marks TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (method, dataset, sample)) WITHOUT ROWID;
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """What is known about a file with this size and modification time."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    height: int | None = None
-    width: int | None = None
-    notes: str = ""
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One (method, data set, sample) of a run and the fusion that stands for it.
-
-    ``metrics`` lists the expected scores as (name, profile, version); ``marks`` are remarks that tables
-    show, such as ``other task``.
-    """
-
-    method: str
-    dataset: str
-    sample: str
-    task: str
-    position: int
-    fusion: str
-    metrics: tuple[MetricKey, ...]
-    marks: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FusionRecord:
-    """The outcome of fusing and scoring one sample.
-
-    ``scores`` maps (name, profile, version) to a value; NaN is a value a metric did not define.
-    ``score_errors`` says why for those that failed.
-    """
-
-    key: str
-    status: str
-    error: str = ""
-    seconds: float | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
-    image: str | None = None
-    image_sha256: str | None = None
-    notes: str = ""
-    scores: Mapping[MetricKey, float] = field(default_factory=dict)
-    score_errors: Mapping[MetricKey, str] = field(default_factory=dict)
+IMAGES = "images"
+"""The folder of the fused images in a run folder."""
 
 
 class Journal:
@@ -119,16 +48,27 @@ class Journal:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
                 # A row must survive power loss before the next one is begun.
                 self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_SCHEMA)
-                self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
-            found = self._db.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
-        except sqlite3.Error as error:
+            try:
+                self._bring_up_to_date(readonly)
+            except BaseException:
+                self._db.close()
+                raise
+        except (sqlite3.Error, ValueError) as error:
             raise FusionBenchError(f"{path} is not a readable fusionbench journal: {error}") from error
-        if found is None or int(found[0]) > SCHEMA_VERSION:
+
+    def _bring_up_to_date(self, readonly: bool) -> None:
+        found = schema.format_of(self._db)
+        if found is not None and found > schema.SCHEMA_VERSION:
             raise FusionBenchError(
-                f"{path} has journal format {found and found[0]}, this fusionbench knows up to {SCHEMA_VERSION}.",
+                f"{self.path} has journal format {found}, this fusionbench knows up to {schema.SCHEMA_VERSION}.",
                 hint="Install the fusionbench version that wrote it, or a newer one.",
             )
+        if found is None and readonly:
+            raise ValueError("it is empty")
+        if found is None:
+            schema.create(self._db)
+        elif found < schema.SCHEMA_VERSION:
+            (schema.show_as_today if readonly else schema.migrate)(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -184,51 +124,93 @@ class Journal:
 
     # Files ----------------------------------------------------------------------------------------
 
-    def file(self, path: str, size: int, mtime_ns: int) -> FileRecord | None:
-        """What was found out about a file earlier, if it has not changed since."""
+    def file(self, path: str) -> FileRecord | None:
+        """What was found in a file when it was read last."""
         row = self._db.execute(
-            "SELECT sha256, height, width, notes, error FROM files WHERE path=? AND size=? AND mtime_ns=?",
-            (path, size, mtime_ns),
+            "SELECT stamp, reader, sha256, pixels, height, width, bits, notes FROM files WHERE path=?", (path,)
         ).fetchone()
         if row is None:
             return None
-        sha256, height, width, notes, error = row
-        return FileRecord(
-            path=path,
-            size=size,
-            mtime_ns=mtime_ns,
-            sha256=sha256,
-            height=height,
-            width=width,
-            notes=notes,
-            error=error,
-        )
+        names = ("stamp", "reader", "sha256", "pixels", "height", "width", "bits", "notes")
+        return FileRecord(path=path, **dict(zip(names, row, strict=True)))
 
     def add_files(self, records: Iterable[FileRecord]) -> None:
         """Remember files, replacing what was known of the same paths."""
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                ((r.path, r.size, r.mtime_ns, r.sha256, r.height, r.width, r.notes, r.error) for r in records),
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ((r.path, r.stamp, r.reader, r.sha256, r.pixels, r.height, r.width, r.bits, r.notes) for r in records),
             )
 
     # Cells, fusions, scores -----------------------------------------------------------------------
 
-    def set_cells(self, cells: Sequence[Cell]) -> None:
-        """Say which fusion stands for each (method, data set, sample)."""
-        with self._transaction():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (c.method, c.dataset, c.sample, c.task, c.position, c.fusion, json.dumps(c.metrics), c.marks)
-                    for c in cells
-                ),
-            )
+    def set_cells(self, cells: Sequence[Cell], listings: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """Say which fusion stands for each (method, data set, sample), and which samples each data set has.
 
-    def finished(self, key: str) -> tuple[str | None, str | None] | None:
-        """Image path and digest of a fusion that succeeded, or None if there is none."""
-        row = self._db.execute("SELECT image, image_sha256 FROM fusions WHERE key=? AND status='ok'", (key,)).fetchone()
-        return None if row is None else (row[0], row[1])
+        Args:
+            cells: Take the place of earlier ones about the same.
+            listings: Data set -> its samples with the digests of their images (empty: not known), all of them in
+                order. Results of other samples stay but are not shown, until a listing has them again.
+        """
+        with self._transaction():
+            rows = (
+                (c.method, c.dataset, c.sample, c.task, c.fusion, json.dumps(c.metrics), c.marks, c.content, c.image)
+                for c in cells
+            )
+            self._db.executemany("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            for dataset, samples in listings.items():
+                self._db.execute("DELETE FROM listings WHERE dataset=?", (dataset,))
+                self._db.executemany(
+                    "INSERT INTO listings VALUES (?, ?, ?, ?)",
+                    ((dataset, sample, position, content) for position, (sample, content) in enumerate(samples)),
+                )
+
+    def listed(self) -> dict[str, int]:
+        """Number of samples of each data set."""
+        return dict(self._db.execute("SELECT dataset, count(*) FROM listings GROUP BY dataset"))
+
+    def left_out(self) -> dict[str, int]:
+        """By data set, how many samples have results that are not shown, since the last listing does not have them."""
+        return dict(
+            self._db.execute(
+                "SELECT c.dataset, count(DISTINCT c.sample) FROM cells c LEFT JOIN listings l"
+                " ON l.dataset = c.dataset AND l.sample = c.sample WHERE l.sample IS NULL GROUP BY c.dataset"
+            )
+        )
+
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Give fusions that are known by another key the one of today, with their scores and pictures."""
+        known: dict[str, str] = {}
+        taken: set[str] = set()
+        for former, key in keys.items():
+            # Two of them may have become one, where other bytes mean the same pixels.
+            if former != key and key not in taken and self._has(former) and not self._has(key):
+                known[former] = key
+                taken.add(key)
+        if not known:
+            return
+        with self._transaction():
+            self._db.execute("CREATE TEMP TABLE renamed (former TEXT PRIMARY KEY, key TEXT NOT NULL)")
+            self._db.executemany("INSERT INTO renamed VALUES (?, ?)", known.items())
+            columns = {"fusions": "key", "scores": "fusion", "pictures": "fusion", "cells": "fusion"}
+            for table, column in columns.items():
+                self._db.execute(
+                    f"UPDATE {table} SET {column} = (SELECT key FROM renamed WHERE former = {table}.{column})"
+                    f" WHERE {column} IN (SELECT former FROM renamed)"
+                )
+            self._db.execute("DROP TABLE renamed")
+
+    def _has(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM fusions WHERE key=?", (key,)).fetchone() is not None
+
+    def finished(self, key: str) -> bool:
+        """Whether a fusion succeeded."""
+        return self._db.execute("SELECT 1 FROM fusions WHERE key=? AND status='ok'", (key,)).fetchone() is not None
+
+    def image_digest(self, key: str) -> str | None:
+        """SHA-256 of the picture that the scores of a fusion are of; None where none was kept."""
+        row = self._db.execute("SELECT image_sha256 FROM fusions WHERE key=? AND status='ok'", (key,)).fetchone()
+        return None if row is None else row[0]
 
     def scored(self, key: str) -> set[MetricKey]:
         """The (name, profile, version) of all scores that a fusion has without error."""
@@ -240,36 +222,99 @@ class Journal:
         with self._transaction():
             # Scores added to an image that exists bring no timing: what is known of its fusing stays.
             if outcome.seconds is not None or outcome.status != "ok":
-                self._db.execute(
-                    "INSERT OR REPLACE INTO fusions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        outcome.key,
-                        outcome.status,
-                        outcome.error,
-                        outcome.seconds,
-                        json.dumps(dict(outcome.timings)),
-                        outcome.image,
-                        outcome.image_sha256,
-                        outcome.notes,
-                        session,
-                    ),
-                )
+                self._replace(outcome, session)
             rows = [(outcome.key, *metric, _storable(value), "") for metric, value in outcome.scores.items()]
             rows += [(outcome.key, *metric, None, error) for metric, error in outcome.score_errors.items()]
             self._db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        """One row for each cell: method, data set, task, sample, metrics, marks, fusion columns."""
-        yield from self._db.execute(
-            "SELECT c.method, c.dataset, c.task, c.sample, c.metrics, c.marks, c.fusion, f.status, f.error, f.seconds,"
-            " f.timings, f.image, f.notes FROM cells c LEFT JOIN fusions f ON f.key = c.fusion"
-            " ORDER BY c.method, c.dataset, c.position, c.sample"
+    def _replace(self, outcome: FusionRecord, session: int) -> None:
+        before = self._db.execute("SELECT image_sha256 FROM fusions WHERE key=?", (outcome.key,)).fetchone()
+        if before is not None and (outcome.image_sha256 is None or before[0] != outcome.image_sha256):
+            # Another picture: no score of the one may stand beside those of the other.
+            self._db.execute("DELETE FROM scores WHERE fusion=?", (outcome.key,))
+        self._db.execute(
+            "INSERT OR REPLACE INTO fusions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                outcome.key,
+                outcome.status,
+                outcome.error,
+                outcome.seconds,
+                json.dumps(dict(outcome.timings)),
+                outcome.image_sha256,
+                outcome.notes,
+                session,
+            ),
         )
+        self._insert_pictures(outcome.pictures)
+
+    def rows(self) -> Iterator[Row]:
+        """What stands for each method and each sample that its data set's last listing has, in the listing's order.
+
+        Raises:
+            FusionBenchError: The journal names a picture outside of the run's images.
+        """
+        found = self._db.execute(
+            "SELECT c.method, c.dataset, c.task, c.sample, c.metrics, c.marks, c.fusion, f.status, f.error, f.seconds,"
+            " f.timings, f.notes, p.path, p.sha256, c.content <> l.content AND c.content <> '' AND l.content <> ''"
+            " FROM listings l JOIN cells c ON c.dataset = l.dataset AND c.sample = l.sample"
+            " LEFT JOIN fusions f ON f.key = c.fusion"
+            " LEFT JOIN pictures p ON p.path = c.image AND p.fusion = c.fusion AND p.sha256 = f.image_sha256"
+            " AND f.status = 'ok' ORDER BY c.method, c.dataset, l.position, c.sample"
+        )
+        for method, dataset, task, sample, metrics, marks, fusion, status, error, seconds, *rest in found:
+            timings, notes, image, digest, outdated = rest
+            yield Row(
+                method=method,
+                dataset=dataset,
+                task=task,
+                sample=sample,
+                metrics=tuple(tuple(metric) for metric in json.loads(metrics)),
+                marks=marks,
+                fusion=fusion,
+                status=status,
+                error=error,
+                seconds=seconds,
+                timings=json.loads(timings or "{}"),
+                notes=notes or "",
+                image=None if image is None else self._inside(image),
+                image_sha256=digest,
+                outdated=bool(outdated),
+            )
 
     def scores(self) -> dict[tuple[str, str, str, str], tuple[float | None, str]]:
         """Value and error of every score, by (fusion, metric, profile, version)."""
         rows = self._db.execute("SELECT fusion, metric, profile, version, value, error FROM scores")
         return {(fusion, metric, profile, version): (v, e) for fusion, metric, profile, version, v, e in rows}
+
+    # Pictures -------------------------------------------------------------------------------------
+
+    def pictures(self) -> list[PictureRecord]:
+        """The files of fused images that were written and, as far as is known, are still there.
+
+        Raises:
+            FusionBenchError: The journal names a picture outside of the run's images.
+        """
+        rows = self._db.execute("SELECT path, fusion, sha256, stamp FROM pictures")
+        return [PictureRecord(path=self._inside(p), fusion=f, sha256=d, stamp=s) for p, f, d, s in rows]
+
+    def set_pictures(self, records: Iterable[PictureRecord], gone: Iterable[str] = ()) -> None:
+        """Say which fusion each file shows, and which files are ``gone``."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM pictures WHERE path=?", ((path,) for path in gone))
+            self._insert_pictures(records)
+
+    def _insert_pictures(self, records: Iterable[PictureRecord]) -> None:
+        rows = ((r.path, r.fusion, r.sha256, r.stamp) for r in records)
+        self._db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", rows)
+
+    def _inside(self, path: str) -> str:
+        parts = str(path).split("/")
+        if parts[0] != IMAGES or len(parts) < 2 or {"", ".", ".."} & set(parts) or "\\" in path or "\0" in path:
+            raise FusionBenchError(
+                f"{self.path} names a picture outside of {IMAGES}/: {path!r}.",
+                hint="No fusionbench wrote that: the journal was altered. Do not trust what else it says.",
+            )
+        return path
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:

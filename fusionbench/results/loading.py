@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fusionbench.results.journal import Journal
+from fusionbench.results.records import Row
 from fusionbench.types import DataError
 
 if TYPE_CHECKING:
@@ -31,68 +31,67 @@ class RunResults:
     def __init__(self, path: Path) -> None:
         self.path = path
         with Journal(path / JOURNAL, readonly=True) as journal:
-            sessions = journal.sessions()
-        self.info: Mapping[str, Any] = merged(sessions)
+            self.info: Mapping[str, Any] = info_of(journal)
 
     def frame(self) -> pd.DataFrame:
         """A tidy frame with one row for each sample and expected metric.
 
-        Columns: ``method, dataset, task, sample, metric, value, profile, status, error, seconds`` and
-        ``image`` (path of the fused image, or None), ``marks`` and ``notes``. ``status`` is ``ok``,
-        ``failed`` (``error`` says why, ``value`` is NaN) or ``missing`` (not yet computed). ``seconds``
-        is the wall time of fusing the sample. Methods and data sets stand in the order in which they were
-        first asked for, samples in the data set's.
+        Samples are those that the last run over a data set listed: what has left the data set since, or lies beyond
+        ``--limit``, is not among them.
+
+        Columns: ``method, dataset, task, sample, metric, value, profile, status, error, seconds``, then
+        ``image`` (path of the fused image, or None where there is none of this row), ``marks``, ``notes`` and
+        ``image_sha256`` (of the picture that was scored). ``status`` is ``ok``, ``failed`` (``error`` says why,
+        ``value`` is NaN) or ``missing`` (not yet computed for the sample's present images and the metric's present
+        version). ``seconds`` is the wall time of fusing the sample. Methods and data sets stand in the order in which
+        they were first asked for, samples in the data set's.
+
+        Raises:
+            FusionBenchError: The journal names a picture outside of the run folder.
         """
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             scores = journal.scores()
             rows = sorted(journal.rows(), key=self._order)
         records = [record for row in rows for record in self._records(row, scores)]
-        frame = pd.DataFrame.from_records(records, columns=[*COLUMNS, "image", "marks", "notes"])
+        frame = pd.DataFrame.from_records(records, columns=[*COLUMNS, "image", "marks", "notes", "image_sha256"])
         return frame.astype({"value": "float64", "seconds": "float64"})
 
-    def _order(self, row: Sequence[Any]) -> tuple[int, int]:
+    def _order(self, row: Row) -> tuple[int, int]:
         """Methods and data sets in the order in which they were first asked for."""
         methods, datasets = list(self.info.get("methods", ())), list(self.info.get("pairs", ()))
-        method, dataset = row[0], row[1]
         return (
-            methods.index(method) if method in methods else len(methods),
-            datasets.index(dataset) if dataset in datasets else len(datasets),
+            methods.index(row.method) if row.method in methods else len(methods),
+            datasets.index(row.dataset) if row.dataset in datasets else len(datasets),
         )
 
     def _records(
-        self, row: Sequence[Any], scores: Mapping[tuple[str, str, str, str], tuple[float | None, str]]
+        self, row: Row, scores: Mapping[tuple[str, str, str, str], tuple[float | None, str]]
     ) -> list[tuple[Any, ...]]:
-        method, dataset, task, sample, metrics, marks, fusion, status, error, seconds, _, image, notes = row
+        shared = (str(self.path / row.image) if row.image else None, row.marks, row.notes, row.image_sha256)
         records = []
-        picture = str(self.path / image) if image else None
-        for metric, profile, version in json.loads(metrics):
-            value, score_error = scores.get((fusion, metric, profile, version), (None, None))
-            if status == "failed":
-                state, reason, number = "failed", error, math.nan
-            elif score_error:
-                state, reason, number = "failed", score_error, math.nan
-            elif status is None or score_error is None:
-                state, reason, number = "missing", "not computed", math.nan
-            else:
-                state, reason, number = "ok", "", math.nan if value is None else value
-            records.append(
-                (
-                    method,
-                    dataset,
-                    task,
-                    sample,
-                    metric,
-                    number,
-                    profile,
-                    state,
-                    reason,
-                    seconds,
-                    picture,
-                    marks,
-                    notes or "",
-                )
-            )
+        for metric, profile, version in row.metrics:
+            found = scores.get((row.fusion, metric, profile, version))
+            value, status, error = self._judged(row, metric, profile, version, found)
+            fields = (row.method, row.dataset, row.task, row.sample, metric, value, profile, status, error, row.seconds)
+            records.append((*fields, *shared))
         return records
+
+    def _judged(
+        self, row: Row, metric: str, profile: str, version: str, found: tuple[float | None, str] | None
+    ) -> tuple[float, str, str]:
+        """Value, status and error; a value counts only if it was computed from today's images by today's metric."""
+        facts = self.info.get("metrics", {}).get(f"{metric}@{profile}" if profile else metric, {})
+        if row.outdated:
+            return math.nan, "missing", "computed from other images than the sample has now; run the method again"
+        if str(facts.get("version", version)) != version:
+            return math.nan, "missing", f"computed by version {version} of the metric; run the method again"
+        if row.status == "failed":
+            return math.nan, "failed", row.error or ""
+        if row.status is None or found is None:
+            return math.nan, "missing", "not computed"
+        if found[1]:
+            return math.nan, "failed", found[1]
+        return math.nan if found[0] is None else found[0], "ok", ""
 
     def table(self, **options: Any) -> Table:
         """The paper's table; options as of :func:`fusionbench.reports.from_runs.table_from_runs`."""
@@ -105,18 +104,55 @@ class RunResults:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             rows = [
-                {"method": row[0], "dataset": row[1], "sample": row[3], **json.loads(row[10] or "{}")}
+                {"method": row.method, "dataset": row.dataset, "sample": row.sample, **row.timings}
                 for row in journal.rows()
             ]
         return pd.DataFrame(rows)
 
 
+def info_of(journal: Journal) -> dict[str, Any]:
+    """Facts of the latest session, and what all sessions say of methods, metrics and data sets together."""
+    facts = merged(journal.sessions())
+    facts["pairs"] |= journal.listed()
+    return facts
+
+
 def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together."""
+    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together, and of versions
+    and colour rules what holds for the rows that there are."""
     facts = dict(sessions[-1]) if sessions else {}
     for name in ("methods", "pairs", "metrics"):
         facts[name] = {key: value for session in sessions for key, value in session.get(name, {}).items()}
+    latest = {
+        (method, dataset): session
+        for session in sessions
+        for method in session.get("methods", {})
+        for dataset in session.get("pairs", {})
+    }
+    if latest:
+        facts["version"] = "; ".join(dict.fromkeys(str(session.get("version", "")) for session in latest.values()))
+        facts["colour"] = _colours(latest, facts["methods"])
     return facts
+
+
+def _colours(latest: Mapping[tuple[str, str], Mapping[str, Any]], methods: Mapping[str, Any]) -> str:
+    """The colour rule, or each with the methods that it was used for."""
+    used: dict[str, dict[str, list[str]]] = {}
+    for (method, dataset), session in latest.items():
+        if methods[method].get("takes") != "rgb":
+            used.setdefault(str(session.get("colour", "")), {}).setdefault(method, []).append(dataset)
+    if len(used) < 2:
+        return next(iter(used), str(next(iter(latest.values())).get("colour", "")))
+    counts = {method: sum(method in names for names in used.values()) for names in used.values() for method in names}
+
+    def named(method: str, datasets: Sequence[str]) -> str:
+        title = str(methods[method].get("title", method))
+        return title if counts[method] == 1 else f"{title} on {', '.join(datasets)}"
+
+    return "; ".join(
+        f"{rule}: {', '.join(named(method, datasets) for method, datasets in names.items())}"
+        for rule, names in used.items()
+    )
 
 
 def load_run(path: Path | str) -> RunResults:

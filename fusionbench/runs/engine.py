@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fusionbench.fusing import pick_device
+from fusionbench.fusing.loading import parse_options
+from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
-from fusionbench.results.journal import Journal
-from fusionbench.results.loading import JOURNAL, RunResults, merged
+from fusionbench.results.journal import IMAGES, Journal
+from fusionbench.results.loading import JOURNAL, RunResults, info_of
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
@@ -19,13 +21,20 @@ from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
 from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
+from fusionbench.runs.missing import units_of
+from fusionbench.runs.naming import file_name
 from fusionbench.runs.opening import OpenedDataset
+from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
-from fusionbench.runs.preparing import prepare
+from fusionbench.runs.preparing import open_datasets, prepare
 from fusionbench.runs.session import Session
-from fusionbench.types import DataError
+from fusionbench.runs.watching import SilentWatcher, Watcher
+from fusionbench.stamps import Stamp, stamp_of
+from fusionbench.types import DataError, UsageError
 from fusionbench.types.complaints import Complaints
+
+__all__ = ["Run", "execute", "open_datasets"]
 
 _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
@@ -33,48 +42,8 @@ _COLOUR = {
 }
 
 
-class Watcher(Protocol):
-    """What is told about the progress of a run."""
-
-    def checking(self, dataset: str, total: int) -> None:
-        """The files of a data set are about to be looked at."""
-
-    def checked(self, count: int) -> None:
-        """So many more samples are looked at."""
-
-    def unusable(self, message: str) -> None:
-        """A sample that is left out, and why. All of a run are told before it computes anything."""
-
-    def notice(self, message: str) -> None:
-        """Something the user should know, not tied to one result."""
-
-    def starting(self, total: int, done: int) -> None:
-        """So many samples are to be computed, so many were finished earlier."""
-
-    def finished(self, unit: Unit, outcome: Outcome) -> None:
-        """One sample is finished."""
-
-
-class SilentWatcher:
-    """Tells nobody."""
-
-    def checking(self, dataset: str, total: int) -> None:
-        """See :class:`Watcher`."""
-
-    def checked(self, count: int) -> None:
-        """See :class:`Watcher`."""
-
-    def unusable(self, message: str) -> None:
-        """See :class:`Watcher`."""
-
-    def notice(self, message: str) -> None:
-        """See :class:`Watcher`."""
-
-    def starting(self, total: int, done: int) -> None:
-        """See :class:`Watcher`."""
-
-    def finished(self, unit: Unit, outcome: Outcome) -> None:
-        """See :class:`Watcher`."""
+# The files of the samples of each data set, as they were when they were identified.
+_Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
 
 
 class Run(RunResults):
@@ -129,6 +98,7 @@ def execute(
     data, expansion = prepare(config, plugins, opened=opened, complaints=complaints)
     device = str(pick_device(config.device))
     folder = config.folder
+    _refuse_own_pictures(expansion, folder)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         write_config(folder, config)
         facts = provenance.environment(device) | _described(config, plugins, expansion)
@@ -137,15 +107,28 @@ def execute(
         run = Run(folder, config, expansion.skipped)
         try:
             plugins.notify("fusionbench_run_started", run=run)
-            units = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
-            _compute(units, run, config, plugins, journal, session, watcher, data, inline=inline)
+            units, stamps = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
+            _compute(units, stamps, run, config, plugins, journal, session, watcher, data, inline=inline)
             outcome = "complete" if run.complete else "failures"
         finally:
             facts["peak_memory_bytes"] = provenance.peak_memory()
             journal.end_session(session, provenance.now(), outcome, facts)
-        run.info = merged(journal.sessions())
+        run.info = info_of(journal)
         plugins.notify("fusionbench_run_finished", run=run)
     return run
+
+
+def _refuse_own_pictures(expansion: Expansion, folder: Path) -> None:
+    """A method that reads the files of its own row would read what is replaced or removed."""
+    for pairing in expansion.pairings:
+        label = pairing.method.key
+        place = (folder / IMAGES / file_name(label)).resolve()
+        for value in parse_options(pairing.spec, pairing.method.options).values():
+            if isinstance(value, Path) and value.expanduser().resolve().is_relative_to(place):
+                raise UsageError(
+                    f"{label} reads {value}, where this run keeps the pictures of {label}.",
+                    hint="Choose another run folder (--out) or another label.",
+                )
 
 
 def _prepare(
@@ -156,7 +139,7 @@ def _prepare(
     folder: Path,
     watcher: Watcher,
     provenance_facts: dict[str, Any],
-) -> list[Unit]:
+) -> tuple[list[Unit], _Stamps]:
     """Look at the files, say all that is wrong with them at once, and plan what is missing."""
     with_text = any(pairing.spec.text != "none" for pairing in expansion.pairings)
     facts: dict[str, dict[str, SampleFacts]] = {}
@@ -177,9 +160,11 @@ def _prepare(
         for sample, found in facts[key].items():
             if found.error:
                 watcher.unusable(f"{key}: {sample} cannot be used: {found.error}")
+            if found.text_error:
+                watcher.unusable(f"{key}: {sample} cannot be used by methods that read text: {found.text_error}")
             for note in found.notes:
                 watcher.notice(f"{key}: note: {note}")
-    bad = sum(bool(found.error) for samples in facts.values() for found in samples.values())
+    bad = sum(bool(found.error or found.text_error) for samples in facts.values() for found in samples.values())
     provenance_facts["datasets"] = {
         key: {
             "samples": len(dataset.samples),
@@ -196,15 +181,30 @@ def _prepare(
         origin = plugins.methods.origin(name)
         return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
-    cells, units = plan.schedule(expansion, config, facts, journal, code, folder)
-    journal.set_cells(cells)
-    missing = sum(len(unit.jobs) for unit in units)
-    watcher.starting(missing, len(cells) - missing)
-    return units
+    planned = plan.plan_cells(expansion, config, facts, code)
+    pictures = Pictures(folder, journal, workers=config.workers)
+    journal.rename({item.former: item.cell.fusion for item in planned if item.former})
+    journal.set_cells([item.cell for item in planned], _listings(expansion, facts))
+    for key, count in journal.left_out().items():
+        if key in expansion.datasets:
+            why = "beyond --limit or not in the data set any more" if config.limit else "not in the data set any more"
+            watcher.notice(f"{key}: note: {count} samples of earlier runs are {why}; their rows are left out.")
+    units = units_of(planned, journal, pictures, keep=config.images)
+    pending = {job.fusion for unit in units for job in unit.jobs}
+    watcher.starting(len(pending), sum(item.cell.fusion not in pending for item in planned))
+    return units, {(key, sample): fact.stamps for key, known in facts.items() for sample, fact in known.items()}
+
+
+def _listings(expansion: Expansion, facts: Mapping[str, Mapping[str, SampleFacts]]) -> dict[str, list[tuple[str, str]]]:
+    return {
+        key: [(sample.id, plan.content_of(facts[key][sample.id])) for sample in dataset.samples]
+        for key, dataset in expansion.datasets.items()
+    }
 
 
 def _compute(
     units: Sequence[Unit],
+    stamps: _Stamps,
     run: Run,
     config: RunConfig,
     plugins: Plugins,
@@ -230,6 +230,7 @@ def _compute(
                     watcher.notice(f"{unit.method} on {unit.dataset}: {event.message}")
                 if not isinstance(event, Outcome):
                     continue
+                event = _unless_changed(unit, event, stamps, run.path)
                 record = event.record
                 journal.record(record, session)
                 run.computed += 1
@@ -239,6 +240,19 @@ def _compute(
                 plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
                 if config.fail_fast and run.failed:
                     return
+
+
+def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -> Outcome:
+    """A failure instead of what was computed from a file that is not the one any more by which it is identified."""
+    files = stamps.get((unit.dataset, event.sample), ())
+    changed = [path for path, stamp in files if stamp_of(path) != stamp]
+    if not changed or event.record.status != "ok":
+        return event
+    for picture in event.record.pictures:
+        remove(folder, picture.path)
+    job = next(job for job in unit.jobs if job.sample == event.sample)
+    reason = f"{shown(changed[0])} changed while the run was going on; run the same command again."
+    return Outcome(event.sample, job.failed(reason))
 
 
 def _rows(unit: Unit, event: Outcome) -> list[dict[str, Any]]:
@@ -259,6 +273,7 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             "title": pairing.method.label or spec.title or spec.name,
             "version": spec.version,
             "plugin": str(plugins.methods.origin(spec.name)),
+            "takes": spec.takes,
             "options": {k: str(v) for k, v in pairing.method.options.items()},
         }
     return {

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from fusionbench.results.journal import FusionRecord
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome
 from fusionbench.runs.plan import Job, Unit
@@ -223,7 +222,7 @@ class _Worker:
 
 
 def _failed(job: Job, reason: str) -> Outcome:
-    return Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=reason))
+    return Outcome(job.sample, job.failed(reason))
 
 
 def _obituary(code: int, log: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from fusionbench.results.journal import IMAGES
+
 
 def image_path(method: str, dataset: str, sample: str) -> str:
     """Where a fused image lies in the run folder: ``images/METHOD/DATASET/SAMPLE.png``.
@@ -12,7 +14,7 @@ def image_path(method: str, dataset: str, sample: str) -> str:
     so that two different names never meet.
     """
     parts = [file_name(method), file_name(dataset), *(file_name(part) for part in sample.split("/"))]
-    return "/".join(["images", *parts[:-1], file_name(parts[-1], ".png")])
+    return "/".join([IMAGES, *parts[:-1], file_name(parts[-1], ".png")])
 
 
 def file_name(text: str, suffix: str = "") -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
-from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics.selection import select
 from fusionbench.plugins import Plugins
-from fusionbench.results import Journal
-from fusionbench.results.journal import Cell, MetricKey
+from fusionbench.results.records import Cell, FusionRecord, MetricKey
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
@@ -31,6 +29,7 @@ class Job:
         fusion: Identity of the fused image.
         image: Path of its PNG relative to the run folder, None if it is not kept.
         metrics: Scores that are missing.
+        copies: Further places of the PNG: other labels of the method, samples of equal content.
         rescore: Whether the PNG exists already and only scores are missing.
         size: Height and width, to batch equal ones.
         error: Why the sample cannot be used at all (an unreadable file, ...).
@@ -40,9 +39,16 @@ class Job:
     fusion: str
     image: str | None
     metrics: tuple[MetricKey, ...]
+    copies: tuple[str, ...] = ()
     rescore: bool = False
     size: tuple[int, int] | None = None
     error: str = ""
+
+    def failed(self, reason: str) -> FusionRecord:
+        """What is journaled if it fails. Scores that a picture has already outlive the failing of further ones."""
+        if self.rescore:
+            return FusionRecord(key=self.fusion, status="ok", score_errors=dict.fromkeys(self.metrics, reason))
+        return FusionRecord(key=self.fusion, status="failed", error=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,73 +216,72 @@ def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
     return tuple(specs)
 
 
-def schedule(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A cell of the run and what is known of its sample.
+
+    Attributes:
+        cell: As journaled.
+        former: Key that journals of format 1 have for its result; empty where that may be another one.
+        size: Height and width.
+        error: Why the sample cannot be used.
+    """
+
+    cell: Cell
+    former: str = ""
+    size: tuple[int, int] | None = None
+    error: str = ""
+
+
+def plan_cells(
     expansion: Expansion,
     config: RunConfig,
     facts: Mapping[str, Mapping[str, SampleFacts]],
-    journal: Journal,
     origin_code: Callable[[str], str],
-    folder: Path,
-) -> tuple[list[Cell], list[Unit]]:
-    """All cells of a run, and the units of work for what is missing of them.
+) -> list[Planned]:
+    """All cells of a run.
 
     Args:
         expansion: From :func:`expand`.
         config: The run's settings.
         facts: Facts by data set key and sample id.
-        journal: What exists already.
         origin_code: Digest of a method's source code where it can change without a version.
-        folder: The run folder, to see whether fused images are still there.
     """
-    cells: list[Cell] = []
-    units: list[Unit] = []
+    planned = []
     for pairing in expansion.pairings:
         identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, config, origin_code)
         extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
-        jobs = []
-        for position, sample in enumerate(pairing.dataset.samples):
+        for sample in pairing.dataset.samples:
             fact = facts[pairing.dataset.key][sample.id]
-            fusion = digest_of(identity, pairing.dataset.task, fact.sha256, extra.get(sample.id, ""))
-            if fact.error:
+            with_text = pairing.spec.text != "none"
+            seen = (fact.sources, fact.reference, fact.text if with_text else "")
+            fusion = digest_of(identity, pairing.dataset.task, seen, extra.get(sample.id, ""))
+            error = fact.error or (fact.text_error if with_text else "")
+            former = ""
+            if error:
                 # The identity of an unreadable sample must not be that of a readable one.
                 fusion = digest_of(fusion, pairing.dataset.key, sample.id, "unreadable")
-            expected = tuple((m.name, m.profile, m.version) for m in expansion.metrics if _applies(m, sample))
-            cells.append(
-                Cell(
-                    method=pairing.method.key,
-                    dataset=pairing.dataset.key,
-                    sample=sample.id,
-                    task=str(pairing.dataset.task),
-                    position=position,
-                    fusion=fusion,
-                    metrics=expected,
-                    marks=pairing.marks,
-                )
+            elif fact.eight_bit:
+                # Files of more bits were read otherwise then.
+                former = digest_of(identity, pairing.dataset.task, fact.sha256, extra.get(sample.id, ""))
+            cell = Cell(
+                method=pairing.method.key,
+                dataset=pairing.dataset.key,
+                sample=sample.id,
+                task=str(pairing.dataset.task),
+                fusion=fusion,
+                metrics=tuple((m.name, m.profile, m.version) for m in expansion.metrics if _applies(m, sample)),
+                marks=pairing.marks,
+                content=content_of(fact),
+                image=image_path(pairing.method.key, pairing.dataset.key, sample.id),
             )
-            image = image_path(pairing.method.key, pairing.dataset.key, sample.id) if config.images else None
-            job = _missing(journal, folder, fusion, image, expected)
-            if job is not None:
-                jobs.append(replace(job, sample=sample.id, size=fact.size, error=fact.error))
-        if jobs:
-            units.append(Unit(method=pairing.method.key, dataset=pairing.dataset.key, jobs=tuple(jobs)))
-    return cells, units
+            planned.append(Planned(cell=cell, former=former, size=fact.size, error=error))
+    return planned
 
 
-def _missing(
-    journal: Journal, folder: Path, fusion: str, image: str | None, expected: tuple[MetricKey, ...]
-) -> Job | None:
-    finished = journal.finished(fusion)
-    if finished is None:
-        return Job(sample="", fusion=fusion, image=image, metrics=expected)
-    scored = journal.scored(fusion)
-    lacking = tuple(metric for metric in expected if metric not in scored)
-    stored, digest = finished
-    kept = stored is not None and (folder / stored).is_file()
-    if not lacking and (kept or image is None):
-        return None
-    if kept and file_sha256(folder / stored) == digest:
-        return Job(sample="", fusion=fusion, image=stored, metrics=lacking, rescore=True)
-    return Job(sample="", fusion=fusion, image=image, metrics=expected)
+def content_of(fact: SampleFacts) -> str:
+    """Digest of a sample's images; empty where they could not be read."""
+    return "" if fact.error else digest_of(fact.sources, fact.reference)
 
 
 def _applies(metric: MetricSpec, sample: Sample) -> bool:

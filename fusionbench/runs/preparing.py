@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fusionbench.fusing import pick_device
-from fusionbench.plugins import Plugins
+from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.runs import plan
 from fusionbench.runs.config import DatasetRequest, RunConfig
 from fusionbench.runs.opening import OpenedDataset, open_request
@@ -40,7 +40,7 @@ def prepare(
     """
     complaints = complaints if complaints is not None else Complaints()
     data = dict(opened or {})
-    absent = open_datasets(config, plugins, data, complaints)
+    absent = _open(config, plugins, data, complaints)
     with complaints.gathered():
         pick_device(config.device)
     expansion = plan.expand(config, plugins, data, absent=absent, complaints=complaints)
@@ -48,14 +48,22 @@ def prepare(
     return data, expansion
 
 
-def open_datasets(
+def open_datasets(config: RunConfig) -> dict[str, OpenedDataset]:
+    """All data sets of a configuration, by key, and nothing else of it.
+
+    Raises:
+        UsageError, DataError: At least one cannot be opened or is empty; all of them are named.
+    """
+    complaints, data = Complaints(), dict[str, OpenedDataset]()
+    _open(config, current_plugins(), data, complaints)
+    complaints.raise_all()
+    return data
+
+
+def _open(
     config: RunConfig, plugins: Plugins, data: dict[str, OpenedDataset], complaints: Complaints
 ) -> frozenset[Task]:
-    """Open what is not open yet.
-
-    Returns:
-        The tasks of the data sets that cannot be opened, as far as they are known.
-    """
+    """Open what is not open yet; the tasks of the data sets that cannot be opened, as far as they are known."""
     absent = set()
     with complaints.gathered():
         plan.dataset_requests(config)

@@ -20,14 +20,16 @@ import torch
 from torch import Tensor
 
 from fusionbench.allocator import release_freed_memory
+from fusionbench.atomic import make_folder
 from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
 from fusionbench.images.decode import read_image
 from fusionbench.images.encode import write_png
 from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics import Scorer
-from fusionbench.results.journal import FusionRecord, MetricKey
+from fusionbench.results.records import FusionRecord, MetricKey, PictureRecord
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
+from fusionbench.runs.pictures import located, put, remove
 from fusionbench.runs.plan import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample
 
@@ -64,7 +66,7 @@ def stream(
     jobs = deque(job for job in unit.jobs if not job.error)
     for job in unit.jobs:
         if job.error:
-            yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=job.error))
+            yield Outcome(job.sample, job.failed(job.error))
     fuser: Fuser | None = None
     if any(not job.rescore for job in jobs):
         try:
@@ -72,7 +74,7 @@ def stream(
             yield from remarks
         except FusionBenchError as error:
             for job in jobs:
-                yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(error)))
+                yield Outcome(job.sample, job.failed(str(error)))
             return
     if fuser is None or not fuser.spec.batched:
         batch_size = 1
@@ -88,7 +90,7 @@ def stream(
             seconds = {job.sample: spent for job, _, spent in batch}
             for job, item, _ in batch:
                 if isinstance(item, FusionBenchError):
-                    yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(item)))
+                    yield Outcome(job.sample, job.failed(str(item)))
             fresh = [(job, item) for job, item in ready if not job.rescore]
             results: dict[str, FusedImage | FusionBenchError] = {}
             if fresh and fuser is not None:
@@ -102,7 +104,7 @@ def stream(
             for job, item in ready:
                 result = results.get(job.sample)
                 if isinstance(result, FusionBenchError):
-                    yield Outcome(job.sample, FusionRecord(key=job.fusion, status="failed", error=str(result)))
+                    yield Outcome(job.sample, job.failed(str(result)))
                 else:
                     task = finishers.submit(scoring.finish, job, item, result, seconds[job.sample])
                     finishing.append((job, task))
@@ -128,8 +130,11 @@ def _decode_ahead(
 ) -> Iterator[_Decoded]:
     def decode(job: Job) -> _Decoded:
         started = time.perf_counter()
+        item: DecodedSample | FusionBenchError
         try:
-            item: DecodedSample | FusionBenchError = decode_sample(samples[job.sample], with_text=with_text)
+            if job.sample not in samples:
+                raise FusionBenchError(f"sample {job.sample} has left the data set while the run was going on.")
+            item = decode_sample(samples[job.sample], with_text=with_text)
         except FusionBenchError as error:
             item = error
         except (OSError, MemoryError) as error:
@@ -188,44 +193,51 @@ class _Scoring:
     def finish(self, job: Job, sample: DecodedSample, fused: FusedImage | None, decoding: float) -> FusionRecord:
         """Write (unless the image exists) and score one fused image."""
         timings = {"decode": decoding}
-        digest = None
+        written: list[PictureRecord] = []
         notes = ""
         try:
             if fused is None:
                 assert job.image is not None
-                pixels = _stored_pixels(self.folder / job.image)
+                pixels = _stored_pixels(located(self.folder, job.image))
             else:
                 pixels, notes = fused.pixels, "; ".join(fused.notes)
                 timings["fuse"] = fused.seconds
                 if self.keep and job.image is not None:
                     started = time.perf_counter()
-                    digest = self._write(self.folder / job.image, pixels)
+                    self._write(job, job.image, pixels, written)
                     timings["write"] = time.perf_counter() - started
             started = time.perf_counter()
             scores, errors = self._score(job, sample, pixels)
             timings["score"] = time.perf_counter() - started
-        except FusionBenchError as error:
-            return FusionRecord(key=job.fusion, status="failed", error=str(error))
-        except (OSError, MemoryError) as error:
-            reason = f"{job.image} cannot be written: {getattr(error, 'strerror', None) or error}."
-            return FusionRecord(key=job.fusion, status="failed", error=reason)
+        except (FusionBenchError, OSError, MemoryError) as error:
+            for record in written:
+                remove(self.folder, record.path)
+            if isinstance(error, FusionBenchError):
+                return job.failed(str(error))
+            return job.failed(f"{job.image} cannot be written: {getattr(error, 'strerror', None) or error}.")
         return FusionRecord(
             key=job.fusion,
             status="ok",
             seconds=None if fused is None else fused.seconds,
             timings=timings,
-            image=job.image if self.keep else None,
-            image_sha256=digest,
+            image_sha256=written[0].sha256 if written else None,
+            pictures=tuple(written),
             notes=notes,
             scores=scores,
             score_errors=errors,
         )
 
-    def _write(self, path: Path, pixels: Tensor) -> str:
+    def _write(self, job: Job, image: str, pixels: Tensor, written: list[PictureRecord]) -> None:
+        """Write the picture to all its places; ``written`` grows with each."""
         array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = located(self.folder, image)
+        make_folder(path.parent)
         write_png(path, array)
-        return file_sha256(path)
+        digest = file_sha256(path)
+        written.append(PictureRecord(path=image, fusion=job.fusion, sha256=digest))
+        for place in job.copies:
+            put(self.folder, place, path.read_bytes())
+            written.append(PictureRecord(path=place, fusion=job.fusion, sha256=digest))
 
     def _score(
         self, job: Job, sample: DecodedSample, pixels: Tensor

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from fusionbench.results.journal import FusionRecord
+from fusionbench.results.records import FusionRecord, PictureRecord
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
 from fusionbench.runs.plan import Job, Unit
 
@@ -26,6 +26,7 @@ def unit_from_line(line: str) -> Unit:
             **{
                 **job,
                 "metrics": tuple(tuple(metric) for metric in job["metrics"]),
+                "copies": tuple(job["copies"]),
                 "size": tuple(job["size"]) if job["size"] else None,
             }
         )
@@ -38,6 +39,7 @@ def event_to_line(event: Event) -> str:
     """One event as a line of JSON; NaN and infinities are written as JavaScript names them."""
     if isinstance(event, Outcome):
         record = {item.name: getattr(event.record, item.name) for item in dataclasses.fields(event.record)}
+        record["pictures"] = [dataclasses.asdict(picture) for picture in event.record.pictures]
         record["scores"] = [[*metric, value] for metric, value in event.record.scores.items()]
         record["score_errors"] = [[*metric, error] for metric, error in event.record.score_errors.items()]
         return json.dumps({"type": "outcome", "sample": event.sample, "record": record})
@@ -56,6 +58,7 @@ def event_from_line(line: str) -> Event:
     data: dict[str, Any] = json.loads(line)
     if data["type"] == "outcome":
         record = data["record"]
+        record["pictures"] = tuple(PictureRecord(**picture) for picture in record["pictures"])
         record["scores"] = {tuple(entry[:3]): entry[3] for entry in record["scores"]}
         record["score_errors"] = {tuple(entry[:3]): entry[3] for entry in record["score_errors"]}
         return Outcome(data["sample"], FusionRecord(**record))

@@ -1,0 +1,108 @@
+// Metrics on the CPU in few passes over memory: VIF, edges and Qabf, and the activity of the fused image.
+//
+// A plain C interface, called through ctypes; nothing here knows Python. On x86-64 the arithmetic is compiled for
+// three instruction sets and the best one that the processor has is taken at the first call. No option that
+// changes what NaN, infinity or rounding mean is used.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+#define INTERFACE                                                                                                      \
+    template <class T> struct Entry {                                                                                  \
+        static double prepare_(const T *p, int h, int w, T *side) { return prepare(p, h, w, side); }                   \
+        static void vif_(const T *p, int h, int w, int n, const T *const *sides, double *out) { vif(p, h, w, n, sides, out); } \
+        static double edges_(const T *p, int h, int w, T *g, T *a) { return edges(p, h, w, g, a); }                    \
+        static double preserved_(size_t n, const T *gf, const T *af, const T *g, const T *a, T unit) { return preserved(n, gf, af, g, a, unit); } \
+        static void activity_(const T *p, int h, int w, double *out) { activity(p, h, w, out); }                       \
+    };                                                                                                                 \
+    template <class T> static Table<T> table() {                                                                       \
+        using E = Entry<T>;                                                                                            \
+        return {E::prepare_, E::vif_, E::edges_, E::preserved_, E::activity_};                                         \
+    }
+
+template <class T> struct Table {
+    double (*prepare)(const T *, int, int, T *);
+    void (*vif)(const T *, int, int, int, const T *const *, double *);
+    double (*edges)(const T *, int, int, T *, T *);
+    double (*preserved)(size_t, const T *, const T *, const T *, const T *, T);
+    void (*activity)(const T *, int, int, double *);
+};
+
+#define VECTOR_BYTES 16
+namespace baseline {
+#include "kernel.inc"
+INTERFACE
+} // namespace baseline
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define VARIANTS 1
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi2")
+#undef VECTOR_BYTES
+#define VECTOR_BYTES 32
+namespace avx2 {
+#include "kernel.inc"
+INTERFACE
+} // namespace avx2
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma,bmi2,prefer-vector-width=512")
+#undef VECTOR_BYTES
+#define VECTOR_BYTES 64
+namespace avx512 {
+#include "kernel.inc"
+INTERFACE
+} // namespace avx512
+#pragma GCC pop_options
+#endif
+
+static const char *chosen() {
+#if VARIANTS
+    static const char *name = __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? "avx512"
+                              : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? "avx2"
+                                                                                                       : "baseline";
+    return name;
+#else
+    return "baseline";
+#endif
+}
+
+template <class T> static const Table<T> &entries() {
+#if VARIANTS
+    static const Table<T> table = !std::strcmp(chosen(), "avx512") ? avx512::table<T>()
+                                  : !std::strcmp(chosen(), "avx2") ? avx2::table<T>()
+                                                                   : baseline::table<T>();
+#else
+    static const Table<T> table = baseline::table<T>();
+#endif
+    return table;
+}
+
+EXPORT int fb_version() { return 1; }
+EXPORT const char *fb_instructions() { return chosen(); }
+EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
+
+#define TYPED(T, suffix)                                                                                               \
+    EXPORT double fb_prepare_##suffix(const T *p, int h, int w, T *side) { return entries<T>().prepare(p, h, w, side); } \
+    EXPORT void fb_vif_##suffix(const T *p, int h, int w, int n, const T *const *sides, double *out) {                 \
+        entries<T>().vif(p, h, w, n, sides, out);                                                                      \
+    }                                                                                                                  \
+    EXPORT double fb_edges_##suffix(const T *p, int h, int w, T *g, T *a) { return entries<T>().edges(p, h, w, g, a); } \
+    EXPORT double fb_preserved_##suffix(size_t n, const T *gf, const T *af, const T *g, const T *a, T unit) {          \
+        return entries<T>().preserved(n, gf, af, g, a, unit);                                                          \
+    }                                                                                                                  \
+    EXPORT void fb_activity_##suffix(const T *p, int h, int w, double *out) { entries<T>().activity(p, h, w, out); }
+
+TYPED(double, f64)
+TYPED(float, f32)

@@ -1,0 +1,107 @@
+"""Loading the compiled library, and its functions on torch planes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SWITCH = "FUSIONBENCH_NATIVE"
+# The library's own version: raised with every change of its interface.
+_VERSION = 1
+_POINTER = ctypes.c_void_p
+_SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
+_REAL = {torch.float64: ctypes.c_double, torch.float32: ctypes.c_float}
+
+
+class Kernel:
+    """The functions of the library. Planes are H x W, contiguous, on the CPU, float64 or float32, gray levels 0..255.
+
+    The interpreter's lock is free while one runs.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        library.fb_side_size.restype = ctypes.c_size_t
+        library.fb_instructions.restype = ctypes.c_char_p
+        for suffix in _SUFFIX.values():
+            for name in ("prepare", "edges", "preserved"):
+                self._function(name, suffix).restype = ctypes.c_double
+
+    @property
+    def instructions(self) -> str:
+        """The instruction set in use."""
+        return self._library.fb_instructions().decode()
+
+    def _function(self, name: str, suffix: str) -> ctypes._CFuncPtr:
+        return getattr(self._library, f"fb_{name}_{suffix}")
+
+    def _call(self, name: str, plane: Tensor, *arguments: object) -> float:
+        height, width = plane.shape
+        return self._function(name, _SUFFIX[plane.dtype])(_address(plane), height, width, *arguments)
+
+    def source_information(self, source: Tensor) -> tuple[Tensor, float]:
+        """What VIF needs of a source: its pyramid and moments, and the information in nats that it holds."""
+        size = self._library.fb_side_size(*source.shape)
+        side = torch.empty(size, dtype=source.dtype)
+        return side, self._call("prepare", source, _address(side))
+
+    def transmitted(self, fused: Tensor, sides: Sequence[Tensor]) -> list[float]:
+        """The information in nats that the fused plane holds of each source, of :meth:`source_information`."""
+        found = (ctypes.c_double * len(sides))()
+        self._call("vif", fused, len(sides), (_POINTER * len(sides))(*(side.data_ptr() for side in sides)), found)
+        return list(found)
+
+    def edges(self, plane: Tensor) -> tuple[Tensor, Tensor, float]:
+        """Sobel strength and orientation of a plane (H x W each), and the sum of the strengths."""
+        strength, angle = torch.empty_like(plane), torch.empty_like(plane)
+        total = self._call("edges", plane, _address(strength), _address(angle))
+        return strength, angle, total
+
+    def preserved(self, fused: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], unit: float = 1.0) -> float:
+        """Sum over the pixels of a source's edge preservation times its strength; (strength, orientation) of both."""
+        dtype = fused[0].dtype
+        planes = (_address(plane) for plane in (*fused, *source))
+        count = ctypes.c_size_t(fused[0].numel())
+        return self._function("preserved", _SUFFIX[dtype])(count, *planes, _REAL[dtype](unit))
+
+    def activity(self, plane: Tensor) -> tuple[float, float, float, float]:
+        """Sums of squared deviations from the mean, of squared first differences across and down, of gradients."""
+        found = (ctypes.c_double * 4)()
+        self._call("activity", plane, found)
+        return found[0], found[1], found[2], found[3]
+
+
+def _address(plane: Tensor) -> ctypes.c_void_p:
+    return _POINTER(plane.data_ptr())
+
+
+@cache
+def _loaded() -> tuple[Kernel | None, str]:
+    files = sorted(Path(__file__).parent.glob("_kernel*.so")) + sorted(Path(__file__).parent.glob("_kernel*.pyd"))
+    if not files:
+        return None, "not built: there was no C++ compiler when fusionbench was installed"
+    try:
+        library = ctypes.CDLL(str(files[0]))
+        version = library.fb_version()
+    except (OSError, AttributeError) as error:
+        return None, f"{files[0].name} cannot be loaded: {error}"
+    if version != _VERSION:
+        return None, f"{files[0].name} is of another version: install fusionbench again"
+    found = Kernel(library)
+    return found, f"in use ({found.instructions})"
+
+
+def kernel() -> Kernel | None:
+    """The kernel, or None where it was not built or is switched off."""
+    return None if os.environ.get(SWITCH) == "0" else _loaded()[0]
+
+
+def state() -> str:
+    """What ``doctor`` says of it."""
+    return f"switched off by {SWITCH}=0" if os.environ.get(SWITCH) == "0" else _loaded()[1]

@@ -1,0 +1,34 @@
+"""The one thing that setup.cfg cannot say: an optional native part, for machines that have a C++ compiler."""
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# None of these changes what NaN, infinity, rounding or the order of additions mean.
+FLAGS = ["-O3", "-std=c++17", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden"]
+
+
+class BuildLibrary(build_ext):
+    """Builds a plain C library, to be loaded with ctypes: it has no Python module to initialise."""
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        """Nothing beyond what the source itself exports."""
+        return []
+
+    def build_extension(self, ext: Extension) -> None:
+        """Choose the flags of the compiler at hand."""
+        ext.extra_compile_args = ["/O2", "/std:c++17"] if self.compiler.compiler_type == "msvc" else FLAGS
+        super().build_extension(ext)
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "fusionbench.metrics.native._kernel",
+            sources=["fusionbench/metrics/native/kernel.cpp"],
+            depends=["fusionbench/metrics/native/kernel.inc"],
+            language="c++",
+            optional=True,
+        )
+    ],
+    cmdclass={"build_ext": BuildLibrary},
+)

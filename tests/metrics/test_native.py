@@ -1,0 +1,87 @@
+"""The native kernel gives what the torch formulas give, on hard planes too."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from fusionbench.metrics import native
+from fusionbench.metrics.fidelity import vif_of_sources
+from fusionbench.metrics.gradients import edge_preservation, edges
+from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.statistics import average_gradient, spatial_frequency, standard_deviation
+
+needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
+
+BOUND = {torch.float64: 1e-12, torch.float32: 2e-4}
+
+
+def plane(kind: str, height: int, width: int, seed: int) -> torch.Tensor:
+    """A gray plane of whole levels."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randint(0, 256, (height, width), generator=generator).double()
+    ramp = torch.linspace(0, 255, width, dtype=torch.float64).round().expand(height, width).contiguous()
+    half = torch.where(torch.arange(width) < width // 2, 57.0, noise)
+    return {"noise": noise, "ramp": ramp, "flat": torch.full_like(noise, 57.0), "half": half, "negative": 255 - ramp}[
+        kind
+    ]
+
+
+def close(value: float, expected: float, bound: float) -> bool:
+    return math.isclose(value, expected, rel_tol=bound, abs_tol=bound) or (math.isnan(value) and math.isnan(expected))
+
+
+CASES = [
+    ("noise", "noise", "ramp", 101, 97),
+    ("ramp", "half", "noise", 67, 131),
+    ("half", "noise", "flat", 80, 64),
+    ("negative", "ramp", "half", 64, 81),
+    ("flat", "noise", "ramp", 70, 70),
+]
+
+
+@needs_kernel
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize(("fused", "first", "second", "height", "width"), CASES)
+def test_kernel_and_formulas_agree(
+    fused: str, first: str, second: str, height: int, width: int, dtype: torch.dtype
+) -> None:
+    """VIF, edges, Qabf, SD, SF and AG: to 1e-12 in double precision, within single precision's noise otherwise."""
+    kernel = native.kernel()
+    assert kernel is not None
+    images = [plane(kind, height, width, seed).to(dtype) for seed, kind in enumerate((fused, first, second))]
+    exact = Planes(images[0][None].double(), tuple(image[None].double() for image in images[1:]))
+    bound = BOUND[dtype]
+
+    sides = [kernel.source_information(source) for source in images[1:]]
+    transmitted = kernel.transmitted(images[0], [side for side, _ in sides])
+    for index, (found, (_, available)) in enumerate(zip(transmitted, sides, strict=True)):
+        value = found / available if available > 0 else math.nan
+        if images[index + 1].unique().numel() > 1:
+            assert close(value, float(vif_of_sources(exact)[index]), bound)
+
+    outlines = [kernel.edges(image) for image in images]
+    for index, (strength, angle, total) in enumerate(outlines):
+        wanted_strength, wanted_angle = edges(exact, index)
+        torch.testing.assert_close(strength.double(), wanted_strength[0], rtol=1e-6, atol=1e-9)
+        torch.testing.assert_close(angle.double(), wanted_angle[0], rtol=1e-6, atol=1e-6)
+        assert close(total, float(wanted_strength.sum()), bound)
+    for index in (1, 2):
+        value = kernel.preserved(outlines[0][:2], outlines[index][:2])
+        wanted = (edge_preservation(exact, index) * edges(exact, index)[0]).sum()
+        assert close(value, float(wanted), max(bound, 1e-12))
+
+    squares, across, down, gradients = kernel.activity(images[0])
+    assert close(math.sqrt(squares / (height * width)), float(standard_deviation(exact)), bound)
+    frequency = math.sqrt(across / (height * (width - 1)) + down / ((height - 1) * width))
+    assert close(frequency, float(spatial_frequency(exact)), bound)
+    assert close(gradients / (height * width), float(average_gradient(exact)), bound)
+
+
+def test_the_switch_turns_the_kernel_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``FUSIONBENCH_NATIVE=0`` leaves the torch formulas, and ``doctor`` can say so."""
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    assert native.kernel() is None
+    assert "FUSIONBENCH_NATIVE=0" in native.state()

@@ -1,0 +1,57 @@
+"""What identifies a result: the source of plugins that have no version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusionbench.images import file_sha256
+from fusionbench.runs.identity import code_digest, local_sources
+from fusionbench.types import MethodSpec, Task
+
+SPEC = MethodSpec(name="mine", tasks=(Task.IVF,), factory="mine:Mine")
+
+
+def digest(file: Path) -> str:
+    return code_digest(SPEC, str(file), installed=False)
+
+
+def test_a_file_alone_is_known_by_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import torch\nimport os\n", encoding="utf-8")
+    (tmp_path / "other.py").write_text("x = 1\n", encoding="utf-8")
+    assert local_sources(file) == [file]
+    assert digest(file) == file_sha256(file)
+
+
+def test_files_beside_a_plugin_that_it_imports_are_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import torch\n\ndef fuse():\n    from network import Net\n", encoding="utf-8")
+    (tmp_path / "network.py").write_text("import blocks.convolution\nfrom mine import fuse\n", encoding="utf-8")
+    (tmp_path / "blocks").mkdir()
+    for name in ("__init__", "convolution"):
+        (tmp_path / "blocks" / f"{name}.py").write_text("", encoding="utf-8")
+    (tmp_path / "unused.py").write_text("", encoding="utf-8")
+    names = {path.relative_to(tmp_path).as_posix() for path in local_sources(file)}
+    assert names == {"mine.py", "network.py", "blocks/__init__.py", "blocks/convolution.py"}
+    before = digest(file)
+    (tmp_path / "unused.py").write_text("x = 1\n", encoding="utf-8")
+    assert digest(file) == before
+    (tmp_path / "blocks" / "convolution.py").write_text("x = 1\n", encoding="utf-8")
+    assert digest(file) != before
+
+
+def test_a_package_that_is_not_installed_is_known_by_all_its_files(tmp_path: Path) -> None:
+    package = tmp_path / "my_package"
+    package.mkdir()
+    for name in ("__init__", "net"):
+        (package / f"{name}.py").write_text("", encoding="utf-8")
+    before = digest(package / "__init__.py")
+    (package / "net.py").write_text("x = 1\n", encoding="utf-8")
+    assert digest(package / "__init__.py") != before
+    assert code_digest(SPEC, str(package / "__init__.py"), installed=True) == ""
+
+
+def test_a_file_that_cannot_be_parsed_is_known_by_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_bytes(b"def (\x00")
+    assert digest(file) == file_sha256(file)
