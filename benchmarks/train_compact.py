@@ -67,7 +67,7 @@ class Job:
         done = out / "done"
         if done.exists():
             return out
-        chosen = [part for key, value in options.items() for part in ("--data-option", f"{key}={value}")]
+        chosen = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
         command("text", "describe", "-d", source, *chosen, "--out", out)
         command("text", "encode", out)
         (features,) = (out / "TextFeature" / self.task).iterdir()

@@ -13,11 +13,15 @@ from fusionbench.plugins import current_plugins
 from fusionbench.plugins.manager import SPEC_ATTRIBUTE
 from fusionbench.results import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, execute
-from fusionbench.runs.engine import Watcher, open_datasets
+from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
+from fusionbench.types.values import Misfit, expanded, one_of
 
 __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
+
+PRECOMPUTED = "precomputed"
+"""The method that ``score`` is made of."""
 
 AnyMethod = str | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | DatasetRequest | Dataset
@@ -37,7 +41,7 @@ def run(
     Args:
         methods: Registered names (``"cddfuse"``, ``"label=cddfuse"``), functions or classes decorated with
             :func:`fusionbench.method`, or requests with options and weights.
-        datasets: ``"NAME[@SPLIT][=ROOT]"``, requests, or open data sets.
+        datasets: ``"[LABEL=]NAME[@SPLIT][=ROOT]"``, requests, or open data sets.
         config: Settings to start from: a :class:`fusionbench.runs.RunConfig` or the path of a YAML file.
         isolate: Compute in a supervised worker process, which survives crashes and hanging methods. By
             default this is done unless a method or data set exists only in this process.
@@ -75,10 +79,7 @@ def run(
             "isolate=True needs methods and data sets that a worker process can find.",
             hint="Put them into a plugin file and load it with plugins=['file.py'] or -p file.py.",
         )
-    elsewhere = tuple(request for request in full.datasets if request.key not in opened_here)
     opened = {key: adopt(dataset, request, full) for key, (request, dataset) in opened_here.items()}
-    if elsewhere or not opened:
-        opened |= open_datasets(dataclasses.replace(full, datasets=elsewhere))
     inline = local if isolate is None else not isolate
     return execute(full, plugins, opened=opened, inline=inline, watcher=watcher)
 
@@ -103,14 +104,16 @@ def score(
     Raises:
         UsageError, DataError: As of :func:`run`; also if the folder does not exist.
     """
-    if not Path(fused).is_dir():
+    folder = Path(expanded(str(fused)))
+    if not folder.is_dir():
         raise UsageError(f"there is no folder of fused images {fused}.")
     settings.setdefault("images", False)
-    return run(fused_request(Path(fused), name or "", options or {}), dataset, **settings)
+    return run(fused_request(folder, name or "", options or {}), dataset, **settings)
 
 
 def get_method(
     name: str,
+    /,
     *,
     device: str = "auto",
     weights: Path | str | None = None,
@@ -152,11 +155,11 @@ def get_method(
     )
 
 
-def get_dataset(name: str, *, root: Path | str | None = None, split: str | None = None, **options: Any) -> Dataset:
+def get_dataset(name: str, /, *, root: Path | str | None = None, split: str | None = None, **options: Any) -> Dataset:
     """Open a registered data set: everything listed, nothing decoded.
 
     Args:
-        name: Registered name, or ``NAME[@SPLIT][=ROOT]``.
+        name: Registered name, or ``[LABEL=]NAME[@SPLIT][=ROOT]``.
         root: Folder that holds it.
         split: One of its splits; the first by default.
         **options: Options of the adapter.
@@ -175,15 +178,15 @@ def get_dataset(name: str, *, root: Path | str | None = None, split: str | None 
 
 def _task(task: Task | str | None) -> Task | None:
     try:
-        return None if task is None else Task(task)
-    except ValueError:
+        return None if task is None else one_of(task, tuple(Task))
+    except Misfit:
         raise UsageError(f"unknown task {task!r}; tasks are {', '.join(Task)}.") from None
 
 
 def _base(config: RunConfig | Path | str | None) -> RunConfig:
     if config is None:
         return RunConfig()
-    return config if isinstance(config, RunConfig) else RunConfig.from_yaml(Path(config))
+    return config if isinstance(config, RunConfig) else RunConfig.from_yaml(Path(expanded(str(config))))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -195,23 +198,10 @@ def _listed(value: Any) -> list[Any]:
     return list(value)
 
 
-def method_request(text: str) -> MethodRequest:
-    """``NAME`` or ``LABEL=NAME``."""
-    label, equals, name = text.partition("=")
-    return MethodRequest(name=name, label=label) if equals else MethodRequest(name=text)
-
-
 def fused_request(folder: Path, label: str, options: Mapping[str, Any]) -> MethodRequest:
     """The method that hands out the fused images of a folder; labelled like the folder if ``label`` is empty."""
     given = {"folder": str(folder.absolute()), **options}
-    return MethodRequest(name="precomputed", label=label or folder.resolve().name, options=given)
-
-
-def dataset_request(text: str) -> DatasetRequest:
-    """``NAME[@SPLIT][=ROOT]``."""
-    reference = DatasetRef.parse(text)
-    root = None if reference.root is None else str(reference.root)
-    return DatasetRequest(name=reference.name, split=reference.split, root=root)
+    return MethodRequest(name=PRECOMPUTED, label=label or folder.resolve().name, options=given)
 
 
 def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[MethodSpec]]:
@@ -221,7 +211,7 @@ def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[Meth
         if isinstance(entry, MethodRequest):
             requests.append(entry)
         elif isinstance(entry, str):
-            requests.append(method_request(entry))
+            requests.append(MethodRequest.parse(entry))
         elif spec is not None:
             specs.append(spec)
             requests.append(MethodRequest(name=spec.name))
@@ -252,7 +242,7 @@ def _dataset_requests(
     opened: dict[str, tuple[DatasetRequest, Dataset]] = {}
     for entry in datasets:
         if isinstance(entry, str):
-            requests.append(dataset_request(entry))
+            requests.append(DatasetRequest.parse(entry))
         elif isinstance(entry, DatasetRequest):
             requests.append(entry)
         elif isinstance(entry, Dataset):
@@ -260,5 +250,7 @@ def _dataset_requests(
             requests.append(request)
             opened[request.key] = (request, entry)
         else:
-            raise UsageError(f"{entry!r} is no data set.", hint="Give NAME[@SPLIT][=ROOT] or an opened data set.")
+            raise UsageError(
+                f"{entry!r} is no data set.", hint="Give [LABEL=]NAME[@SPLIT][=ROOT] or an opened data set."
+            )
     return requests, opened

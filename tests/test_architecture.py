@@ -25,6 +25,7 @@ ROOMS = (
     "atomic",
     "stamps",
     "locking",
+    "configuration",
     "hookspecs",
     "plugins",
     "methods",

@@ -5,10 +5,13 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import fusionbench.api
 from fusionbench.cli import main
@@ -19,7 +22,8 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").g
 
 def blocks(page: str, language: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == language]
 
 
 def commands() -> list[tuple[str, str]]:
@@ -52,6 +56,21 @@ def test_the_running_page_s_python_runs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     for block in blocks("docs/running.md", "python"):
         exec(compile(block, "docs/running.md", "exec"), {})
+
+
+def test_the_learned_method_runs_as_one_file_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source,) = [block for block in blocks("docs/plugins.md", "python") if "# my_network.py" in block]
+    (shell,) = [block for block in blocks("docs/plugins.md", "") if "python my_network.py" in block]
+    Path("my_network.py").write_text(source, encoding="utf-8")
+    for line in shell.splitlines():
+        words = shlex.split(line)
+        if words[0] == "python":
+            subprocess.run([sys.executable, *words[1:]], check=True)
+            continue
+        done = CliRunner().invoke(main, [*words[1:], "--limit", "1"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert "| MyNet" in done.stdout
 
 
 @pytest.mark.parametrize(("page", "line"), commands(), ids=lambda value: value[:60])

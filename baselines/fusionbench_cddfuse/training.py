@@ -7,7 +7,7 @@ to fuse. Each sub-network has its own optimiser and its own gradient clipping.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class DataConfig:
         root: The data set's folder; else it is looked for in ``data_root``.
         data_root: Folder that holds data sets.
         size, stride: Of the windows cut from a data set.
+        options: Options of the data set.
     """
 
     source: str
@@ -42,6 +43,7 @@ class DataConfig:
     data_root: Path | None = None
     size: int = 128
     stride: int = 200
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ def recipe(config: Mapping[str, Any], training: TrainingConfig) -> CDDFuseRecipe
     phases = read_section(PhasesConfig, config.get("phases"), "phases")
     data = read_section(DataConfig, config.get("data"), "data")
     source = data.source if data.root is None else f"{data.source}={data.root}"
-    windows = open_windows(source, data_root=data.data_root, size=data.size, stride=data.stride)
+    windows = open_windows(source, data_root=data.data_root, size=data.size, stride=data.stride, options=data.options)
     return CDDFuseRecipe(windows, phases, clip_norm=training.clip_norm)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,14 @@ class WindowPairs:
         return {"infrared": infrared, "visible": visible}
 
 
-def open_windows(source: str, *, data_root: Path | None = None, size: int = 128, stride: int = 200) -> WindowPairs:
+def open_windows(
+    source: str,
+    *,
+    data_root: Path | None = None,
+    size: int = 128,
+    stride: int = 200,
+    options: Mapping[str, Any] | None = None,
+) -> WindowPairs:
     """Read training windows.
 
     Args:
@@ -42,6 +50,7 @@ def open_windows(source: str, *, data_root: Path | None = None, size: int = 128,
             infrared-visible data set, ``NAME[@SPLIT][=ROOT]``, that is cut as the authors cut theirs.
         data_root: Folder with the data sets, where ``source`` names no root.
         size, stride: Of the windows that are cut.
+        options: Options of the data set.
 
     Raises:
         DataError: Unreadable files, a data set of another task, or no window with contrast.
@@ -49,7 +58,7 @@ def open_windows(source: str, *, data_root: Path | None = None, size: int = 128,
     if source.endswith((".h5", ".hdf5")):
         pairs = list(_stored_windows(Path(source).expanduser()))
     else:
-        dataset = open_dataset(source, data_root=data_root)
+        dataset = open_dataset(source, data_root=data_root, options=options)
         if dataset.task is not Task.IVF:
             raise DataError(f"{source}: cddfuse trains on infrared-visible pairs, this data set is {dataset.task}.")
         pairs = [pair for sample in dataset.samples for pair in cut(*_read_pair(sample), size=size, stride=stride)]

@@ -67,11 +67,17 @@ def command(
     from fusionbench.plugins import current_plugins
     from fusionbench.reports import costs as tables
     from fusionbench.reports.writing import write_text
+    from fusionbench.types.complaints import Complaints
 
     requests = build_config({}, methods=methods, options=options, weights=weights).methods
-    specs = [current_plugins().methods[request.name] for request in requests]
-    device = str(pick_device(conditions["device"]))
-    settings = conditions | {"device": device, "plugins": plugins}
+    specs, complaints = [], Complaints()
+    for request in requests:
+        with complaints.gathered():
+            specs.append(current_plugins().methods[request.name])
+    with complaints.gathered():
+        conditions["device"] = str(pick_device(conditions["device"]))
+    complaints.raise_all()
+    settings = conditions | {"plugins": plugins}
     measured = []
     for request in requests:
         click.echo(f"measuring {request.key} ...", err=True)

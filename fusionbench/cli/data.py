@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fusionbench.cli.main import FusionBenchGroup
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import DATASET, data_root_option, open_chosen, options_option, plugin_option
 
 if TYPE_CHECKING:
     from fusionbench.data import Report
@@ -26,9 +26,9 @@ def command() -> None:
 
 
 @command.command("check", short_help="Look at every file of one or more data sets.")
-@click.argument("references", nargs=-1, required=True, metavar="NAME[@SPLIT][=ROOT]...")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder that holds data sets.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the data sets. Repeatable.")
+@click.argument("references", nargs=-1, required=True, metavar=f"{DATASET}...")
+@data_root_option
+@options_option("Set an option of a data set by its name or label, or of all without one.", metavar="[NAME.]KEY=VALUE")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads; default: processors, at most 8.")
 @click.option("--headers-only", is_flag=True, help="Do not decode: finds missing files and wrong sizes only.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
@@ -48,10 +48,9 @@ def check(
 
     Exit status: 0 nothing wrong, 1 samples that cannot be used, 2 wrong use.
     """
-    from fusionbench.data import check_dataset, open_dataset
+    from fusionbench.data import check_dataset
 
-    settings = _settings(options)
-    datasets = [open_dataset(reference, data_root=data_root, options=settings) for reference in references]
+    datasets = open_chosen(references, data_root, options)
     reports = []
     for dataset in datasets:
         hidden = as_json or not sys.stderr.isatty()
@@ -62,16 +61,6 @@ def check(
     else:
         click.echo("\n\n".join(_text(report) for report in reports))
     ctx.exit(1 if any(report.fatal for report in reports) else 0)
-
-
-def _settings(options: Sequence[str]) -> dict[str, str]:
-    settings = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{option!r} is not of the form KEY=VALUE.", param_hint="--option")
-        settings[key] = value
-    return settings
 
 
 def _text(report: Report) -> str:

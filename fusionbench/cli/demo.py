@@ -28,13 +28,12 @@ def command(out: Path, limit: int | None, plugins: tuple[str, ...]) -> None:
     Nothing is downloaded. Takes a minute or two; the same command again only reads what is there. Writes
     the scores, tables in LaTeX and Markdown, and one picture with sources and results.
     """
-    from fusionbench.api import dataset_request, method_request
     from fusionbench.cli import progress
     from fusionbench.images.encode import write_png
     from fusionbench.plugins import current_plugins
     from fusionbench.reports.gallery import gallery
     from fusionbench.reports.writing import write_text
-    from fusionbench.runs import RunConfig, execute
+    from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig, execute
     from fusionbench.runs.opening import open_request
     from fusionbench.types import UsageError, resolve
 
@@ -52,8 +51,8 @@ def command(out: Path, limit: int | None, plugins: tuple[str, ...]) -> None:
         )
     served = {registries.datasets[name].task for name in datasets}
     config = RunConfig(
-        methods=tuple(method_request(name) for name in methods if served & set(registries.methods[name].tasks)),
-        datasets=tuple(dataset_request(name) for name in datasets),
+        methods=tuple(MethodRequest(name=name) for name in methods if served & set(registries.methods[name].tasks)),
+        datasets=tuple(DatasetRequest(name=name) for name in datasets),
         plugins=plugins,
         limit=limit,
         out=str(out / "run"),

@@ -79,7 +79,9 @@ def _facts(spec: Any) -> Iterator[tuple[str, str]]:
         if item.name == "options":
             for key, option in value.items():
                 choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
-                default = "needed" if option.required else f"default {option.default!r}"
+                default = (
+                    "needed" if option.required else f"default {option.default!r}" if option.default != () else "none"
+                )
                 yield f"option {key}", f"{default}{choices} {option.help}".rstrip()
         elif item.name == "weights":
             for weights in value:

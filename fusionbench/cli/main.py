@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from fusionbench import __version__
+from fusionbench.plugins.registry import nearest
 from fusionbench.types import FusionBenchError, PluginError, resolve
 
 # command -> (module, one line for --help); the module's attribute `command` is the click command.
@@ -26,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("fusionbench.cli.train", "Train a learned method."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
+
+
+# What people coming from other programs type.
+_SYNONYMS = {"evaluate": "score", "eval": "score", "test": "run", "benchmark": "run", "show": "info", "check": "doctor"}
 
 
 class UserError(click.ClickException):
@@ -67,8 +72,19 @@ class FusionBenchGroup(click.Group):
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """As of click; a plugin's command that cannot be imported is a :class:`UserError`."""
+        """As of click; an unknown command is answered with the nearest.
+
+        Raises:
+            UserError: A plugin's command cannot be imported.
+        """
+        name = args[0]
         try:
+            if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+                known = self.list_commands(ctx)
+                meant = next((other for other in known if other.casefold() == name.casefold()), None)
+                if meant is None:
+                    ctx.fail(f"No such command {name!r}. {nearest(_SYNONYMS.get(name, name), known)}")
+                args = [meant, *args[1:]]
             return super().resolve_command(ctx, args)
         except FusionBenchError as error:
             raise UserError(str(error)) from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from fusionbench.types import Dataset
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,3 +38,41 @@ def plugin_option(function: F) -> F:
         callback=_load_plugins,
         help="Load a plugin module or file, or block one by name. Repeatable.",
     )(function)
+
+
+DATASET = "[LABEL=]NAME[@SPLIT][=ROOT]"
+"""How a data set is written in every command."""
+
+
+def data_root_option(function: F) -> F:
+    """``--data-root``; passes ``data_root`` (a path or None)."""
+    return click.option(
+        "--data-root", type=click.Path(path_type=Path), help="Folder in which data sets are looked for by name."
+    )(function)
+
+
+def options_option(help_text: str, *, metavar: str = "NAME.KEY=VALUE") -> Callable[[F], F]:
+    """``--option NAME.KEY=VALUE``, the one spelling of options; passes ``options`` (a tuple)."""
+    return click.option("--option", "options", multiple=True, metavar=metavar, help=f"{help_text} Repeatable.")
+
+
+def dataset_options(function: F) -> F:
+    """``-d``, ``--option`` and ``--data-root`` of a command on one data set; :func:`open_chosen` opens it."""
+    function = data_root_option(function)
+    function = options_option("Set an option of the data set, by its name or label.", metavar="[NAME.]KEY=VALUE")(
+        function
+    )
+    return click.option("-d", "--dataset", required=True, metavar=DATASET, help="The data set.")(function)
+
+
+def open_chosen(references: str | Sequence[str], data_root: Path | None, options: Sequence[str]) -> list[Dataset]:
+    """Open what a command's ``-d``, ``--option`` and ``--data-root`` name.
+
+    Raises:
+        UsageError, DataError: As of :func:`fusionbench.data.opening.open_named`.
+    """
+    from fusionbench.configuration.assignments import OwnedOptions
+    from fusionbench.data.opening import open_named
+
+    texts = [references] if isinstance(references, str) else references
+    return open_named(texts, data_root=data_root, options=OwnedOptions.read(options, ownerless=True))

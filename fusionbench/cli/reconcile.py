@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import dataset_options, open_chosen, plugin_option
 
 
 @click.command("reconcile")
 @click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("-d", "--dataset", required=True, metavar="NAME[@SPLIT][=ROOT]", help="The data set of the sources.")
+@dataset_options
 @click.option("--fused", "folders", multiple=True, metavar="METHOD=DIR", help="A method's fused images. Repeatable.")
 @click.option(
     "--run", "run", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Take the images of a run."
@@ -25,6 +25,8 @@ from fusionbench.cli.options import plugin_option
 def command(
     table: Path,
     dataset: str,
+    data_root: Path | None,
+    options: tuple[str, ...],
     folders: tuple[str, ...],
     run: Path | None,
     where: tuple[str, ...],
@@ -50,6 +52,7 @@ def command(
 
     rows = read_table(table, where=where, metrics=metrics.split(",") if metrics else None)
     found = fused_folders(folders, run, dataset)
+    (opened,) = open_chosen(dataset, data_root, options)
     rows = rows[rows["method"].astype(str).isin(found)]
     if rows.empty:
         from fusionbench.types import UsageError
@@ -58,7 +61,7 @@ def command(
             f"{table}: no row's method has fused images; those given are {', '.join(found) or 'none'}.",
             hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
         )
-    comparison = reconcile(rows, lambda method: matched_samples(dataset, found[method], method, limit=limit))
+    comparison = reconcile(rows, lambda method: matched_samples(opened, found[method], method, limit=limit))
     if output is not None:
         comparison.to_csv(output, index=False)
     for metric, candidates in verdict(comparison).groupby("metric", sort=False):

@@ -7,18 +7,16 @@ from typing import Any
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import DATASET, options_option, plugin_option
 from fusionbench.cli.settings import build_config, run_options
 
 
 @click.command("run")
 @click.option("-m", "--method", "methods", multiple=True, metavar="NAME|LABEL=NAME", help="A method. Repeatable.")
 @click.option("--all-methods", is_flag=True, default=None, help="Every method that fits the data sets and has weights.")
-@click.option(
-    "-d", "--dataset", "datasets", multiple=True, metavar="NAME[@SPLIT][=ROOT]", help="A data set. Repeatable."
-)
-@click.option("--option", "options", multiple=True, metavar="METHOD.KEY=VALUE", help="Set an option of a method.")
-@click.option("--weights", multiple=True, metavar="METHOD=PATH", help="Weights file of a method.")
+@click.option("-d", "--dataset", "datasets", multiple=True, metavar=DATASET, help="A data set. Repeatable.")
+@options_option("Set an option of a method or data set, by its name or label.")
+@click.option("--weights", multiple=True, metavar="METHOD=PATH", help="Weights file of a method. Repeatable.")
 @click.option("--no-images", "images", flag_value=False, default=None, help="Do not keep fused images.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file with any of these settings.")
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would run, compute nothing.")
@@ -39,6 +37,7 @@ def command(
     Examples:
       fusionbench run -m average -m laplacian -d demo-ivf
       fusionbench run -p my_method.py -m mine --all-methods -d roadscene=/data/RoadScene
+      fusionbench run -m average -d ours=folder=/data/mine --option ours.task=IVF
       fusionbench run --config runs/roadscene-1a2b3c4d/config.yaml
 
     The same command again computes only what is missing. Exit status: 0 all done, 1 some samples
@@ -46,11 +45,18 @@ def command(
     """
     from fusionbench.cli.running import dry, run_and_report
     from fusionbench.plugins import load_plugins
+    from fusionbench.runs import RunConfig
+    from fusionbench.types.complaints import Complaints
 
-    settings = build_config(given, base=config, methods=methods, datasets=datasets, options=options, weights=weights)
-    if settings.plugins != given["plugins"]:
-        load_plugins(settings.plugins).warn_of_failures()
+    base = RunConfig.from_yaml(config) if config is not None else None
+    if base is not None and base.plugins and not given["plugins"]:
+        load_plugins(base.plugins).warn_of_failures()
+        base = RunConfig.from_yaml(config)  # what is a label and what a data set may follow from its plugins
+    complaints = Complaints()
+    settings = build_config(
+        given, base=base, methods=methods, datasets=datasets, options=options, weights=weights, complaints=complaints
+    )
     if dry_run:
-        dry(settings)
+        dry(settings, complaints)
     else:
-        run_and_report(settings)
+        run_and_report(settings, complaints)

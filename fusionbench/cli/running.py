@@ -8,17 +8,18 @@ import click
 
 from fusionbench.cli import progress
 from fusionbench.runs import Run, RunConfig, execute
-from fusionbench.runs.engine import open_datasets
-from fusionbench.runs.plan import expand
+from fusionbench.runs.feasibility import would_fail
+from fusionbench.runs.preparing import prepare
+from fusionbench.types.complaints import Complaints
 
 
-def run_and_report(config: RunConfig) -> None:
+def run_and_report(config: RunConfig, complaints: Complaints | None = None) -> None:
     """Run, print the table, and end the process with the run's exit status."""
     from fusionbench.plugins import current_plugins
 
     watcher = progress.make_watcher()
     try:
-        run = execute(config, current_plugins(), watcher=watcher)
+        run = execute(config, current_plugins(), watcher=watcher, complaints=complaints)
     except KeyboardInterrupt:
         progress.stop(watcher)
         click.echo(f"interrupted; the same command continues in {config.folder}", err=True)
@@ -44,11 +45,11 @@ def report(run: Run) -> None:
     click.echo(f"results: {run.path}   table: fusionbench table {run.path} --format latex", err=True)
 
 
-def dry(config: RunConfig) -> None:
-    """Say what a run would do."""
+def dry(config: RunConfig, complaints: Complaints | None = None) -> None:
+    """Say what a run would do and what of it would fail, and end the process with the status that follows."""
     from fusionbench.plugins import current_plugins
 
-    expansion = expand(config, current_plugins(), open_datasets(config))
+    data, expansion = prepare(config, current_plugins(), complaints=complaints)
     for pairing in expansion.pairings:
         marks = f" ({pairing.marks})" if pairing.marks else ""
         click.echo(f"{pairing.method.key} on {pairing.dataset.key}: {len(pairing.dataset.samples)} samples{marks}")
@@ -56,8 +57,12 @@ def dry(config: RunConfig) -> None:
         click.echo(f"skipped: {line}")
     for line in expansion.remarks:
         click.echo(f"note: {line}")
-    for key, dataset in expansion.datasets.items():
+    for key, dataset in data.items():
         for problem in dataset.problems:
-            click.echo(f"{key}: {problem.message}")
+            click.echo(f"{key}: {'left out' if problem.fatal else 'note'}: {problem.message}")
     click.echo(f"metrics: {', '.join(metric.key for metric in expansion.metrics)}")
     click.echo(f"run folder: {config.folder}")
+    failures = would_fail(expansion, config)
+    for line in failures:
+        click.echo(f"would fail: {line}")
+    sys.exit(1 if failures else 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import DATASET, options_option, plugin_option
 from fusionbench.cli.settings import build_config, run_options
 
 
@@ -21,12 +21,14 @@ from fusionbench.cli.settings import build_config, run_options
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of fused images. Repeatable.",
 )
-@click.option("-d", "--dataset", required=True, metavar="NAME[@SPLIT][=ROOT]", help="The data set they were made from.")
+@click.option("-d", "--dataset", required=True, metavar=DATASET, help="The data set they were made from.")
 @click.option("--name", "names", multiple=True, metavar="LABEL", help="Row label, one for each --fused, in order.")
-@click.option(
-    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the matching, such as suffix=_fused."
+@options_option(
+    "Set an option of the data set (folder.task=IVF), or of the matching of one --fused (LABEL.suffix=_fused) or of "
+    "all (suffix=_fused).",
+    metavar="[NAME.]KEY=VALUE",
 )
-@click.option("--dataset-option", "dataset_options", multiple=True, metavar="KEY=VALUE", help="Option of the data set.")
+@click.option("--dataset-option", "dataset_options", multiple=True, hidden=True)
 @run_options
 @plugin_option
 def command(
@@ -43,30 +45,39 @@ def command(
     info precomputed` has the rules. Nothing is resized or re-encoded.
 
     \b
-    Example:
+    Examples:
       fusionbench score --fused results/MyNet --name MyNet -d roadscene=/data/RoadScene --profile zhao,vifb
+      fusionbench score --fused results/MyNet -d folder=/data/mine --option folder.task=IVF
     """
-    from fusionbench.api import fused_request
+    from fusionbench.api import PRECOMPUTED, fused_request
     from fusionbench.cli.running import run_and_report
+    from fusionbench.configuration.assignments import OwnedOptions, assignments
+    from fusionbench.plugins import current_plugins
+    from fusionbench.runs import DatasetRequest
     from fusionbench.types import UsageError
+    from fusionbench.types.complaints import Complaints
 
     if names and len(names) != len(folders):
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
-    shared = _assignments("--option", options)
-    requests = tuple(
-        fused_request(folder, label, shared)
-        for folder, label in zip(folders, names or [""] * len(folders), strict=True)
+    complaints = Complaints()
+    source = DatasetRequest.parse(dataset)
+    registered = current_plugins()
+    given_options = OwnedOptions.read(options, ownerless=True).handed(
+        source.name, set(registered.datasets[source.name].options) - set(registered.methods[PRECOMPUTED].options)
     )
-    config = build_config(given, datasets=[dataset])
-    source = dataclasses.replace(config.datasets[0], options=_assignments("--dataset-option", dataset_options))
-    run_and_report(dataclasses.replace(config, methods=requests, datasets=(source,), images=False))
-
-
-def _assignments(option: str, entries: tuple[str, ...]) -> dict[str, str]:
-    from fusionbench.types import UsageError
-
-    pairs = [entry.partition("=") for entry in entries]
-    for key, equals, value in pairs:
-        if not (key and equals):
-            raise UsageError(f"{option} {key + equals + value!r} is not of the form KEY=VALUE.")
-    return {key: value for key, _, value in pairs}
+    of_dataset = assignments(dataset_options, "--dataset-option")
+    of_dataset |= given_options.of(source.name, source.key, owned=True)
+    requests = []
+    for folder, label in zip(folders, names or [""] * len(folders), strict=True):
+        request = fused_request(folder, label, {})
+        own = given_options.of(PRECOMPUTED, request.key)
+        requests.append(dataclasses.replace(request, options={**request.options, **own}))
+    known = [source.name, source.key, PRECOMPUTED, *(request.key for request in requests)]
+    for owner in given_options.strangers(known):
+        hint = f"Here: {', '.join(dict.fromkeys(known))}."
+        complaints.add(
+            UsageError(f"--option names {owner!r}, which is no data set and no --fused of this command.", hint=hint)
+        )
+    config = build_config(given)
+    source = dataclasses.replace(source, options=of_dataset)
+    run_and_report(dataclasses.replace(config, methods=tuple(requests), datasets=(source,), images=False), complaints)

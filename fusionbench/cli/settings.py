@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from fusionbench.runs import RunConfig
+    from fusionbench.types.complaints import Complaints
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _comma_list(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+    from fusionbench.configuration.assignments import split_names
+
+    return None if value is None else split_names(value)
 
 
 _OPTIONS = [
@@ -57,46 +59,72 @@ def run_options(function: F) -> F:
 def build_config(
     given: dict[str, Any],
     *,
-    base: Path | None = None,
+    base: RunConfig | None = None,
     methods: Sequence[str] = (),
     datasets: Sequence[str] = (),
     options: Sequence[str] = (),
     weights: Sequence[str] = (),
+    complaints: Complaints | None = None,
 ) -> RunConfig:
-    """The configuration of a command: a YAML file's settings, overridden by what was given.
+    """The configuration of a command: the settings of a YAML file, overridden by what was given.
+
+    Args:
+        given: Settings by name; None and () where they were not given.
+        base: Settings to start from.
+        methods, datasets: ``[LABEL=]NAME`` and ``[LABEL=]NAME[@SPLIT][=ROOT]``.
+        options: ``NAME.KEY=VALUE``, for a method or data set by its name or label.
+        weights: ``METHOD=PATH``.
+        complaints: Where to note what is wrong but does not keep a configuration from being made, so that it is told
+            together with what is found out later; None to raise it here.
 
     Raises:
-        UsageError: Something cannot be understood.
+        UsageError: Something cannot be understood; all of it is told.
     """
-    from fusionbench.api import dataset_request, method_request
-    from fusionbench.runs import RunConfig
-    from fusionbench.runs.config import split_assignments
+    from fusionbench.configuration.assignments import OwnedOptions, assignments
+    from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
     from fusionbench.types import UsageError
+    from fusionbench.types.complaints import Complaints
 
-    config = RunConfig.from_yaml(base) if base is not None else RunConfig()
+    config = base or RunConfig()
     settings = {name: value for name, value in given.items() if value not in (None, ())}
-    method_requests = [method_request(text) for text in methods] or list(config.methods)
-    dataset_requests = [dataset_request(text) for text in datasets] or list(config.datasets)
-    assigned = split_assignments(options, "--option")
-    files = {}
-    for entry in weights:
-        name, equals, path = entry.partition("=")
-        if not equals:
-            raise UsageError(f"--weights {entry!r} is not of the form METHOD=PATH.")
-        files[name] = path
-    used: set[str] = set()
+    forms = Complaints()
+    assigned, files = OwnedOptions("--option"), dict[str, str]()
+    method_requests: list[Any] = []
+    dataset_requests: list[Any] = []
+    for texts, request, found in (
+        (methods, MethodRequest.parse, method_requests),
+        (datasets, DatasetRequest.parse, dataset_requests),
+    ):
+        for text in texts:
+            with forms.gathered():
+                found.append(request(text))
+    with forms.gathered():
+        assigned = OwnedOptions.read(options)
+    with forms.gathered():
+        files = assignments(weights, "--weights", form="METHOD=PATH")
+    with forms.gathered():
+        dataclasses.replace(RunConfig(), **settings)
+    forms.raise_all()
 
     def with_options(request: Any) -> Any:
-        extra = {key: value for name in {request.key, request.name} for key, value in assigned.get(name, {}).items()}
-        used.update({request.key, request.name})
+        extra = assigned.of(request.name, request.key)
         return dataclasses.replace(request, options={**request.options, **extra}) if extra else request
 
-    method_requests = [with_options(request) for request in method_requests]
-    dataset_requests = [with_options(request) for request in dataset_requests]
+    method_requests = [with_options(request) for request in method_requests or config.methods]
+    dataset_requests = [with_options(request) for request in dataset_requests or config.datasets]
+    names = [name for request in (*method_requests, *dataset_requests) for name in (request.name, request.key)]
+    strangers = dict.fromkeys(assigned.strangers(names), "--option")
+    labels = [name for request in method_requests for name in (request.name, request.key)]
+    strangers |= {name: "--weights" for name in files if name not in labels}
+    later = Complaints() if complaints is None else complaints
+    for name, what in strangers.items():
+        kind = "no method or data set" if what == "--option" else "no method"
+        hint = f"In this run: {', '.join(dict.fromkeys(names))}." if names else ""
+        later.add(UsageError(f"{what} names {name!r}, which is {kind} of this run.", hint=hint))
+    if complaints is None:
+        later.raise_all()
     method_requests = [
         dataclasses.replace(request, weights=files.get(request.key, files.get(request.name, request.weights)))
         for request in method_requests
     ]
-    for name in sorted({*assigned, *files} - used):
-        raise UsageError(f"--option or --weights names {name!r}, which is no method or data set of this run.")
     return dataclasses.replace(config, methods=tuple(method_requests), datasets=tuple(dataset_requests), **settings)

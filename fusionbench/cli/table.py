@@ -51,7 +51,12 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--sort", metavar="METRIC", help="Best rows of this metric first; side by side, by the first data set that has it."
 )
 @click.option("--order", metavar="A,B,...", callback=_names, help="Methods to put first, in this order.")
-@click.option("--published", multiple=True, metavar="NAME", help="Add the rows of a published table. Repeatable.")
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="NAME|FILE.csv",
+    help="Add the rows of a published table, registered or a CSV file: dataset, method and metrics. Repeatable.",
+)
 @click.option(
     "--rank-published/--no-rank-published",
     default=None,
@@ -86,12 +91,9 @@ def command(
     from fusionbench.reports.writing import write_text
     from fusionbench.results import load_run
     from fusionbench.types import resolve
-    from fusionbench.types.specs import chosen
 
     registries = current_plugins()
-    exporter = registries.exporters[
-        chosen(format_name, registries.exporters) or _format_of(output, registries.exporters)
-    ]
+    exporter = registries.exporters[format_name.lower() if format_name else _format_of(output, registries.exporters)]
     table = table_from_runs(
         {str(path): load_run(path) for path in runs},
         registries,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import options_option, plugin_option
 
 if TYPE_CHECKING:
     from fusionbench.training.loop import Progress
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--config", required=True, metavar="FILE.yaml|NAME", help="Settings; a file or one the method brings.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the training; default: trainings/METHOD.")
 @click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting. Repeatable.")
+@options_option("Set an option of a data set that the configuration names, by its name or label.")
 @click.option("--fresh", is_flag=True, help="Start again instead of going on from the last checkpoint.")
 @click.option("--show", is_flag=True, help="Print the configuration with all changes and stop.")
 @plugin_option
@@ -29,6 +30,7 @@ def command(
     config: str,
     out: Path | None,
     changes: tuple[str, ...],
+    options: tuple[str, ...],
     fresh: bool,
     show: bool,
     plugins: tuple[str, ...],
@@ -39,15 +41,15 @@ def command(
     fusionbench train film --config released --set data.root=VLFDataset
     fusionbench run -m film --weights trainings/film/weights.safetensors -d roadscene
     """
-    import yaml
-
+    from fusionbench.configuration.assignments import OwnedOptions
+    from fusionbench.configuration.documents import yaml_text
     from fusionbench.plugins import current_plugins
     from fusionbench.training.configured import read_config, train_configured
 
     spec = current_plugins().methods[method]
-    settings = read_config(config, spec, changes)
+    settings = read_config(config, spec, changes, OwnedOptions.read(options))
     if show:
-        click.echo(yaml.safe_dump(settings, sort_keys=False), nl=False)
+        click.echo(yaml_text(settings), nl=False)
         return
     folder = out or Path("trainings") / method
     started = time.time()

@@ -10,7 +10,7 @@ from fusionbench.data.layouts import Layout
 from fusionbench.data.listing import find_folder, list_folders, list_images
 from fusionbench.data.lists import ListEntry, read_list, select
 from fusionbench.data.names import loose, natural_key
-from fusionbench.data.pairing import Pairing
+from fusionbench.data.pairing import Pairing, grouped
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem, Sample, Task
 
@@ -128,16 +128,24 @@ def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> P
     return Pairing(groups, [*filter(concerns, pairing.problems), *problems])
 
 
-def build(name: str, task: Task, root: Path, split: str, pairing: Pairing) -> FileDataset:
+def build(name: str, task: Task, root: Path, split: str, pairing: Pairing, *, remedy: str = "") -> FileDataset:
     """Turn groups into samples, with text features where the folder is part of a VLF tree.
+
+    Args:
+        name, task, root, split: As of :class:`FileDataset`.
+        pairing: The groups.
+        remedy: What would pair more of the images, for the messages.
 
     Raises:
         DataError: No group is left.
     """
+    pairing = Pairing(pairing.groups, grouped(pairing.problems))
+    if remedy and pairing.groups:
+        pairing.problems.append(Problem(kind="hint", message=remedy, fatal=False))
     if not pairing.groups:
         more = [f"and {len(pairing.problems) - _SHOWN} more problems"] if len(pairing.problems) > _SHOWN else []
         found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
-        hint = "" if split == ALL else f"@{ALL} takes whatever is there."
+        hint = remedy or ("" if split == ALL else f"@{ALL} takes whatever is there.")
         raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
     features = _vlf_features(root)
     samples = tuple(

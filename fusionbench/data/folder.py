@@ -1,16 +1,23 @@
-"""The data set ``folder``: any two or more folders of images, or file-name patterns in one folder."""
+"""The data set ``folder``: any two or more folders of images, patterns of names, or a list of pairs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from fusionbench.data.dataset import FileDataset, LayoutError, build, restricted
-from fusionbench.data.layouts import FolderPerSide, Layout, OneFolder
+from fusionbench.data.layouts import FolderPerSide, Layout, OneFolder, Patterns
 from fusionbench.data.listing import list_folders
 from fusionbench.data.lists import read_list
+from fusionbench.data.pairing import Pairing
+from fusionbench.data.pairs import read_pairs
+from fusionbench.data.proposals import propose
 from fusionbench.data.vocabulary import REFERENCE_FOLDERS, SIDE_FOLDERS, SIDE_PATTERNS
 from fusionbench.images.names import shown
 from fusionbench.types import Task, UsageError
+from fusionbench.types.values import expanded
+
+ORDER = "order"
 
 
 def open_folder(
@@ -18,8 +25,10 @@ def open_folder(
     split: str,
     *,
     task: str = "",
-    sides: str = "",
-    patterns: str = "",
+    sides: Sequence[str] = (),
+    patterns: Sequence[str] = (),
+    pairing: str = "name",
+    pairs: str = "",
     reference: str = "",
     list: str = "",
     name: str = "",
@@ -30,58 +39,92 @@ def open_folder(
         root: The folder.
         split: Always ``all``.
         task: ``IVF``, ``MIF``, ``MEF`` or ``MFF``.
-        sides: Names of the sources' folders in the task's canonical order, separated by commas.
-        patterns: Patterns of file names in the root, likewise (``*_IR,*_VIS``).
-        reference: Folder with ground truth.
+        sides: Names of the sources' folders in the task's canonical order.
+        patterns: Patterns of file names, likewise (``*_IR``, ``*_VIS``), with a folder before them or not
+            (``ir/*_ir``).
+        pairing: ``name``, or ``order``: partners are the first of each side, the second, and so on.
+        pairs: CSV file that says which images belong together, see :func:`fusionbench.data.pairs.read_pairs`; relative
+            to the root.
+        reference: Folder with ground truth; with ``patterns`` also a pattern.
         list: File with the names of the samples to use, one a line; relative to the root.
         name: Name in results; the folder's own if empty.
 
     Raises:
-        UsageError: No task, or both ``sides`` and ``patterns``.
-        LayoutError: The folders are not there, or cannot be told without ``sides``.
-        DataError: As of :func:`fusionbench.data.open_split`.
+        UsageError: No task, or options that exclude each other.
+        LayoutError: The folders are not there, or cannot be told without an option.
+        DataError: As of :func:`fusionbench.data.open_split`. Where no or few images find a partner, the message
+            proposes the option with which more of them do, and says how many.
     """
     if not task:
-        raise UsageError("data set folder: the option task is needed.", hint=f"One of {', '.join(Task)}.")
-    if sides and patterns:
-        raise UsageError("data set folder: give sides or patterns, not both.")
+        raise UsageError(
+            "data set folder: the option task is needed.",
+            hint=f"--option folder.task={'|'.join(Task)}; in YAML and Python task: IVF.",
+        )
+    given = [word for word, value in (("sides", sides), ("patterns", patterns), ("pairs", pairs)) if value]
+    if len(given) > 1:
+        raise UsageError(f"data set folder: give {' or '.join(given)}, not both.")
+    if pairs and pairing == ORDER:
+        raise UsageError("data set folder: give pairs or pairing=order, not both.")
     known = Task(task)
-    truth = _inside(reference) if reference else REFERENCE_FOLDERS
-    for layout in _layouts(known, sides, patterns, truth):
-        pairing = layout.read(root)
-        if pairing is not None:
-            if list:
-                pairing = restricted(pairing, read_list(root / list), list)
-            return build(name or shown(root.absolute().name), known, root, split, pairing)
+    found = _read(root, known, sides, patterns, pairing == ORDER, pairs, reference)
+    if found is None:
+        raise _not_found(root, known, (*sides, *patterns))
+    remedy = ""
+    if not pairs and pairing != ORDER and any(problem.kind == "unpaired" for problem in found.problems):
+        remedy = propose(root, known, sides, patterns, paired=len(found.groups))
+    if list:
+        found = restricted(found, read_list(root / expanded(list)), list)
+    return build(name or shown(root.absolute().name), known, root, split, found, remedy=remedy)
+
+
+def _read(
+    root: Path, task: Task, sides: Sequence[str], patterns: Sequence[str], in_order: bool, pairs: str, reference: str
+) -> Pairing | None:
+    if pairs:
+        return read_pairs(root / expanded(pairs), root, task)
+    for layout in _layouts(task, sides, patterns, reference, in_order):
+        found = layout.read(root)
+        if found is not None:
+            return found
+    return None
+
+
+def _layouts(task: Task, sides: Sequence[str], patterns: Sequence[str], reference: str, in_order: bool) -> list[Layout]:
+    truth = (_inside(reference),) if reference else REFERENCE_FOLDERS
+    if sides:
+        folders = tuple((_inside(side),) for side in _several("sides", sides))
+        return [FolderPerSide(folders, reference=truth, in_order=in_order)]
+    if patterns:
+        names = tuple(_inside(pattern) for pattern in _several("patterns", patterns))
+        return [Patterns(names, _inside(reference) if reference else "", in_order)]
+    one = [] if in_order else [OneFolder(SIDE_PATTERNS[task])]
+    return [FolderPerSide(SIDE_FOLDERS[task], reference=truth, in_order=in_order), *one]
+
+
+def _not_found(root: Path, task: Task, given: Sequence[str]) -> LayoutError:
     folders = ", ".join(shown(folder.name) for folder in list_folders(root)[:12]) or "none"
-    order = ", ".join(known.source_names)
-    if sides or patterns:
-        raise LayoutError(f"{shown(root)}: nothing fits {sides or patterns!r}. Found folders: {folders}.")
-    raise LayoutError(
-        f"{shown(root)}: cannot tell which images are {order}. Found folders: {folders}. "
-        f"Say so with the option sides=FOLDER,FOLDER or patterns=PATTERN,PATTERN, in the order {order}."
+    order = ", ".join(task.source_names)
+    proposal = propose(root, task, (), (), paired=0)
+    if given:
+        text = ",".join(given)
+        return LayoutError(f"{shown(root)}: nothing fits {text!r}. Found folders: {folders}.\n  {proposal}".rstrip())
+    usual = f"Say so with --option folder.sides=FOLDER,FOLDER or folder.patterns=PATTERN,PATTERN, in the order {order}."
+    return LayoutError(
+        f"{shown(root)}: cannot tell which images are which. Found folders: {folders}; wanted: {order}.\n  "
+        f"{proposal or usual}"
     )
 
 
-def _layouts(task: Task, sides: str, patterns: str, reference: tuple[str, ...]) -> list[Layout]:
-    if sides:
-        return [FolderPerSide(tuple(_inside(side) for side in _listed("sides", sides)), reference=reference)]
-    if patterns:
-        return [OneFolder(tuple((pattern,) for pattern in _listed("patterns", patterns)))]
-    return [FolderPerSide(SIDE_FOLDERS[task], reference=reference), OneFolder(SIDE_PATTERNS[task])]
-
-
-def _listed(option: str, text: str) -> list[str]:
-    items = [item.strip() for item in text.split(",")]
+def _several(option: str, items: Sequence[str]) -> Sequence[str]:
     if len(items) < 2 or not all(items):
-        raise UsageError(f"data set folder: {option}={text!r} must name two or more, separated by commas.")
+        raise UsageError(f"data set folder: {option}={','.join(items)!r} must name two or more, separated by commas.")
     return items
 
 
-def _inside(folder: str) -> tuple[str]:
+def _inside(folder: str) -> str:
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts or "\\" in folder:
         raise UsageError(
             f"data set folder: {folder!r} leaves the folder.", hint="Choose a root that holds all of them."
         )
-    return (str(path),)
+    return str(path)

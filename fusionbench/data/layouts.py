@@ -44,6 +44,7 @@ class FolderPerSide:
         endings: For each source, endings of its file names that partners do not share (``_A``); they
             are cut off where all files of the folder have the same.
         reference: Names of the folder with ground truth, if there may be one.
+        in_order: Partners are found by order and not by name.
     """
 
     sides: tuple[Names, ...]
@@ -51,6 +52,7 @@ class FolderPerSide:
     endings: tuple[Names, ...] = ()
     reference: Names = ()
     reference_endings: Names = ()
+    in_order: bool = False
 
     def read(self, root: Path) -> Pairing | None:
         """See :class:`Layout`."""
@@ -78,7 +80,9 @@ class FolderPerSide:
         if truth is not None:
             listings.append(list_images(truth, root))
             reference = _without_ending(Side(relative(truth, root), _named(listings[-1])), self.reference_endings)
-        pairing = pair(sides, root, reference=reference)
+        if self.in_order:
+            _all_listed(listings, root)
+        pairing = pair(sides, root, reference=reference, in_order=self.in_order)
         pairing.problems[:0] = _problems(listings)
         return pairing
 
@@ -117,6 +121,66 @@ class OneFolder:
 
     def __str__(self) -> str:
         return f"images called {' and '.join('|'.join(names) for names in self.sides)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Images told apart by patterns, which may begin with a folder: ``ir/*_ir`` with ``vi/*_vi``.
+
+    Attributes:
+        sides: A pattern for each source, in canonical order, each with one ``*`` for what partners share.
+        reference: Pattern of ground truth, or its folder; empty if there is none.
+        in_order: Partners are found by order and not by what ``*`` stands for.
+    """
+
+    sides: Names
+    reference: str = ""
+    in_order: bool = False
+
+    def read(self, root: Path) -> Pairing | None:
+        """See :class:`Layout`."""
+        found = self._sides(root, self.sides)
+        if found is None or not all(side.entries for side in found[0]):
+            return None
+        sides, listings, others = found
+        reference = None
+        if self.reference:
+            pattern = self.reference if "*" in self.reference else f"{self.reference}/*"
+            truth = self._sides(root, (pattern,))
+            if truth is None:
+                raise DataError(f"{shown(root)}: there is no ground truth {shown(self.reference)}.")
+            (reference,) = truth[0]
+            listings += truth[1]
+        if self.in_order:
+            _all_listed(listings, root)
+        pairing = pair(sides, root, reference=reference, in_order=self.in_order)
+        pairing.problems[:0] = _problems(listings)
+        if others:
+            pairing.problems.append(_left_over(others, root))
+        return pairing
+
+    @staticmethod
+    def _sides(root: Path, patterns: Names) -> tuple[list[Side], list[Listing], list[ImageFile]] | None:
+        """The images of each pattern, all that was listed, and what fits no pattern; None where a folder is absent."""
+        places: dict[str, list[tuple[int, str]]] = {}
+        for index, text in enumerate(patterns):
+            folder, _, pattern = text.rpartition("/")
+            places.setdefault(folder, []).append((index, pattern))
+        sides: dict[int, Side] = {}
+        listings, others = [], []
+        for folder, wanted in places.items():
+            place = find_folder(root, (folder,))
+            if place is None:
+                return None
+            listings.append(list_images(place, root))
+            found, left = _by_pattern(listings[-1], tuple((pattern,) for _, pattern in wanted))
+            others += left
+            for (index, _), side in zip(wanted, found, strict=True):
+                sides[index] = Side(patterns[index], side.entries)
+        return [sides[index] for index in range(len(patterns))], listings, others
+
+    def __str__(self) -> str:
+        return f"images called {' and '.join(self.sides)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +311,15 @@ class Parts:
 def _problems(listings: Sequence[Listing]) -> Iterator[Problem]:
     for listing in listings:
         yield from listing.problems
+
+
+def _all_listed(listings: Sequence[Listing], root: Path) -> None:
+    """One file that is not read would shift all behind it."""
+    problems = [problem.message for listing in listings for problem in listing.problems if problem.fatal]
+    if problems:
+        raise DataError(
+            f"{shown(root)}: images are to be paired by order, but not all can be read: {' '.join(problems)}"
+        )
 
 
 def _named(listing: Listing) -> list[tuple[str, ImageFile]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,9 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
             names; all such lines are listed with their numbers.
     """
     name = shown(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
     complaints: list[str] = []
     entries = []
-    for number, text in enumerate(_lines(data, name), start=1):
+    for number, text in enumerate(_read(path), start=1):
         complaint = "not UTF-8; save the list as UTF-8" if text is None else _complaint(text)
         if complaint:
             complaints.append(f"  line {number}: {complaint}")
@@ -55,6 +50,33 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
     if not entries:
         raise DataError(f"{name}: the list is empty, it names no sample.")
     return tuple(entries)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a table, decoded as by :func:`read_list`.
+
+    Raises:
+        DataError: The file cannot be read, or has lines that are not text; all of them are listed.
+    """
+    lines = _read(path, blanks="\r")
+    wrong = [f"  line {number}: not UTF-8" for number, line in enumerate(lines, start=1) if line is None]
+    if wrong:
+        raise DataError(f"{shown(path)}: these lines cannot be used:\n" + "\n".join(wrong), hint="Save it as UTF-8.")
+    return [line for line in lines if line is not None]
+
+
+def _read(path: Path, blanks: str | None = None) -> list[str | None]:
+    """Lines without the blanks at their ends; None for one that is no text."""
+    name = shown(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"list {name} is no file.")
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
+    return _lines(data, name, blanks)
 
 
 def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -> tuple[list[Group], list[Problem]]:
@@ -92,19 +114,19 @@ def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -
     return picked, problems
 
 
-def _lines(data: bytes, name: str) -> list[str | None]:
+def _lines(data: bytes, name: str, blanks: str | None) -> list[str | None]:
     for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         if data.startswith(mark):
             try:
-                return [line.strip() for line in data.decode("utf-16").split("\n")]
+                return [line.strip(blanks) for line in data.decode("utf-16").split("\n")]
             except UnicodeDecodeError as error:
                 raise DataError(f"{name}: damaged UTF-16 ({error}).", hint="Save the list as UTF-8.") from error
-    return [_text(line) for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    return [_text(line, blanks) for line in data.removeprefix(codecs.BOM_UTF8).split(b"\n")]
 
 
-def _text(line: bytes) -> str | None:
+def _text(line: bytes, blanks: str | None) -> str | None:
     try:
-        return line.decode("utf-8").strip()
+        return line.decode("utf-8").strip(blanks)
     except UnicodeDecodeError:
         return None
 

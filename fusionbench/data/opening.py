@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from fusionbench.configuration.assignments import OwnedOptions
 from fusionbench.data.dataset import LayoutError
 from fusionbench.data.names import has_control
 from fusionbench.images.names import shown
@@ -23,9 +24,15 @@ from fusionbench.types import (
     raised_at,
     resolve,
 )
+from fusionbench.types.complaints import Complaints
+from fusionbench.types.values import Misfit, expanded, one_of
 
 DATA_ROOT = "FUSIONBENCH_DATA"
 """Environment variable with the folder that holds data sets, where none is given."""
+
+
+FORM = "[LABEL=]NAME[@SPLIT][=ROOT]"
+"""How a data set is written, in every command, configuration and call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +43,93 @@ class DatasetRef:
         name: Name under which it is registered.
         split: Split, or None for the data set's first.
         root: Its folder, or None to look for it in the data root.
+        label: What results call it; see :attr:`key` where it is empty.
     """
 
     name: str
     split: str | None = None
     root: Path | None = None
+    label: str = ""
 
     @classmethod
     def parse(cls, text: str) -> DatasetRef:
-        """Read ``NAME[@SPLIT][=ROOT]``.
+        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``. What stands before the first ``=`` is a label if no data set is called
+        so.
 
         Raises:
             UsageError: A part is empty.
         """
-        left, equals, root = text.partition("=")
-        name, at, split = left.partition("@")
+        left, equals, rest = text.partition("=")
+        label = left if equals and _is_label(left, rest) else ""
+        name, equals, root = rest.partition("=") if label else (left, equals, rest)
+        name, at, split = name.partition("@")
         if not name or (at and not split) or (equals and not root):
-            raise UsageError(f"data set {text!r}: expected NAME, NAME@SPLIT, NAME=ROOT or NAME@SPLIT=ROOT.")
-        return cls(name, split or None, Path(root).expanduser() if root else None)
+            raise UsageError(
+                f"data set {text!r}: expected NAME, NAME@SPLIT, NAME=ROOT or NAME@SPLIT=ROOT; LABEL= may precede it."
+            )
+        return cls(name, split or None, Path(expanded(root)) if root else None, label)
+
+    @property
+    def key(self) -> str:
+        """What results call it: the label, else the name with the split."""
+        return self.label or (f"{self.name}@{self.split}" if self.split else self.name)
 
     def __str__(self) -> str:
+        label = f"{self.label}=" if self.label else ""
         split = f"@{self.split}" if self.split else ""
-        return f"{self.name}{split}" + (f"={self.root}" if self.root else "")
+        return f"{label}{self.name}{split}" + (f"={self.root}" if self.root else "")
+
+
+def _is_label(left: str, rest: str) -> bool:
+    """Whether ``left=rest`` begins with a label and not with a data set's name."""
+    known = current_plugins().datasets
+    if not left or left.partition("@")[0] in known:
+        return False
+    name, another, _ = rest.partition("=")
+    # A mistyped name with a path behind it is answered as such, and so is one behind a label.
+    return name.partition("@")[0] in known or bool(another and "/" not in name and "\\" not in name)
+
+
+def open_named(
+    texts: Sequence[str], *, data_root: Path | None = None, options: OwnedOptions | None = None
+) -> list[Dataset]:
+    """Open what a command names.
+
+    Args:
+        texts: ``[LABEL=]NAME[@SPLIT][=ROOT]`` each.
+        data_root: As of :func:`open_dataset`.
+        options: Options by the data set's name or label; those without an owner are for all.
+
+    Raises:
+        UsageError, DataError: As of :func:`open_dataset`, or options are for a data set that is not named; all of them
+            are told.
+    """
+    options = options or OwnedOptions("--option")
+    complaints = Complaints()
+    refs, opened = [], []
+    for text in texts:
+        with complaints.gathered():
+            refs.append(DatasetRef.parse(text))
+    names = [name for ref in refs for name in (ref.name, ref.key)]
+    for owner in options.strangers(names):
+        hint = f"Data sets here: {', '.join(dict.fromkeys(names))}."
+        complaints.add(UsageError(f"{options.what} names {owner!r}, which is no data set of this command.", hint=hint))
+    for ref in refs:
+        with complaints.gathered():
+            opened.append(open_dataset(ref, data_root=data_root, options=options.of(ref.name, ref.key)))
+    complaints.raise_all()
+    return opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """A data set under another name."""
+
+    name: str
+    dataset: Dataset
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self.dataset, attribute)
 
 
 def open_dataset(
@@ -77,21 +149,26 @@ def open_dataset(
             message says what was looked for, how it must look, where to get it and how to point to it.
     """
     ref = DatasetRef.parse(ref) if isinstance(ref, str) else ref
+    if ref.root is not None:
+        ref = replace(ref, root=Path(expanded(str(ref.root))))
     spec = current_plugins().datasets[ref.name]
-    split = ref.split or spec.splits[0]
-    if split not in spec.splits:
-        raise UsageError(f"data set {ref.name} has no split {split!r}.", hint=f"Splits: {', '.join(spec.splits)}.")
+    try:
+        split = one_of(ref.split or spec.splits[0], spec.splits)
+    except Misfit:
+        hint = f"Splits: {', '.join(spec.splits)}."
+        raise UsageError(f"data set {ref.name} has no split {ref.split!r}.", hint=hint) from None
     settings = parse_given("data set", spec, options or {})
     root = _root(spec, ref, data_root) if spec.needs_root else ref.root
     opener = resolve(spec.opener, owner=f"data set {spec.name}")
     try:
-        return _checked(opener(root, split, **settings), spec)
+        dataset = _checked(opener(root, split, **settings), spec)
     except LayoutError as error:
         raise LayoutError(f"data set {spec.name}: {error}", hint=remedy(spec)) from error
     except (FusionBenchError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
+    return cast(Dataset, _Labelled(ref.label, dataset)) if ref.label else dataset
 
 
 def remedy(spec: DatasetSpec) -> str:
@@ -112,6 +189,7 @@ def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
         return _named_in_utf8(ref.root)
     if data_root is None and os.environ.get(DATA_ROOT):
         data_root = Path(os.environ[DATA_ROOT])
+    data_root = Path(expanded(str(data_root))) if data_root is not None else None
     if data_root is None:
         raise DataError(f"data set {spec.name}: no folder is given.", hint=remedy(spec))
     if not data_root.is_dir():

@@ -9,7 +9,12 @@ from pathlib import Path
 from fusionbench.data.listing import ImageFile, relative
 from fusionbench.data.names import loose, natural_key, normal
 from fusionbench.images.names import shown
-from fusionbench.types import Problem
+from fusionbench.types import DataError, Problem
+
+MANY = 4
+"""From so many on, images without a partner are told of in one message."""
+
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,60 @@ class Pairing:
         )
 
 
-def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None) -> Pairing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unpaired(Problem):
+    """An image without partners, and what is needed to tell of many in one message.
+
+    Attributes:
+        name: What partners would have in common.
+        present, missing: Labels of the sides that have it, and that lack it.
+        root: The data set's folder.
+    """
+
+    name: str
+    present: tuple[str, ...]
+    missing: tuple[str, ...]
+    root: str
+
+
+def grouped(problems: Sequence[Problem]) -> list[Problem]:
+    """The same problems, with one message for many images that lack a partner on the same side."""
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Unpaired]] = {}
+    for problem in problems:
+        if isinstance(problem, _Unpaired):
+            alike.setdefault((problem.present, problem.missing), []).append(problem)
+    result: list[Problem] = []
+    for problem in problems:
+        if not isinstance(problem, _Unpaired) or len(group := alike[problem.present, problem.missing]) < MANY:
+            result.append(problem)
+        elif problem is group[0]:
+            result.append(_in_one(group))
+    return result
+
+
+def _in_one(group: Sequence[_Unpaired]) -> Problem:
+    first = group[0]
+    paths = tuple(path for problem in group for path in problem.paths)
+    there, absent = " and ".join(first.present), " and ".join(first.missing)
+    looked = " and ".join(sought(label, first.name) for label in first.missing)
+    files = ", ".join(problem.paths[0] for problem in group[:_NAMED])
+    more = f" and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
+    message = (
+        f"{len(group)} images of {there} have no partner in {absent}: {files}{more}. Looked in {first.root} for the "
+        f"same name, whatever its extension and case: for {looked} first."
+    )
+    return Problem(kind="unpaired", message=message, paths=paths)
+
+
+def sought(label: str, name: str) -> str:
+    """Where the partner called ``name`` would lie on a side."""
+    patterns = label.split("|")
+    return " or ".join(
+        f"{pattern.replace('*', name, 1) if '*' in pattern else f'{pattern}/{name}'}.*" for pattern in patterns
+    )
+
+
+def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None, in_order: bool = False) -> Pairing:
     """Group the images of two or more sides by name.
 
     Names are compared without regard to Unicode form and case; where several files of a side then
@@ -64,7 +122,14 @@ def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None) ->
         sides: The sources in canonical order.
         root: Root of the data set, for messages.
         reference: Ground truth, which may be incomplete.
+        in_order: Group them by their natural order instead, whatever they are called. Then nothing but their number
+            shows whether one is missing.
+
+    Raises:
+        DataError: By order, and the sides have different numbers of images.
     """
+    if in_order:
+        return _in_order(sides, root, reference)
     pairing = Pairing()
     buckets: dict[str, list[list[tuple[str, ImageFile]]]] = {}
     for index, side in enumerate(sides):
@@ -75,6 +140,28 @@ def pair(sides: Sequence[Side], root: Path, *, reference: Side | None = None) ->
     pairing.groups.sort(key=lambda group: natural_key(group.id))
     if reference is not None:
         attach_reference(pairing, reference, root)
+    return pairing
+
+
+def _in_order(sides: Sequence[Side], root: Path, reference: Side | None) -> Pairing:
+    counts = [len(side.entries) for side in sides]
+    if len(set(counts)) > 1:
+        listed = ", ".join(f"{count} in {shown(side.label)}" for side, count in zip(sides, counts, strict=True))
+        raise DataError(
+            f"{shown(root)}: images are to be paired by order, but there are {listed}.",
+            hint="Remove what has no partner, or write the pairs into a CSV file (option pairs).",
+        )
+    pairing = Pairing()
+    truths = reference.entries if reference is not None and len(reference.entries) == counts[0] else None
+    for index, found in enumerate(zip(*(side.entries for side in sides), strict=True)):
+        truth = truths[index][1].path if truths is not None else None
+        pairing.groups.append(Group(normal(found[0][0]), tuple(file.path for _, file in found), truth))
+    if reference is not None and truths is None:
+        attach_reference(pairing, reference, root)
+    if pairing.groups:
+        first = " with ".join(relative(path, root) for path in pairing.groups[0].paths)
+        message = f"{counts[0]} samples are paired by order, as asked, and not by name: {first}, and so on."
+        pairing.problems.append(Problem(kind="order", message=message, fatal=False))
     return pairing
 
 
@@ -116,12 +203,16 @@ def _add(found: list[tuple[str, ImageFile]], root: Path, pairing: Pairing) -> No
 
 def _unpaired(columns: list[list[tuple[str, ImageFile]]], sides: Sequence[Side], root: Path) -> Problem:
     present = [file.path for column in columns for _, file in column]
-    missing = [shown(side.label) for side, column in zip(sides, columns, strict=True) if not column]
+    missing = tuple(shown(side.label) for side, column in zip(sides, columns, strict=True) if not column)
     listed = " and ".join(relative(path, root) for path in present)
-    return Problem(
+    return _Unpaired(
         kind="unpaired",
         message=f"{listed}: no partner in {' and '.join(missing)}.",
         paths=tuple(relative(path, root) for path in present),
+        name=shown(next(name for column in columns for name, _ in column)),
+        present=tuple(shown(side.label) for side, column in zip(sides, columns, strict=True) if column),
+        missing=missing,
+        root=shown(root),
     )
 
 

@@ -28,7 +28,7 @@ def pick_device(name: str) -> torch.device:
     Raises:
         UsageError: The device does not exist on this machine.
     """
-    name = name.lower()
+    name = name.strip().lower()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from glob import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fusionbench.data import open_dataset
+from fusionbench.configuration.assignments import assignments, split_assignment
+from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.images.decode import read_image
 from fusionbench.metrics.reconcile import Sample, known_metrics, tidy
 from fusionbench.metrics.selection import plain_name
-from fusionbench.types import DataError, UsageError
+from fusionbench.types import DataError, Dataset, UsageError
+from fusionbench.types.values import expanded
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
@@ -34,8 +37,8 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV table: {error}") from error
     for condition in where:
-        column, equals, value = condition.partition("=")
-        if not equals or column not in table.columns:
+        column, value = split_assignment(condition, "--where", form="COLUMN=VALUE")
+        if column not in table.columns:
             raise UsageError(f"--where {condition}: expected COLUMN=VALUE with one of {', '.join(table.columns)}.")
         table = table[table[column].astype(str) == value]
     if metrics is not None:
@@ -55,19 +58,19 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
         UsageError: An entry is malformed or its folder does not exist.
     """
     folders = {}
-    for entry in given:
-        method, equals, folder = entry.partition("=")
-        if not equals or not Path(folder).is_dir():
-            raise UsageError(f"--fused {entry}: expected METHOD=DIR with an existing folder.")
-        folders[method] = Path(folder)
+    for method, folder in assignments(given, "--fused", form="METHOD=DIR").items():
+        folders[method] = Path(expanded(folder))
+        if not folders[method].is_dir():
+            raise UsageError(f"--fused {method}={folder}: expected METHOD=DIR with an existing folder.")
     if run is not None:
-        name = dataset.partition("=")[0].partition("@")[0]
-        for folder in sorted((run / "images").glob(f"*/{name}*")):
-            folders.setdefault(folder.parent.name, folder)
+        reference = DatasetRef.parse(dataset)
+        for name in (escape(reference.key), escape(reference.name), f"{escape(reference.name)}@*"):
+            for folder in sorted((run / "images").glob(f"*/{name}")):
+                folders.setdefault(folder.parent.name, folder)
     return folders
 
 
-def matched_samples(dataset: str, folder: Path, method: str, *, limit: int | None = None) -> Iterator[Sample]:
+def matched_samples(dataset: Dataset | str, folder: Path, method: str, *, limit: int | None = None) -> Iterator[Sample]:
     """The data set's samples that have a fused image: (id, fused, sources), decoded.
 
     A fused image belongs to the sample whose id is its name without extension, apart from case; a suffix
@@ -81,7 +84,8 @@ def matched_samples(dataset: str, folder: Path, method: str, *, limit: int | Non
         if path.suffix.lower() in _SUFFIXES:
             name = path.relative_to(folder).with_suffix("").as_posix().lower()
             files.setdefault(name.removesuffix(f"_{method.lower()}"), []).append(path)
-    for sample in open_dataset(dataset).samples[:limit]:
+    opened = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    for sample in opened.samples[:limit]:
         paths = files.get(sample.id.lower(), [])
         if len(paths) > 1:
             raise DataError(f"sample {sample.id}: {paths[0]} and {paths[1]} both match; keep one of them.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.model import Table, TableInfo
-from fusionbench.reports.published import read_published
+from fusionbench.reports.published import PublishedTable, published_file, read_published
 from fusionbench.reports.tables import build_table
 from fusionbench.types import MetricSpec, UsageError
 
@@ -43,7 +44,7 @@ def table_from_runs(
     Args:
         runs: Name, such as the path -> the run.
         plugins: Where titles, metric directions and published tables are looked up.
-        published: Names of published tables to set beside the measured rows.
+        published: Names of published tables, or paths of CSV files, to set beside the measured rows.
         command: For the provenance comment.
         **settings: As for :func:`fusionbench.reports.tables.build_table`.
 
@@ -51,7 +52,6 @@ def table_from_runs(
         DataError: Runs contradict each other, or a published table is damaged.
         UsageError: See ``build_table``; or a published table has nothing in common with the runs.
     """
-    sources = [read_published(plugins.published[name]) for name in dict.fromkeys(published)]
     pairs: dict[str, int] = {}
     whole: set[str] = set()
     for run in runs.values():
@@ -61,6 +61,12 @@ def table_from_runs(
             if not limited.get(dataset):
                 whole.add(dataset)
     frame = merge_frames({name: run.frame() for name, run in runs.items()})
+    names = {name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]}
+    keys = [
+        f"{m}@{p}" if p else m
+        for m, p in frame[["metric", "profile"]].drop_duplicates().dropna().itertuples(index=False)
+    ]
+    sources = [_published(name, plugins, names, keys) for name in dict.fromkeys(published)]
     titles = {
         key: facts["title"] for run in runs.values() for key, facts in dict(run.info.get("methods") or {}).items()
     }
@@ -72,7 +78,7 @@ def table_from_runs(
         metrics={**_recorded_metrics(runs), **plugins.metrics},
         methods=titles
         | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
-        datasets={name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]},
+        datasets=names,
         runs=tuple(runs),
         command=command,
     )
@@ -85,6 +91,15 @@ def table_from_runs(
                 f" {', '.join(group.dataset for group in table.groups)} in profile {', '.join(table.profiles)}.",
             )
     return table
+
+
+def _published(name: str, plugins: Plugins, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:
+    """A registered table, or a file's."""
+    path = Path(name)
+    if name in plugins.published or not (path.suffix.lower() == ".csv" or path.is_file()):
+        return read_published(plugins.published[name])
+    shown = name if path.stem in plugins.published else path.stem
+    return published_file(path, name=shown, datasets=datasets, metrics=metrics)
 
 
 def _title(specs: Mapping[str, Any], name: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusionbench.types import DataError, PublishedSpec, Task
 
 REQUIRED = ("task", "dataset", "method")
-DESCRIPTIVE = ("source", "table")
+DESCRIPTIVE = ("source", "table", "published", "incomplete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +40,15 @@ class PublishedTable:
         return list(dict.fromkeys(dataset for _, dataset, _ in self.values))
 
 
-def read_published(spec: PublishedSpec) -> PublishedTable:
+def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = None) -> PublishedTable:
     """Read the CSV of a published table.
 
     The columns ``task``, ``dataset`` and ``method`` are required, ``source`` and ``table`` describe;
     every other column is a metric. An empty cell is a value that was not printed.
+
+    Args:
+        spec: The table.
+        defaults: What stands in required columns that the file does not have.
 
     Raises:
         DataError: The file is missing, not UTF-8, or lacks a column; a task is unknown, a value is no
@@ -55,8 +61,9 @@ def read_published(spec: PublishedSpec) -> PublishedTable:
         raise DataError(f"published table {spec.name}: cannot read {spec.path}: {error}") from error
     if not lines:
         raise DataError(f"published table {spec.name}: {spec.path} is empty.", hint=_FORM)
-    header, body = lines[0], lines[1:]
-    missing = [column for column in REQUIRED if column not in header]
+    header, body = [_column(text) for text in lines[0]], lines[1:]
+    absent = {column: value for column, value in (defaults or {}).items() if column not in header}
+    missing = [column for column in REQUIRED if column not in header and column not in absent]
     columns = [column for column in header if column not in REQUIRED + DESCRIPTIVE]
     if missing or not columns or len(set(header)) != len(header):
         reason = f"lacks {', '.join(missing)}" if missing else "needs metric columns, each once"
@@ -70,22 +77,80 @@ def read_published(spec: PublishedSpec) -> PublishedTable:
             continue
         if len(line) != len(header):
             raise DataError(f"{spec.path}, line {number}: {len(line)} fields where the first line has {len(header)}.")
-        record = dict(zip(header, line, strict=True))
+        record = absent | dict(zip(header, line, strict=True))
         if record["task"] not in list(Task):
             raise DataError(f"{spec.path}, line {number}: task {record['task']!r} is not one of {', '.join(Task)}.")
         method = spec.methods.get(record["method"], record["method"])
-        dataset = spec.datasets.get(record["dataset"], record["dataset"])
+        printed = record["dataset"]
+        named = spec.datasets.get(printed, printed)
         methods.setdefault(method, record["method"])
         sources[record.get("source", "").strip() or str(spec.paper or spec.name)] = None
-        if (method, dataset) in seen:
-            raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {record['dataset']}.")
-        seen.add((method, dataset))
+        if (method, named) in seen:
+            raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {printed}.")
+        seen.add((method, named))
         for column in columns:
-            if record[column].strip():
+            keys = _metric_keys(spec, column)
+            if keys and record[column].strip():
                 value = _number(record[column], spec.path, number, column)
-                values |= {(method, dataset, key): value for key in _metric_keys(spec, column)}
-    pairs = {spec.datasets.get(dataset, dataset): count for dataset, count in spec.pairs.items()}
+                values |= {(method, named, key): value for key in keys}
+    pairs = {spec.datasets.get(name, name): count for name, count in spec.pairs.items()}
     return PublishedTable(name=spec.name, source="; ".join(sources), values=values, methods=methods, pairs=pairs)
+
+
+def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:
+    """Read a table that is no plugin's: a CSV file whose names are brought to those of the runs beside it.
+
+    Names of data sets and metrics may be spelt with other cases, blanks and hyphens than ours, data sets as their
+    titles. A metric's column may name its profile (``SSIM@tang``); else it is taken as the one that the runs have.
+    Without a column
+    ``dataset`` the numbers are those of the only data set of the runs.
+
+    Args:
+        path: The file.
+        name: What its rows are marked with.
+        datasets: Data sets of the runs and their titles.
+        metrics: Keys of the runs' metrics, ``name@profile``.
+
+    Raises:
+        DataError: As of :func:`read_published`, or a column may mean several metrics.
+    """
+    spec = PublishedSpec(name=name, path=path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file, strict=True) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"published table {path} cannot be read: {error}") from error
+    header = [_column(text) for text in rows[0]] if rows else []
+    named = {_plain(word): key for key, title in datasets.items() for word in (title, key)}
+    place = header.index("dataset") if "dataset" in header else None
+    printed = {row[place] for row in rows[1:] if len(row) > place} if place is not None else set()
+    spec = dataclasses.replace(
+        spec,
+        datasets={text: named[_plain(text)] for text in printed if _plain(text) in named},
+        metrics={column: _meant(column, metrics, path) for column in header if column not in REQUIRED + DESCRIPTIVE},
+    )
+    only = {"dataset": next(iter(datasets))} if len(datasets) == 1 else {}
+    return read_published(spec, defaults={"task": Task.IVF, **only})
+
+
+def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
+    """The measured metric that a column is, if any."""
+    text, _, profile = column.partition("@")
+    found = [key for key in metrics if _plain(key.partition("@")[0]) == _plain(text)]
+    found = [key for key in found if not profile or key.partition("@")[2].casefold() == profile.strip().casefold()]
+    if len(found) > 1:
+        raise DataError(f"{path}: the column {column!r} may mean {' or '.join(found)}.", hint="Name the column so.")
+    return tuple(found)
+
+
+def _column(text: str) -> str:
+    """A heading; those with a meaning of their own whatever their case."""
+    known = {word: word for word in REQUIRED + DESCRIPTIVE} | {"data set": "dataset"}
+    return known.get(text.strip().casefold(), text)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_\-↑↓]", "", text).casefold()
 
 
 _FORM = "Expected a CSV with the columns task, dataset, method and one for each metric."

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
+from fusionbench.configuration.assignments import split_assignment, split_names
+from fusionbench.configuration.documents import read_yaml, yaml_text
+from fusionbench.data import DatasetRef
+from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
-from fusionbench.types.specs import chosen
+from fusionbench.types.complaints import Complaints
+from fusionbench.types.values import Misfit, convert, expanded, one_of, written
 
 # Settings that change how a run is carried out but not what it finds.
 _INCIDENTAL = ("device", "batch_size", "workers", "timeout", "fail_fast", "out")
@@ -39,6 +43,22 @@ class MethodRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
 
+    @classmethod
+    def parse(cls, text: str) -> MethodRequest:
+        """Read ``[LABEL=]NAME``.
+
+        Raises:
+            UsageError: A part is empty.
+        """
+        form = "NAME or LABEL=NAME"
+        label, name = split_assignment(text, "method", form=form) if "=" in text else ("", text)
+        if not name:
+            raise UsageError(f"method {text!r} is not of the form {form}.")
+        return cls(name=name, label=label)
+
+    def __post_init__(self) -> None:
+        _expand(self, "weights")
+
     @property
     def key(self) -> str:
         """How results name it."""
@@ -47,7 +67,15 @@ class MethodRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRequest:
-    """A data set of a run: registered name, split, root folder, options, and a label for tables."""
+    """A data set of a run.
+
+    Attributes:
+        name: Registered name.
+        label: What results call it. Two requests need two labels.
+        split: One of its splits; None for the first.
+        root: Its folder.
+        options: Options by name; one called ``name`` is a label, too.
+    """
 
     name: str
     label: str = ""
@@ -55,10 +83,26 @@ class DatasetRequest:
     root: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def parse(cls, text: str) -> DatasetRequest:
+        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``; see :class:`fusionbench.data.DatasetRef`.
+
+        Raises:
+            UsageError: A part is empty.
+        """
+        found = DatasetRef.parse(text)
+        root = None if found.root is None else str(found.root)
+        return cls(name=found.name, label=found.label, split=found.split, root=root)
+
+    def __post_init__(self) -> None:
+        _expand(self, "root")
+
     @property
     def key(self) -> str:
         """How results name it; a split other than the default is part of the name."""
-        return self.label or (f"{self.name}@{self.split}" if self.split else self.name)
+        own = self.options.get("name")
+        label = self.label or (written(own) or "" if own is not None else "")
+        return label or (f"{self.name}@{self.split}" if self.split else self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,24 +158,28 @@ class RunConfig:
     out: str = ""
 
     def __post_init__(self) -> None:
+        _expand(self, "data_root", "text_features", "out")
+        if [name.casefold() for name in self.metrics] == ["all"]:
+            object.__setattr__(self, "metrics", ("all",))
+        complaints = Complaints()
         for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1), ("timeout", 0)):
             value = getattr(self, name)
-            if value is not None and value < smallest:
-                raise UsageError(f"{name} must be at least {smallest}, got {value}.")
+            if value is not None and not smallest <= value < float("inf"):
+                complaints.add(UsageError(f"{name} must be at least {smallest}, got {value}."))
         if not 0 <= self.seed < 2**32:
-            raise UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
+            complaints.add(UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}."))
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
-            object.__setattr__(self, name, chosen(getattr(self, name), choices))
-            if getattr(self, name) not in choices:
-                raise UsageError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
+            try:
+                object.__setattr__(self, name, one_of(getattr(self, name), choices))
+            except Misfit as error:
+                complaints.add(UsageError(f"{name} must be {error.expected}, got {getattr(self, name)!r}."))
         for kind, requests in (("method", self.methods), ("data set", self.datasets)):
             keys = [request.key for request in requests]
-            twice = sorted({key for key in keys if keys.count(key) > 1})
-            if twice:
-                raise UsageError(
-                    f"{kind} {twice[0]!r} is asked for twice.",
-                    hint="Give each a label of its own: -m LABEL=NAME for methods, `label:` in a YAML file for both.",
-                )
+            for key in sorted({key for key in keys if keys.count(key) > 1}):
+                form = "-m LABEL=NAME" if kind == "method" else "-d LABEL=NAME[@SPLIT][=ROOT]"
+                hint = f"Give each a label of its own: {form}, `label:` in a YAML file."
+                complaints.add(UsageError(f"{kind} {key!r} is asked for twice.", hint=hint))
+        complaints.raise_all()
 
     @property
     def folder(self) -> Path:
@@ -153,16 +201,19 @@ class RunConfig:
             self,
             methods=tuple(
                 dataclasses.replace(
-                    request,
-                    weights=absolute(request.weights),
-                    options={k: absolute(str(v)) if isinstance(v, Path) else v for k, v in request.options.items()},
+                    request, weights=absolute(request.weights), options=_located(request, current_plugins().methods)
                 )
                 for request in self.methods
             ),
-            datasets=tuple(dataclasses.replace(request, root=absolute(request.root)) for request in self.datasets),
+            datasets=tuple(
+                dataclasses.replace(
+                    request, root=absolute(request.root), options=_located(request, current_plugins().datasets)
+                )
+                for request in self.datasets
+            ),
             data_root=absolute(self.data_root),
             text_features=absolute(self.text_features),
-            plugins=tuple(str(Path(p).absolute()) if p.endswith(".py") else p for p in self.plugins),
+            plugins=tuple(str(absolute(p)) if p.endswith(".py") else p for p in self.plugins),
             out=str(self.folder.absolute()),
         )
 
@@ -180,108 +231,101 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """The YAML text that :meth:`from_yaml` reads back to an equal configuration."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return yaml_text(self.to_dict())
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, source: str = "configuration") -> RunConfig:
         """Check plain data key by key.
 
         Raises:
-            UsageError: A key is unknown (the nearest is offered) or a value has the wrong type.
+            UsageError: Keys are unknown (the nearest are offered) or values have the wrong type; all of them are named.
         """
-        checked = _checked(cls, data, source)
+        complaints = Complaints()
+        checked = _checked(cls, data, source, complaints)
         for name, kind in (("methods", MethodRequest), ("datasets", DatasetRequest)):
             if name in checked:
                 entries = checked[name]
                 if not isinstance(entries, list | tuple):
-                    raise UsageError(f"{source}: {name} must be a list, got {entries!r}.")
-                checked[name] = tuple(_request(kind, e, f"{source}: {name}[{i}]") for i, e in enumerate(entries))
-        return cls(**checked)
+                    complaints.add(UsageError(f"{source}: {name} must be a list, got {entries!r}."))
+                    del checked[name]
+                    continue
+                requests = [_request(kind, e, f"{source}: {name}[{i}]", complaints) for i, e in enumerate(entries)]
+                checked[name] = tuple(request for request in requests if request is not None)
+        with complaints.gathered():
+            config = cls(**checked)
+        complaints.raise_all()
+        return config
 
     @classmethod
     def from_yaml(cls, path: Path) -> RunConfig:
         """Read a YAML file.
 
         Raises:
-            UsageError: The file cannot be read, is no YAML mapping, or has unusable keys or values.
+            UsageError: The file cannot be read, is no YAML mapping, gives a key twice, or has unusable keys or values.
         """
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"configuration {path} cannot be read: {error.strerror}.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UsageError(f"configuration {path} is no valid YAML: {' '.join(str(error).split())}") from error
+        data = read_yaml(path)
         if not isinstance(data, Mapping):
             raise UsageError(f"configuration {path} must be a mapping of settings.")
         return cls.from_dict(data, source=str(path))
 
 
+def _expand(settings: Any, *names: str) -> None:
+    """Replace ``~`` in paths, from wherever they come."""
+    for name in names:
+        value = getattr(settings, name)
+        if value:
+            object.__setattr__(settings, name, expanded(value))
+
+
+def _located(request: MethodRequest | DatasetRequest, registered: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, those that are paths absolute."""
+    spec = registered.get(request.name)
+    paths = {name for name, option in spec.options.items() if option.type is Path} if spec is not None else set()
+    return {
+        key: str(Path(expanded(str(value))).absolute())
+        if value and (key in paths or isinstance(value, Path))
+        else value
+        for key, value in request.options.items()
+    }
+
+
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:
-    facts = {k: v for k, v in dataclasses.asdict(request).items() if v not in (None, "", {})}
-    return (
-        request.name
-        if set(facts) == {"name"}
-        else {k: dict(v) if isinstance(v, Mapping) else v for k, v in facts.items()}
-    )
+    facts = {item.name: getattr(request, item.name) for item in dataclasses.fields(request)}
+    facts = {k: dict(v) if isinstance(v, Mapping) else v for k, v in facts.items() if v not in (None, "", {})}
+    return request.name if set(facts) == {"name"} else facts
 
 
-def _request(kind: type, entry: Any, source: str) -> Any:
+def _request(kind: type[MethodRequest] | type[DatasetRequest], entry: Any, source: str, complaints: Complaints) -> Any:
     if isinstance(entry, kind):
         return entry
     if isinstance(entry, str):
-        return kind(name=entry)
+        with complaints.gathered():
+            return kind.parse(entry)
+        return None
     if not isinstance(entry, Mapping) or "name" not in entry:
-        raise UsageError(f"{source}: expected a name or a mapping with a name, got {entry!r}.")
-    return kind(**_checked(kind, entry, source))
+        complaints.add(UsageError(f"{source}: expected a name or a mapping with a name, got {entry!r}."))
+        return None
+    checked = _checked(kind, entry, source, complaints)
+    return kind(**checked) if "name" in checked else None
 
 
-# How values may look, by the annotation of the field they are for.
-_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "text"),
-    "str | None": ((str, type(None)), "text"),
-    "bool": ((bool,), "true or false"),
-    "int": ((int,), "a whole number"),
-    "int | None": ((int, type(None)), "a whole number"),
-    "float": ((int, float), "a number"),
-    "tuple[str, ...]": ((list, tuple, str), "a list of texts"),
-    "Mapping[str, Any]": ((Mapping,), "a mapping"),
-}
-
-
-def _checked(kind: type, data: Mapping[str, Any], source: str) -> dict[str, Any]:
-    fields = {item.name: item for item in dataclasses.fields(kind)}
+def _checked(kind: type, data: Mapping[str, Any], source: str, complaints: Complaints) -> dict[str, Any]:
+    """The settings of a class of this module; what is wrong with others goes to the complaints."""
+    hints = typing.get_type_hints(kind)
     checked: dict[str, Any] = {}
     for key, value in data.items():
-        if key not in fields:
-            raise UsageError(f"{source}: unknown setting {key!r}.", hint=nearest(str(key), fields))
-        allowed, words = _TYPES.get(str(fields[key].type), ((object,), "anything"))
-        if not isinstance(value, allowed) or (
-            isinstance(value, bool) and bool not in allowed and object not in allowed
-        ):
-            raise UsageError(f"{source}: {key} must be {words}, got {value!r}.")
-        if allowed == (list, tuple, str):
-            value = (value,) if isinstance(value, str) else tuple(_text(item, key, source) for item in value)
-        checked[str(key)] = value
+        if key not in hints:
+            complaints.add(UsageError(f"{source}: unknown setting {key!r}.", hint=nearest(str(key), hints)))
+            continue
+        if key in ("methods", "datasets"):
+            checked[key] = value
+            continue
+        given = value
+        if isinstance(value, str) and hints[key] == tuple[str, ...]:
+            # Names may be written with commas, as on the command line.
+            given = split_names(value) if key in ("metrics", "profiles") else (value,)
+        try:
+            checked[key] = convert(given, hints[key])
+        except Misfit as error:
+            complaints.add(UsageError(f"{source}: {key} must be {error.expected}, got {value!r}.", hint=error.hint))
     return checked
-
-
-def _text(item: Any, key: str, source: str) -> str:
-    if not isinstance(item, str):
-        raise UsageError(f"{source}: {key} must be a list of texts, one item is {item!r}.")
-    return item
-
-
-def split_assignments(assignments: Sequence[str], what: str) -> dict[str, dict[str, str]]:
-    """``["film.rescale=clip"]`` as ``{"film": {"rescale": "clip"}}``.
-
-    Raises:
-        UsageError: An entry is not of the form NAME.KEY=VALUE.
-    """
-    result: dict[str, dict[str, str]] = {}
-    for entry in assignments:
-        left, equals, value = entry.partition("=")
-        owner, dot, key = left.rpartition(".")
-        if not (equals and dot and owner and key):
-            raise UsageError(f"{what} {entry!r} is not of the form NAME.KEY=VALUE.")
-        result.setdefault(owner, {})[key] = value
-    return result

@@ -23,14 +23,18 @@ from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.missing import units_of
 from fusionbench.runs.naming import file_name
-from fusionbench.runs.opening import OpenedDataset, open_request
+from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
+from fusionbench.runs.preparing import open_datasets, prepare
 from fusionbench.runs.session import Session
 from fusionbench.runs.watching import SilentWatcher, Watcher
 from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import DataError, UsageError
+from fusionbench.types.complaints import Complaints
+
+__all__ = ["Run", "execute", "open_datasets"]
 
 _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
@@ -66,27 +70,6 @@ class Run(RunResults):
         return self.failed == 0
 
 
-def open_datasets(config: RunConfig) -> dict[str, OpenedDataset]:
-    """All data sets of a configuration, by key.
-
-    Raises:
-        UsageError, DataError: At least one cannot be opened or is empty; all of them are named.
-    """
-    opened: dict[str, OpenedDataset] = {}
-    errors = []
-    for request in plan.dataset_requests(config):
-        try:
-            opened[request.key] = open_request(request, config)
-            if not opened[request.key].samples:
-                found = "; ".join(problem.message for problem in opened[request.key].problems[:5])
-                errors.append(f"data set {request.key} has no samples. {found}".rstrip())
-        except (DataError, UsageError) as error:
-            errors.append(str(error))
-    if errors:
-        raise DataError("\n".join(errors))
-    return opened
-
-
 def execute(
     config: RunConfig,
     plugins: Plugins,
@@ -94,6 +77,7 @@ def execute(
     opened: Mapping[str, OpenedDataset] | None = None,
     inline: bool = False,
     watcher: Watcher | None = None,
+    complaints: Complaints | None = None,
 ) -> Run:
     """Carry out a run, or what is missing of it.
 
@@ -104,15 +88,15 @@ def execute(
         inline: Compute in this process instead of a supervised worker: needed for methods and data
             sets that exist only here. A hanging method can then not be interrupted.
         watcher: Told about progress.
+        complaints: What is known to be wrong already, told together with what is found here.
 
     Raises:
         UsageError: The settings cannot be carried out, or another process works in the run folder.
         DataError: A data set cannot be opened.
     """
     watcher = watcher or SilentWatcher()
+    data, expansion = prepare(config, plugins, opened=opened, complaints=complaints)
     device = str(pick_device(config.device))
-    data = dict(opened) if opened is not None else open_datasets(config)
-    expansion = plan.expand(config, plugins, data)
     folder = config.folder
     _refuse_own_pictures(expansion, folder)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,17 @@ from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
-from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Sample, UsageError, WeightsError, first_line
+from fusionbench.types import (
+    FusionBenchError,
+    MethodSpec,
+    MetricSpec,
+    Sample,
+    Task,
+    UsageError,
+    WeightsError,
+    first_line,
+)
+from fusionbench.types.complaints import Complaints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,38 +101,56 @@ class Expansion:
         return {pairing.dataset.key: pairing.dataset for pairing in self.pairings}
 
 
-def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDataset]) -> Expansion:
+def expand(
+    config: RunConfig,
+    plugins: Plugins,
+    opened: Mapping[str, OpenedDataset],
+    *,
+    absent: Collection[Task] = (),
+    complaints: Complaints | None = None,
+) -> Expansion:
     """Combine methods and data sets by task, and check options, weights and metrics.
+
+    Args:
+        config: The settings.
+        plugins: What is registered.
+        opened: The data sets by key.
+        absent: Tasks of data sets that could not be opened: what their methods lack is told as well.
+        complaints: Where to note what is wrong, told by the caller; None to raise it here.
 
     Raises:
         UsageError: Nothing is left to run, a name or option is unknown, or an explicitly requested
             method lacks its weights; all such problems are reported at once.
     """
+    found = Complaints() if complaints is None else complaints
     requests = list(config.methods)
     explicit = {request.key for request in requests}
     if config.all_methods:
         named = {request.name for request in requests}
         requests += [MethodRequest(name=name) for name in plugins.methods if name not in named]
-    expansion = Expansion(pairings=[], metrics=metrics_of(config, plugins))
-    errors: list[str] = []
+    expansion = Expansion(pairings=[], metrics=_checked_metrics(config, plugins, found))
     for request in requests:
         try:
             spec = plugins.methods[request.name]
             options = parse_options(spec, request.options)
             pairings = _pair(request, spec, config, opened.values(), expansion.skipped)
-            for task in {pairing.dataset.task for pairing in pairings}:
+            served = {task for task in absent if task in spec.tasks or config.allow_other_tasks}
+            for task in sorted({pairing.dataset.task for pairing in pairings} | served):
                 weights_for(spec, task, Path(request.weights) if request.weights else None, options)
         except (WeightsError, UsageError) as error:
             if request.key in explicit:
-                errors.append(str(error))
+                found.add(error)
             else:
                 expansion.skipped.append(f"{request.key}: {first_line(error)}")
             continue
-        if request.key in explicit and not pairings:
-            tasks = ", ".join(sorted({dataset.task for dataset in opened.values()}))
-            errors.append(
-                f"method {request.key} serves {', '.join(spec.tasks)}; the data sets of this run are {tasks}.\n"
-                "  --allow-other-tasks runs it all the same."
+        tasks = sorted({dataset.task for dataset in opened.values()} | set(absent))
+        if request.key in explicit and not pairings and not served and tasks:
+            found.add(
+                UsageError(
+                    f"method {request.key} serves {', '.join(spec.tasks)}; the data sets of this run are "
+                    f"{', '.join(tasks)}.",
+                    hint="--allow-other-tasks runs it all the same.",
+                )
             )
         expansion.pairings += pairings
         expansion.remarks += [
@@ -130,11 +158,28 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             for pairing in pairings
             if pairing.dataset.request.name in spec.training_data
         ]
-    if errors:
-        raise UsageError("\n".join(errors))
-    if not expansion.pairings:
-        raise UsageError("nothing to run: give at least one method (-m) and one data set (-d).")
+    if not requests:
+        found.add(
+            UsageError("no method given.", hint="Name one with -m, or take --all-methods; `fusionbench list methods`.")
+        )
+    elif not expansion.pairings and not found:
+        found.add(UsageError("nothing to run: give at least one method (-m) and one data set (-d)."))
+    if complaints is None:
+        found.raise_all()
     return expansion
+
+
+def _checked_metrics(config: RunConfig, plugins: Plugins, complaints: Complaints) -> tuple[MetricSpec, ...]:
+    """As :func:`metrics_of`; every name that is unknown goes to the complaints."""
+    before = len(complaints.errors)
+    for profile in config.profiles:
+        for wanted in config.metrics if config.metrics != ("all",) else ("all",):
+            with complaints.gathered():
+                select(wanted if wanted == "all" else [wanted], profile)
+        if not config.metrics:
+            with complaints.gathered():
+                select(None, profile)
+    return metrics_of(config, plugins) if len(complaints.errors) == before else ()
 
 
 def _pair(

@@ -15,13 +15,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.training.config import TrainingConfig, ValidationConfig, read_section
+from fusionbench.training.config import TrainingConfig, ValidationConfig, read_section, read_value
 
 if TYPE_CHECKING:
     from fusionbench.training.loop import TrainingResult, train
     from fusionbench.training.recipe import Draw, Part, Recipe
 
-__all__ = ["Draw", "Part", "Recipe", "TrainingConfig", "TrainingResult", "ValidationConfig", "read_section", "train"]
+__all__ = [
+    "Draw",
+    "Part",
+    "Recipe",
+    "TrainingConfig",
+    "TrainingResult",
+    "ValidationConfig",
+    "read_section",
+    "read_value",
+    "train",
+]
 
 _HOMES = {"Draw": "recipe", "Part": "recipe", "Recipe": "recipe", "TrainingResult": "loop", "train": "loop"}
 

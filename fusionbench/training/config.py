@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar
 
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import UsageError
-from fusionbench.types.specs import chosen
+from fusionbench.types.complaints import Complaints
+from fusionbench.types.values import Misfit, convert, nothing
 
 C = TypeVar("C")
 
@@ -77,7 +77,7 @@ class ValidationConfig:
     """Section ``validation``: scoring with the benchmark's own metrics while training.
 
     Attributes:
-        data: A data set as on the command line, ``NAME[@SPLIT][=ROOT]``.
+        data: A data set as on the command line, ``[LABEL=]NAME[@SPLIT][=ROOT]``.
         every: Epochs between validations; the last epoch is always validated.
         limit: Score only the first this many samples; None for all.
         metrics: Metric names; the profile's default list if None.
@@ -111,67 +111,44 @@ def read_section(kind: type[C], values: Any, where: str) -> C:
         where: The section's name, for messages.
 
     Raises:
-        UsageError: An unknown or missing key, or a value of the wrong type; key and remedy named.
+        UsageError: Unknown or missing keys, or values of the wrong type; all keys and remedies are named.
     """
-    if values is None:
+    if nothing(values):
         values = {}
     if not isinstance(values, Mapping):
         raise UsageError(f"{where}: expected keys and values, got {values!r}.")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
-    for key in values:
+    complaints = Complaints()
+    read: dict[str, Any] = {}
+    for key, value in values.items():
         if key not in fields:
-            raise UsageError(f"{where}: unknown key {key!r}.", hint=nearest(str(key), fields))
+            complaints.add(UsageError(f"{where}: unknown key {key!r}.", hint=nearest(str(key), fields)))
+            continue
+        with complaints.gathered():
+            read[key] = read_value(value, hints[key], f"{where}.{key}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in values:
-            raise UsageError(f"{where}.{name} is missing.")
-    return kind(**{key: convert(value, hints[key], f"{where}.{key}") for key, value in values.items()})
+            complaints.add(UsageError(f"{where}.{name} is missing."))
+    complaints.raise_all()
+    return kind(**read)
 
 
-def convert(value: Any, hint: Any, where: str) -> Any:
-    """A parsed YAML value as the type that a field declares.
+def read_value(value: Any, hint: Any, where: str) -> Any:
+    """A value from a configuration as the type ``hint``; see :func:`fusionbench.types.values.convert`.
+
+    Args:
+        value: As parsed.
+        hint: A type, as fields of a section's dataclass have.
+        where: Section and key, for messages.
 
     Raises:
-        UsageError: The value does not fit.
+        UsageError: The value does not fit; key and remedy are named.
     """
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        (inner,) = [argument for argument in arguments if argument is not type(None)]
-        return convert(value, inner, where)
-    if origin is Literal:
-        # YAML reads a bare `no` as False.
-        value = chosen("no" if value is False and "no" in arguments else value, arguments)
-        if value not in arguments:
-            raise UsageError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}.")
-        return value
-    if origin is tuple and isinstance(value, (list, tuple)):
-        if arguments[-1] is Ellipsis:
-            return tuple(convert(item, arguments[0], where) for item in value)
-        if len(value) == len(arguments):
-            return tuple(convert(item, kind, where) for item, kind in zip(value, arguments, strict=True))
-    elif origin is dict and isinstance(value, Mapping):
-        return dict(value)
-    elif hint is Path and isinstance(value, str):
-        return Path(value).expanduser()
-    elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        # YAML 1.1 reads 1e-4 as a string, since it has no dot.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    raise UsageError(f"{where}: expected {_describe(hint)}, got {value!r}.")
-
-
-def _describe(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
-        return f"a list of {_describe(arguments[0])}"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
-    return names.get(hint, "keys and values" if origin is dict else str(hint))
+    try:
+        return convert(value, hint)
+    except Misfit as error:
+        choices = error.expected.startswith("one of")
+        message = f"{value!r} is not {error.expected}" if choices else f"expected {error.expected}, got {value!r}"
+        raise UsageError(f"{where}: {message}.", hint=error.hint) from None

@@ -8,7 +8,7 @@ imports no torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from fusionbench.types.errors import PluginError, UsageError, described, raised_at
 from fusionbench.types.sample import Batch, Problem, Sample
 from fusionbench.types.task import Task
+from fusionbench.types.values import Misfit, convert, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,8 @@ class Option:
         default: Value when nothing is said; its type is the option's type unless ``type`` is set.
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
-        type: ``int``, ``float``, ``bool``, ``str`` or ``Path``; needed where the default is None.
+        type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text;
+            commas between them on a command line); needed where the default is None.
         required: Whether it has to be given; such an option has no default.
     """
 
@@ -87,37 +89,38 @@ class Option:
         """
         if self.required and value is None:
             raise UsageError(f"option {name} is needed: {self.help}")
+        if value is None and self.default is None:
+            return None
+        if value is self.default:
+            return value
         kind = self.type or (type(self.default) if self.default is not None else None)
-        if value is not None and kind is not None and not isinstance(value, kind):
-            value = _convert(name, value, kind)
-        value = chosen(value, self.choices)
-        if self.choices and value not in self.choices:
-            allowed = ", ".join(str(choice) for choice in self.choices if choice != "")
-            raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
-        return value
+        try:
+            if self.choices:
+                return value if value is None and None in self.choices else one_of(value, self.choices)
+            return value if kind is None else self._converted(value, kind)
+        except Misfit as error:
+            if self.choices:
+                raise UsageError(f"option {name}: {value!r} is not {error.expected}.", hint=error.hint) from None
+            expected = f"{kind.__name__}, {error.expected}" if kind in (int, float, bool) else error.expected
+            raise UsageError(f"option {name}: expected {expected}, got {value!r}.", hint=error.hint) from None
 
+    def _converted(self, value: Any, kind: type) -> Any:
+        if kind in (tuple, list):
+            return kind(self._items(value))
+        if kind in (int, float, bool, str, Path):
+            return convert(value, kind | None if self.default is None else kind, from_text=True)
+        if isinstance(value, kind):
+            return value
+        try:
+            return kind(value)
+        except (ValueError, TypeError, KeyError):
+            raise Misfit(kind.__name__) from None
 
-def chosen(value: Any, choices: Iterable[Any]) -> Any:
-    """The choice that a value means apart from case, or the value itself where it means none or several."""
-    choices = list(choices)
-    if value in choices or not isinstance(value, str):
-        return value
-    alike = [choice for choice in choices if isinstance(choice, str) and choice.lower() == value.strip().lower()]
-    return alike[0] if len(alike) == 1 else value
-
-
-_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
-def _convert(name: str, value: Any, kind: type) -> Any:
-    try:
-        if kind is bool:
-            return _WORDS[str(value).lower()]
-        if kind is int and isinstance(value, float) and value != int(value):
-            raise ValueError(value)
-        return kind(value)
-    except (ValueError, TypeError, KeyError):
-        raise UsageError(f"option {name}: expected {kind.__name__}, got {value!r}.") from None
+    def _items(self, value: Any) -> tuple[Any, ...]:
+        """A list; on a command line its items are separated by commas."""
+        items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+        kind = type(self.default[0]) if self.default else str
+        return convert(items, tuple[kind, ...], from_text=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +164,14 @@ class Method(Protocol):
     """What a method's factory returns. ``factory(**options)`` must be cheap: weights are read in ``load``.
 
     A learned method also has ``network``, an ``nn.Module`` whose state dict has the official names.
-    A method may define two more:
+    A method may define three more:
 
     * ``finish(fused, batch) -> Tensor``, called on whole, unpadded results before they are clipped
       to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
+    * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from
+      being fused, such as absent text features; empty if nothing does.
     """
 
     def load(self, device: torch.device, weights: Path | None) -> None:

@@ -26,7 +26,7 @@ def make(task: str, out: Path, count: int, size: int, seed: int, pictures: Path 
 
     \b
     fusionbench data make-training-pairs MFF --pictures photos --count 500 --out mff_pairs
-    fusionbench text describe -d folder@all=mff_pairs --data-option task=MFF --out vlf
+    fusionbench text describe -d folder=mff_pairs --option folder.task=MFF --out vlf
     """
     import json
 

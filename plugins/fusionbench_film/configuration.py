@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fusionbench.types import UsageError
+from fusionbench.types.values import Misfit, convert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,14 @@ class FilmConfig:
         if unknown:
             known = ", ".join(field.name for field in dataclasses.fields(cls))
             raise UsageError(f"FILM has no dimension called {', '.join(unknown)}.", hint=f"Known: {known}.")
-        return dataclasses.replace(base or cls(), **values)
+        hints = typing.get_type_hints(cls)
+        read = {}
+        for name, value in values.items():
+            try:
+                read[name] = convert(value, hints[name])
+            except Misfit as error:
+                raise UsageError(f"FILM: {name}: expected {error.expected}, got {value!r}.", hint=error.hint) from None
+        return dataclasses.replace(base or cls(), **read)
 
 
 # Blocks per source and stage with which the network without text has about as many parameters

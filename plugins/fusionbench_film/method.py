@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from fusionbench.images import digest_if_readable, file_sha256
 from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.nn.finishing import stretch_min_max, truncate
-from fusionbench.types import Batch, Dataset, MethodError, Readable, UsageError, WeightsError
+from fusionbench.types import Batch, Dataset, MethodError, Readable, Sample, UsageError, WeightsError
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fusionbench_film.offline import OfflineText
 
 METADATA_KEY = "film_config"
+_REMEDY = "Make them with fusionbench text describe and encode, or set text=offline, text=none or text=PROMPT.npy."
 
 
 class FilmMethod:
@@ -102,7 +103,20 @@ class FilmMethod:
             self._offline.prepare(dataset)
         if self.features:
             for sample in dataset.samples:
-                self._variants[sample.id] = sample.meta.get(VARIANTS_KEY, {}).get(self.features)
+                self._variants[sample.id] = self._place(sample)
+
+    def lacking(self, sample: Sample) -> str:
+        """What keeps a sample from being fused although it can be read: text features that are not there."""
+        assert self._film is not None
+        if not self._film.config.text or self.text != "required":
+            return ""
+        if self._place(sample) is not None:
+            return ""
+        what = f"text features of variant {self.features!r}" if self.features else "text features"
+        return f"FILM: no {what}. {_REMEDY}"
+
+    def _place(self, sample: Sample) -> Readable | None:
+        return sample.meta.get(VARIANTS_KEY, {}).get(self.features) if self.features else sample.text_features
 
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Tensor:
@@ -182,8 +196,7 @@ class FilmMethod:
             what = f"text features of variant {self.features!r}" if self.features else "text features"
             raise MethodError(
                 f"FILM: no {what} for {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}.",
-                hint="Make them with fusionbench text describe and encode, or set text=offline, text=none or "
-                "text=PROMPT.npy.",
+                hint=_REMEDY,
             )
         texts = [self._check(text, sample) for sample, text in zip(ids, found, strict=True) if text is not None]
         lengths = torch.tensor([len(text) for text in texts])

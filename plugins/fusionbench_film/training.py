@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fusionbench.atomic import replacing
 from fusionbench.data import open_dataset
 from fusionbench.nn.checkpoints import load_into, read_state_dict
-from fusionbench.training import Part, Recipe, TrainingConfig, read_section
+from fusionbench.training import Part, Recipe, TrainingConfig, read_section, read_value
 from fusionbench.types import UsageError
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.losses import FusionLoss
@@ -152,15 +152,13 @@ def recipe(config: Mapping[str, Any], training: TrainingConfig) -> FilmRecipe:
             f"configuration: unknown section {', '.join(unknown)}.",
             hint="FILM reads network, data, optimiser and loss; the loop reads training and validation.",
         )
-    network = dict(config.get("network") or {})
-    weights = network.pop("weights", None)
-    preset = network.pop("preset", "released")
-    if preset not in PRESETS:
-        raise UsageError(f"network.preset: {preset!r} is not one of {', '.join(PRESETS)}.")
+    network = read_value(config.get("network") or {}, dict[str, Any], "network")
+    weights = read_value(network.pop("weights", None), Path | None, "network.weights")
+    preset = read_value(network.pop("preset", "released"), Literal[tuple(PRESETS)], "network.preset")
     dimensions = FilmConfig.from_mapping(network, base=PRESETS[preset])
     film = Film(dimensions)
     if weights is not None:
-        load_into(film, read_state_dict(Path(weights).expanduser()), path=weights)
+        load_into(film, read_state_dict(weights), path=weights)
     settings = read_section(DataConfig, config.get("data"), "data")
     pairs = TrainingPairs(
         _open(settings),

@@ -244,7 +244,7 @@ def test_scoring_a_folder_from_the_command_line(tmp_path: Path) -> None:
     for number in range(2):
         picture(tmp_path / "MyNet" / f"{number:03d}_MyNet.png", size=(64, 72), seed=number)
     arguments = ["score", "--fused", tmp_path / "MyNet", "-d", f"folder={tmp_path / 'pairs'}", "--metrics", "EN,SD"]
-    arguments += ["--dataset-option", "task=IVF", "--dataset-option", "sides=ir,vi", "--out", tmp_path / "run"]
+    arguments += ["--option", "folder.task=IVF", "--option", "folder.sides=ir,vi", "--out", tmp_path / "run"]
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 1, result.output
     frame = fb.load_run(tmp_path / "run").frame()

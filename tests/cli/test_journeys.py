@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from PIL import Image
 import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.plugins import current_plugins
+from fusionbench.types import UsageError
 from tests.helpers.scenes import write_pairs
 from tests.helpers.shared import shared_path
 
@@ -111,7 +113,7 @@ def test_scoring_the_images_of_a_run_gives_the_run_s_scores(tmp_path: Path, pair
     assert invoke(*run_arguments(pairs, mine, "--out", out)).exit_code == 0
     frame = fb.load_run(out).frame()
     folder = Path(frame.image.iloc[0]).parent
-    dataset = ["-d", f"folder={pairs}", "--dataset-option", "task=IVF", "--dataset-option", "sides=ir,vi"]
+    dataset = ["-d", f"folder={pairs}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     result = invoke("score", "--fused", folder, *dataset, "--name", "Mine again", "--out", tmp_path / "scored")
     assert result.exit_code == 0, result.output
     scored = fb.load_run(tmp_path / "scored").frame()
@@ -215,6 +217,281 @@ def test_dry_run_says_what_would_run_and_computes_nothing(tmp_path: Path, pairs:
     assert "mine on folder: 3 samples" in result.output
     assert "Qabf@zhao" in result.output
     assert not out.exists()
+
+
+def test_all_mistakes_are_told_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path))
+    result = invoke(
+        "run", "-m", "averag", "-m", "cddfuse", "-m", "gff", "-d", "roadscen=/x", "-d", f"folder={tmp_path / 'none'}",
+        "--option", "folder.task=IVF", "--option", "gff.x=1", "--option", "foo.y=2",
+        "--metrics", "EN,QQQ,SDD", "--device", "tpu",
+        "--weights", "bar=x.pth",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    for words in (
+        "unknown method 'averag'", "Did you mean average?", "weights 'IVF' are not installed", "gff has no option 'x'",
+        "unknown data set 'roadscen'", "there is no folder", "names 'foo', which is no method or data set",
+        "names 'bar', which is no method", "'QQQ", "'SDD", "unknown device 'tpu'",
+    ):  # fmt: skip
+        assert words in result.output, words
+    python = ["unknown method 'averag'", "there is no folder"]
+    with pytest.raises(UsageError) as caught:
+        fb.run("averag", f"folder={tmp_path / 'none'}")
+    assert all(words in str(caught.value) for words in python)
+
+
+def test_all_settings_of_a_configuration_that_are_wrong_are_told_in_one_go(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("metods: [a]\nworkers: many\ndatasets: [{name: folder, rot: x}]\nlimit: true\n", encoding="utf-8")
+    result = invoke("run", "--config", path)
+    assert result.exit_code == 2
+    for words in (
+        "unknown setting 'metods'",
+        "workers must be a whole number",
+        "unknown setting 'rot'",
+        "limit must be",
+    ):
+        assert words in result.output
+    path.write_text("limit: 0\nworkers: 0\ncolour: blue\nseed: -1\n", encoding="utf-8")
+    result = invoke("run", "--config", path)
+    for words in ("limit must be", "workers must be", "colour must be", "seed must be"):
+        assert words in result.output
+
+
+def test_yaml_says_what_the_command_line_says(
+    tmp_path: Path, pairs: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"""
+plugins: [{mine}]
+methods: [average, quarter=mine, {{name: mine, label: 007, options: {{share: 1e-1}}}}]
+datasets:
+  - ours=folder=~/pairs
+  - {{name: folder, label: theirs, root: ~/pairs, options: {{task: ivf, sides: [ir, vi]}}}}
+metrics: [EN]
+limit: 1
+out: ~/a
+""",
+        encoding="utf-8",
+    )
+    more = ["--option", "ours.task=IVF", "--option", "quarter.share=.25"]
+    first = invoke("run", "--config", path, *more)
+    assert first.exit_code == 0, first.output
+    second = invoke(
+        "run", "-p", mine, "-m", "average", "-m", "quarter=mine", "-m", "007=mine", "--option", "007.share=1e-1",
+        "-d", "ours=folder=~/pairs", "-d", "theirs=folder=~/pairs", "--option", "folder.task=IVF",
+        "--option", "theirs.sides=ir,vi", "--option", "quarter.share=.25", "--metrics", "EN", "--limit", 1,
+        "--out", tmp_path / "b",
+    )  # fmt: skip
+    assert second.exit_code == 0, second.output
+    columns = ["method", "dataset", "sample", "metric", "value"]
+    frames = [fb.load_run(tmp_path / name).frame()[columns] for name in "ab"]
+    assert frames[0].equals(frames[1])
+    assert set(frames[0].method) == {"average", "quarter", "007"}
+    assert set(frames[0].dataset) == {"ours", "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ("[{name: average, options: {no: 1}}]", "has no option 'no'"),
+        ("[{name: laplacian, options: {levels: yes}}]", "levels: expected int, a whole number, got 'yes'"),
+        ("[{name: average, label: no}]", "Put it into quotes, 'no'"),
+        ("[average]\nmethods: [laplacian]", "'methods' is given twice, in lines 1 and 2"),
+    ],
+)
+def test_words_of_yaml_that_were_guessed(tmp_path: Path, methods: str, words: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(f"methods: {methods}\ndatasets: [demo-ivf]\n", encoding="utf-8")
+    result = invoke("run", "--config", path, "--dry-run")
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_a_data_set_is_called_what_its_label_or_its_option_name_says(tmp_path: Path, pairs: Path) -> None:
+    named = ["-d", f"folder={pairs}", "--option", "folder.task=IVF", "--option", "folder.name=ours"]
+    result = invoke("run", "-m", "average", *named, "--metrics", "EN", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    frame = fb.load_run(tmp_path / "run").frame()
+    assert set(frame.dataset) == {"ours"}
+    assert "on ours" in result.stdout
+    dry = invoke("run", "-m", "average", "-d", f"mine=folder={pairs}", "--option", "mine.task=ivf", "--dry-run")
+    assert "average on mine: 3 samples" in dry.output
+    assert fb.get_dataset("folder", root=pairs, task="IVF", name="x").name == "x"
+
+
+def test_options_of_data_sets_are_spelt_alike_in_every_command(tmp_path: Path, pairs: Path) -> None:
+    data = [f"ours=folder={pairs}", "--option", "ours.task=IVF", "--option", "folder.sides=ir,vi"]
+    run = invoke("run", "-m", "average", "-d", *data, "--metrics", "EN", "--out", tmp_path / "run")
+    assert run.exit_code == 0, run.output
+    assert invoke("data", "check", *data).exit_code == 0
+    fused = tmp_path / "run" / "images" / "average" / "ours"
+    score = invoke("score", "--fused", fused, "-d", *data, "--name", "A", "--metrics", "EN", "--out", tmp_path / "s")
+    assert score.exit_code == 0, score.output
+    (tmp_path / "t.csv").write_text("method,EN\naverage,7\n", encoding="utf-8")
+    for more in (["--fused", f"average={fused}"], ["--run", tmp_path / "run"]):
+        reconciled = invoke("reconcile", tmp_path / "t.csv", "-d", *data, *more)
+        assert reconciled.exit_code == 0, reconciled.output
+    assert invoke("text", "describe", "-d", *data, "--out", tmp_path / "vlf", "--limit", 1).exit_code == 0
+    assert list((tmp_path / "vlf" / "Text").rglob("000*"))
+    assert "folder" not in {path.name for path in (tmp_path / "vlf" / "Text").rglob("*")}
+    h5 = invoke("data", "prepare-vlf", *data, "--folders", "--out", tmp_path / "prepared")
+    assert h5.exit_code == 0, h5.output
+    shown = invoke(
+        "train", "cddfuse", "--config", "released", "--set", f"data.source=ours=folder={pairs}", *data[1:], "--show"
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "task: IVF" in shown.stdout
+    for command in (["data", "check", *data[:1]], ["text", "describe", "--out", tmp_path / "v", "-d", *data[:1]]):
+        refused = invoke(*command, "--option", "theirs.task=IVF")
+        assert refused.exit_code == 2
+        assert "'theirs', which is no data set of this command" in refused.output
+
+
+def test_options_of_score_find_their_owner(tmp_path: Path, pairs: Path) -> None:
+    fused = write_fused(tmp_path / "fused", "_x")
+    arguments = ["score", "--fused", fused, "--name", "N", "-d", f"folder={pairs}", "--metrics", "EN"]
+    for number, options in enumerate((["task=IVF", "suffix=_x"], ["folder.task=IVF", "N.suffix=_x"])):
+        given = [part for option in options for part in ("--option", option)]
+        result = invoke(*arguments, *given, "--out", tmp_path / str(number))
+        assert result.exit_code == 0, result.output
+    wrong = invoke(*arguments, "--option", "M.suffix=_x", "--option", "folder.task=IVF")
+    assert wrong.exit_code == 2
+    assert "'M', which is no data set and no --fused" in wrong.output
+
+
+def write_fused(folder: Path, suffix: str) -> Path:
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray(np.full((64, 72), 90 + index, np.uint8)).save(folder / f"{index:03d}{suffix}.png")
+    return folder
+
+
+def test_own_images_with_endings_from_the_message_to_the_table(tmp_path: Path, pairs: Path) -> None:
+    for side in ("ir", "vi"):
+        for path in list((pairs / side).iterdir()):
+            path.rename(path.with_name(f"{path.stem}_{side}.png"))
+    arguments = ["run", "-m", "average", "-d", f"folder={pairs}", "--option", "folder.task=IVF", "--metrics", "EN"]
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "--option 'folder.patterns=ir/*_ir,vi/*_vi' pairs 3 of 3 by name." in result.output
+    result = invoke(*arguments, "--option", "folder.patterns=ir/*_ir,vi/*_vi", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert set(fb.load_run(tmp_path / "run").frame()["sample"]) == {"000", "001", "002"}
+
+
+class TestDryRun:
+    """``--dry-run`` finds what would fail."""
+
+    def test_sizes_and_unreadable_files(self, pairs: Path) -> None:
+        Image.fromarray(np.zeros((20, 20), np.uint8)).save(pairs / "ir" / "000.png")
+        (pairs / "vi" / "001.png").write_bytes(b"rubbish")
+        result = invoke("run", "-m", "average", "-d", f"folder={pairs}", "--option", "folder.task=IVF", "--dry-run")
+        assert result.exit_code == 1
+        assert "would fail: folder: sizes differ: " in result.output
+        assert "vi/001.png" in result.output
+
+    def test_number_of_sources(self, tmp_path: Path, pairs: Path, mine: Path) -> None:
+        shutil.copytree(pairs / "ir", pairs / "third")
+        result = invoke(
+            *run_arguments(pairs, mine, "--dry-run")[:-3], "--option", "folder.sides=ir,vi,third", "--dry-run"
+        )
+        assert result.exit_code == 1
+        assert (
+            "mine on folder: it takes 2 sources; 3 of 3 samples (000, 001, 002) have another number." in result.output
+        )
+
+    def test_missing_text_features(self, pairs: Path) -> None:
+        arguments = ["run", "-m", "film-compact", "-d", f"folder={pairs}", "--option", "folder.task=IVF", "--dry-run"]
+        result = invoke(*arguments, "--option", "film-compact.text=required")
+        assert result.exit_code == 1
+        assert "would fail: film-compact on folder: 000, 001, 002: FILM: no text features." in result.output
+
+    def test_methods_that_cannot_be_loaded(self, tmp_path: Path, pairs: Path, mine: Path) -> None:
+        broken = tmp_path / "broken.py"
+        broken.write_text(BROKEN, encoding="utf-8")
+        weights = tmp_path / "w.pth"
+        weights.write_bytes(b"rubbish")
+        data = ["-d", f"folder={pairs}", "--option", "folder.task=IVF"]
+        result = invoke(
+            "run", "-p", broken, "-m", "extra", "-m", "sdnet", "--weights", f"sdnet={weights}", *data, "--dry-run"
+        )
+        assert result.exit_code == 1
+        assert "would fail: extra on folder: extra needs nothing_like_this" in result.output
+        assert "pip install 'fusionbench[text]'" in result.output
+        assert "would fail: sdnet on folder: " in result.output
+
+    def test_and_says_nothing_else(self, tmp_path: Path, pairs: Path, mine: Path) -> None:
+        result = invoke(*run_arguments(pairs, mine, "--out", tmp_path / "run", "--dry-run"))
+        assert result.exit_code == 0
+        assert "would fail" not in result.output
+
+
+BROKEN = """
+import fusionbench as fb
+from fusionbench.extras import require
+
+@fb.method("extra", tasks=["IVF"])
+class Extra:
+    def load(self, device, weights):
+        require("nothing_like_this", extra="text", purpose="extra")
+
+    def fuse(self, batch):
+        return batch.sources[0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rnu"], "Did you mean run or train?"),
+        (["evaluate"], "Did you mean score?"),
+        (["data", "chek"], "Did you mean check?"),
+        (["text", "descrbe"], "Did you mean describe?"),
+        (["xyzzy"], "Known: "),
+    ],
+)
+def test_commands_that_are_not_there_meet_the_nearest(arguments: list[str], words: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_commands_and_values_ignore_case(tmp_path: Path, pairs: Path) -> None:
+    assert invoke("LIST", "Methods", "--task", "ivf").exit_code == 0
+    data = ["-d", f"folder@ALL={pairs}", "--option", "folder.task=ivf"]
+    result = invoke(
+        "run", "-m", "average", *data, "--colour", "GRAY", "--precision", "Float32", "--metrics", "EN",
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    table = invoke("table", tmp_path / "run", "--format", "LaTeX", "--mark", "None", "--layout", "Stacked")
+    assert r"\toprule" in table.output, table.output
+
+
+def test_a_table_of_a_csv_file_stands_beside_a_run(tmp_path: Path, pairs: Path) -> None:
+    data = ["-d", f"Ours=folder={pairs}", "--option", "folder.task=IVF"]
+    assert invoke("run", "-m", "average", *data, "--metrics", "EN,SD", "--out", tmp_path / "run").exit_code == 0
+    path = tmp_path / "theirs.csv"
+    path.write_text("Method,en,SD\u2191,XYZ\nTheirs,7.125,50.5,odd\n", encoding="utf-8")
+    result = invoke("table", tmp_path / "run", "--published", path, "--decimals", "3")
+    assert result.exit_code == 0, result.output
+    assert r"Theirs \[theirs\]" in result.output
+    assert "7.125" in result.output
+    path.write_text("data set,method,EN@zhao\nOURS,Theirs,7.125\nelse,Theirs,1\n", encoding="utf-8")
+    assert "7.125" in invoke("table", tmp_path / "run", "--published", path, "--decimals", "3").output
+    stacked = tmp_path / "stacked.csv"
+    assert invoke("table", tmp_path / "run", "--layout", "stacked", "-o", stacked).exit_code == 0
+    assert r"Average \[stacked\]" in invoke("table", tmp_path / "run", "--published", stacked).output
+    for text, words in (("method,EN\nTheirs,high\n", "'high' is not a finite number"), ("a,b\n", "lacks method")):
+        path.write_text(text, encoding="utf-8")
+        refused = invoke("table", tmp_path / "run", "--published", path)
+        assert refused.exit_code == 2
+        assert words in refused.output
+    assert "cannot be read" in invoke("table", tmp_path / "run", "--published", tmp_path / "none.csv").output
+    assert "Did you mean film2024" in invoke("table", tmp_path / "run", "--published", "film204").output
 
 
 @pytest.mark.parametrize("what", ["methods", "datasets", "metrics", "plugins"])

@@ -34,7 +34,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_images_as_with_described_and_encoded_text(weights: Path, tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs", 2)
-    data = ["-d", f"folder@all={tmp_path / 'pairs'}", "--data-option", "task=IVF"]
+    data = ["-d", f"folder@all={tmp_path / 'pairs'}", "--option", "folder.task=IVF"]
     for command in (["describe", *data, "--out", str(tmp_path / "vlf")], ["encode", str(tmp_path / "vlf")]):
         result = CliRunner().invoke(main, ["text", *command])
         assert result.exit_code == 0, result.output

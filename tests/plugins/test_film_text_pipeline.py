@@ -223,7 +223,16 @@ def test_a_killed_run_continues(tmp_path: Path) -> None:
         "    return [ProviderSpec(name='slow', kind='describer', factory=Slow)]\n"
     )
     command = [sys.executable, "-m", "fusionbench", "text", "describe", "-p", str(plugin), "--describe", "slow"]
-    command += ["-d", f"folder={root}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi", "--out", str(out)]
+    command += [
+        "-d",
+        f"folder={root}",
+        "--option",
+        "folder.task=IVF",
+        "--option",
+        "folder.sides=ir,vi",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while _stored(out) < 5:
@@ -470,7 +479,7 @@ def _run(*arguments: str) -> Any:
 
 def test_commands_from_images_to_features(dataset: Dataset, tmp_path: Path) -> None:
     vlf = str(tmp_path / "vlf")
-    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    data = ["-d", f"folder={tmp_path / 'images'}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     described_ = _run("describe", *data, "--out", vlf)
     assert described_.exit_code == 0, described_.output
     assert "6 paragraphs of chain statistics" in described_.output
@@ -489,7 +498,7 @@ def test_commands_from_images_to_features(dataset: Dataset, tmp_path: Path) -> N
 
 
 def test_commands_explain_mistakes(dataset: Dataset, tmp_path: Path) -> None:
-    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    data = ["-d", f"folder={tmp_path / 'images'}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     out = ["--out", str(tmp_path / "vlf")]
     for arguments, message in (
         (["describe", *data, *out, "--caption", "blip2"], "no part writes"),
@@ -508,7 +517,7 @@ def test_commands_explain_mistakes(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_dry_run_estimates(dataset: Dataset, tmp_path: Path) -> None:
-    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    data = ["-d", f"folder={tmp_path / 'images'}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     writer = "openai:price_in=0.15,price_out=0.6"
     result = _run(
         *["describe", *data, "--caption", "blip2", "--write", writer, "--dry-run", "--out", str(tmp_path / "vlf")]
@@ -533,7 +542,7 @@ def test_from_images_to_text_to_fused_images(tmp_path: Path) -> None:
     """describe -> encode -> export -> `fusionbench run -m film`, with the embedded encoder and no download."""
     _make_images(tmp_path / "images")
     vlf, official = str(tmp_path / "vlf"), tmp_path / "official"
-    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    data = ["-d", f"folder={tmp_path / 'images'}", "--option", "folder.task=IVF", "--option", "folder.sides=ir,vi"]
     assert _run("describe", *data, "--out", vlf).exit_code == 0
     assert _run("encode", vlf).exit_code == 0
     assert _run("export", vlf, *data, "--out", str(official)).exit_code == 0

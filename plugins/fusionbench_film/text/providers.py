@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fusionbench.configuration.assignments import assignments
 from fusionbench.images import file_sha256
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
@@ -81,14 +82,10 @@ def choose(kind: ProviderKind, reference: str) -> ChosenProvider:
     name, _, tail = reference.partition(":")
     plugins = current_plugins()
     spec = plugins.text_encoders[name] if kind == "text_encoder" else plugins.captioners[f"{kind}:{name}"]
-    given: dict[str, str] = {}
-    for item in filter(None, tail.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise UsageError(
-                f"{kind} {name}: {item!r} is not of the form option=value.",
-                hint=f"Write {name}:option=value,option=value; options: {', '.join(spec.options) or 'none'}.",
-            )
-        given[key] = value
+    try:
+        given = assignments(filter(None, tail.split(",")), f"{kind} {name}:", form="option=value")
+    except UsageError as error:
+        hint = f"Write {name}:option=value,option=value; options: {', '.join(spec.options) or 'none'}."
+        raise UsageError(error.message, hint=hint) from None
     defaults = {option: known.default for option, known in spec.options.items()}
     return ChosenProvider(spec, defaults | parse_given(kind, spec, given))

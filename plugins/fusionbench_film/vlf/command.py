@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import DATASET, data_root_option, open_chosen, options_option, plugin_option
 
 
 @click.command("prepare-vlf")
-@click.argument("source", metavar="NAME[@SPLIT][=ROOT]")
+@click.argument("source", metavar=DATASET)
 @click.option(
     "--out",
     required=True,
@@ -23,8 +23,8 @@ from fusionbench.cli.options import plugin_option
 @click.option("--name", help="The data set's name in the result; its own by default.")
 @click.option("--split", help="Split in the result; its own by default.")
 @click.option("--small/--full", default=None, help="Resize to 288x384; default: for train splits of IVF, MEF and MFF.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the data set. Repeatable.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder that holds data sets.")
+@options_option("Set an option of the data set, by its name or label.", metavar="[NAME.]KEY=VALUE")
+@data_root_option
 @plugin_option
 def prepare(
     source: str,
@@ -45,19 +45,12 @@ def prepare(
     fusionbench data prepare-vlf vlf-ivf@train=VLFDataset_h5/MSRS_train.h5 --folders --out VLF
     fusionbench data prepare-vlf roadscene=RoadScene --features features/ --out RoadScene_test.h5
     """
-    from fusionbench.data import open_dataset
-    from fusionbench.types import Task, UsageError
+    from fusionbench.types import Task
     from fusionbench_film.vlf.attaching import attach_features
     from fusionbench_film.vlf.folder import write_folder
     from fusionbench_film.vlf.h5 import write_h5
 
-    settings = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals:
-            raise UsageError(f"--option {option}: expected KEY=VALUE.")
-        settings[key] = value
-    dataset = open_dataset(source, data_root=data_root, options=settings)
+    (dataset,) = open_chosen(source, data_root, options)
     samples = dataset.samples if features is None else attach_features(dataset.samples, features)
     own = getattr(dataset, "split", "test")
     label = name or dataset.name.removeprefix("vlf-").removesuffix(f"_{own}")

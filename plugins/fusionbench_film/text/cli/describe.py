@@ -30,6 +30,7 @@ def command(
     plugins: tuple[str, ...],
     dataset: str,
     data_root: Path | None,
+    options: tuple[str, ...],
     data_options: tuple[str, ...],
     describer: str | None,
     caption: str | None,
@@ -63,7 +64,7 @@ def command(
         writer=choose("writer", writer) if writer else None,
         prompt=prompt,
     )
-    opened = open_chosen(dataset, data_root, data_options)
+    opened = open_chosen(dataset, data_root, options, data_options)
     if dry_run:
         from fusionbench_film.text.llm.estimate import estimate
 

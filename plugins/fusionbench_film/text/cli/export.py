@@ -15,7 +15,13 @@ from fusionbench_film.text.cli.shared import FOLDER, dataset_options, open_chose
 @click.argument("vlf", type=FOLDER)
 @dataset_options
 @click.option("--out", type=FOLDER, required=True, help="Folder that is made or completed.")
-@click.option("--mode", type=click.Choice(["train", "test"]), default="test", show_default=True, help="Which list.")
+@click.option(
+    "--mode",
+    type=click.Choice(["train", "test"], case_sensitive=False),
+    default="test",
+    show_default=True,
+    help="Which list.",
+)
 @click.option("--h5", "hdf5", is_flag=True, help="One .h5 file instead of trees of files.")
 @click.option("--variant", default="", help="Write features to TextFeature-VARIANT beside those of another chain.")
 def command(
@@ -23,6 +29,7 @@ def command(
     vlf: Path,
     dataset: str,
     data_root: Path | None,
+    options: tuple[str, ...],
     data_options: tuple[str, ...],
     out: Path,
     mode: str,
@@ -32,7 +39,7 @@ def command(
     """Write the images, lists, paragraphs and features of a described data set in the official VLF layout."""
     from fusionbench_film.text.transfer import export_vlf
 
-    opened = open_chosen(dataset, data_root, data_options)
+    opened = open_chosen(dataset, data_root, options, data_options)
     result = export_vlf(vlf, opened, out, mode=mode, hdf5=hdf5, variant=variant)
     click.echo(f"{result.images} images, {result.paragraphs} paragraphs, {result.features} features in {out}")
     if result.failed:

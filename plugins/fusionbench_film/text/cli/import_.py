@@ -14,7 +14,9 @@ from fusionbench_film.text.cli.shared import FOLDER, report_failures
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=FOLDER, required=True, help="VLF folder that is made or completed.")
 @click.option("--label", help="How they were made, for instance 'official'.")
-@click.option("--task", type=click.Choice([str(task) for task in Task]), help="Task of a .h5 file.")
+@click.option(
+    "--task", type=click.Choice([str(task) for task in Task], case_sensitive=False), help="Task of a .h5 file."
+)
 def command(source: Path, out: Path, label: str | None, task: str | None) -> None:
     """Take paragraphs and features from SOURCE: another VLF folder, or one of its .h5 files."""
     from fusionbench_film.text.transfer import import_vlf

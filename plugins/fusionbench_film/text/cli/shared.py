@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fusionbench.types import UsageError
+from fusionbench.cli import options
+from fusionbench.configuration.assignments import assignments
 
 if TYPE_CHECKING:
     from fusionbench.types import Dataset
@@ -21,33 +22,21 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def dataset_options(function: F) -> F:
-    """``-d``, ``--data-root`` and ``--data-option``."""
-    for option in (
-        click.option(
-            "--data-option", "data_options", multiple=True, metavar="NAME=VALUE", help="Setting of the data set."
-        ),
-        click.option("--data-root", type=FOLDER, help="Folder with data sets."),
-        click.option("-d", "--dataset", required=True, metavar="NAME[@SPLIT][=ROOT]", help="Data set."),
-    ):
-        function = option(function)
-    return function
+    """``-d``, ``--option`` and ``--data-root``, as every command has them."""
+    return options.dataset_options(click.option("--data-option", "data_options", multiple=True, hidden=True)(function))
 
 
-def open_chosen(reference: str, data_root: Path | None, options: tuple[str, ...]) -> Dataset:
+def open_chosen(
+    reference: str, data_root: Path | None, given: tuple[str, ...], data_options: tuple[str, ...] = ()
+) -> Dataset:
     """Open what ``-d`` names.
 
     Raises:
         FusionBenchError: It does not exist or cannot be read.
     """
-    from fusionbench.data import open_dataset
-
-    settings = {}
-    for item in options:
-        name, equals, value = item.partition("=")
-        if not equals:
-            raise UsageError(f"--data-option {item!r}: expected NAME=VALUE.")
-        settings[name] = value
-    return open_dataset(reference, data_root=data_root, options=settings)
+    assignments(data_options, "--data-option", form="NAME=VALUE")
+    (dataset,) = options.open_chosen(reference, data_root, (*data_options, *given))
+    return dataset
 
 
 @contextmanager
