@@ -34,7 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             takes="rgb",
             sources=(2, None),
             min_size=16,
-            overlap=16,
+            overlap=20,
             options={
                 "scheme": Option(
                     default="auto",

@@ -31,7 +31,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="SDNet",
             tasks=tuple(Task),
             factory="fusionbench_sdnet.network:SDNetMethod",
-            overlap=16,
+            overlap=20,
             options={
                 "output": Option(
                     default="official",

@@ -19,7 +19,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             tasks=tuple(Task),
             factory="fusionbench_u2fusion.network:U2FusionMethod",
             min_size=2,
-            overlap=32,
+            overlap=40,
             options={
                 "output": Option(
                     default="official",

@@ -49,7 +49,7 @@ class GuardedCalls:
             parts = [self.fuse(_slice(batch, 0, half)), self.fuse(_slice(batch, half, len(batch)))]
             notes = tuple(dict.fromkeys(["batch halved: out of memory", *parts[0][1], *parts[1][1]]))
             return torch.cat([part[0] for part in parts]), notes
-        if self._spec.overlap is not None:
+        if self._spec.overlap is not None and not getattr(self._method, "whole_image", False):
             for tile in _TILES:
                 if tile >= max(batch.sources[0].shape[-2:]) or tile <= 2 * self._spec.overlap:
                     continue

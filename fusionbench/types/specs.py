@@ -155,6 +155,9 @@ class Method(Protocol):
       to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
+
+    Where options or weights make results depend on the whole image, a method that is tiled otherwise has an
+    attribute ``whole_image`` that is true then.
     """
 
     def load(self, device: torch.device, weights: Path | None) -> None:
@@ -181,7 +184,8 @@ class MethodSpec:
         multiple: Height and width are padded (reflected) to a multiple of this, and cropped back.
         min_size: Smallest height and width it accepts.
         batched: Whether ``fuse`` takes N > 1.
-        overlap: Pixels by which tiles overlap when an image is too large; None: never tile.
+        overlap: Pixels by which tiles overlap when an image is too large; None: never tile. Four times the distance
+            from which a pixel is influenced makes tiles agree with the whole.
         text: Whether it reads text features.
         options: Settings by name.
         weights: Published weights, empty for classical methods. With several, the one whose
