@@ -67,9 +67,9 @@ class TarDAL(LearnedMethod):
     def fuse(self, batch: Batch) -> Tensor:
         """N x 3 x H x W; values below 0 and above 1 are saturated by the harness, as by the official writer."""
         infrared, visible = batch.sources
-        return recolour_as_opencv(self.luma(luma(infrared), luma(visible)), visible)
+        return recolour_as_opencv(self.fused_luma(luma(infrared), luma(visible)), visible)
 
-    def luma(self, infrared: Tensor, visible: Tensor) -> Tensor:
+    def fused_luma(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Fused luma of lumas, N x 1 x H x W each; in (-1, 1)."""
         if not self.batch_statistics:
             return self.network(infrared, visible)

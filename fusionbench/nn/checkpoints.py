@@ -164,6 +164,9 @@ def load_into(
         problems.append(f"missing: {_some(name for name in own if name in missing)}")
     if unexpected := renamed.keys() - own.keys():
         problems.append(f"unexpected: {_some(name for name in renamed if name in unexpected)}")
+    # A counter that lost its last digits in a file of half precision counts nothing that matters here.
+    inexact = [name for name in optional & renamed.keys() if not _converts(renamed[name], own[name].dtype)]
+    renamed = {name: tensor for name, tensor in renamed.items() if name not in inexact}
     both = [name for name in own if name in renamed]
     if unplain := [name for name in both if not _is_plain(renamed[name])]:
         problems.append(f"quantized or sparse: {_some(unplain)}")

@@ -363,7 +363,7 @@ def test_what_another_type_would_change_is_refused(network: nn.Module) -> None:
     cases = {
         "0.weight int8": {"0.weight": torch.ones(4, 1, 3, 3, dtype=torch.int8)},
         "not finite: 2.bias": {"2.bias": torch.full((1,), 1e300, dtype=torch.float64)},
-        "1.num_batches_tracked float32": {"1.num_batches_tracked": torch.tensor(0.5)},
+        "1.running_mean complex64": {"1.running_mean": torch.ones(4, dtype=torch.complex64)},
         "quantized or sparse: 0.bias": {"0.bias": torch.ones(4).to_sparse()},
     }
     for message, changed in cases.items():
