@@ -47,7 +47,8 @@ class Fuser:
         method: Loaded on ``device``.
         spec: The method's registered facts.
         device: Where it computes.
-        precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
+        precision: ``float32``, or ``bfloat16``/``float16`` for autocast of methods that are made for it
+            (:attr:`fusionbench.MethodSpec.autocast`).
         colour_mode: ``restore`` gives the results of luma methods their colour back, ``gray`` leaves
             them gray, as FILM's and CDDFuse's released scripts write them.
     """
@@ -65,7 +66,7 @@ class Fuser:
         self.spec = spec
         self.device = device
         self.colour_mode = colour_mode
-        self._autocast_dtype = _PRECISIONS[precision]
+        self._autocast_dtype = _PRECISIONS[precision] if spec.lowers_precision else None
         self._calls = GuardedCalls(method, spec, device)
 
     @property

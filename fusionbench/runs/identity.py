@@ -44,7 +44,7 @@ def method_identity(
         options,
         file_sha256(weights) if weights else "",
         origin_code(spec.name),
-        config.precision,
+        config.precision if spec.lowers_precision else "float32",
         config.compile,
         config.colour if spec.takes == "luma" else "",
         config.seed,

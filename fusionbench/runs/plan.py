@@ -119,6 +119,8 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
                 "  --allow-other-tasks runs it all the same."
             )
         expansion.pairings += pairings
+        if config.precision != "float32" and pairings and not spec.lowers_precision:
+            expansion.remarks.append(f"{request.key} computes in float32: --precision is for learned methods")
         expansion.remarks += [
             f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings

@@ -196,6 +196,8 @@ class MethodSpec:
         fingerprint: For methods whose results depend on files other than sources and weights:
             ``fingerprint(options, dataset) -> {sample id: digest}``, which enters the results' identity.
         trainer: Optional ``trainer`` for ``fusionbench train``.
+        autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
+            is not made for half precision.
         meta: Further facts for ``fusionbench info``.
     """
 
@@ -219,8 +221,14 @@ class MethodSpec:
     training_data: tuple[str, ...] = ()
     fingerprint: Loadable | None = None
     trainer: Loadable | None = None
+    autocast: bool | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lowers_precision(self) -> bool:
+        """Whether ``--precision`` applies; other methods compute in float32 whatever is asked for."""
+        return bool(self.weights) if self.autocast is None else self.autocast
 
 
 @runtime_checkable

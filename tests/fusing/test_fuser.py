@@ -311,7 +311,8 @@ def test_autocast_is_applied_and_results_stay_float32() -> None:
         seen.append((batch.sources[0][0, 0] @ batch.sources[0][0, 0].T).dtype)
         return batch.sources[0].to(torch.bfloat16)
 
-    spec = MethodSpec(name="plain", tasks=tuple(Task), factory=Plain)
-    ready = Fuser(Plain(fuse), spec, CPU, precision="bfloat16")
-    assert one(ready.fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])).dtype == torch.uint8
-    assert seen == [torch.bfloat16]
+    for autocast, expected in ((True, torch.bfloat16), (None, torch.float32)):  # without weights it is not meant
+        spec = MethodSpec(name="plain", tasks=tuple(Task), factory=Plain, autocast=autocast)
+        ready = Fuser(Plain(fuse), spec, CPU, precision="bfloat16")
+        assert one(ready.fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])).dtype == torch.uint8
+        assert seen.pop() == expected
