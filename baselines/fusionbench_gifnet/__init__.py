@@ -18,12 +18,13 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="GIFNet",
             tasks=tuple(Task),
             factory="fusionbench_gifnet.network:GIFNetMethod",
+            version="2",
             min_size=8,
             options={
                 "output": Option(
                     default="official",
                     choices=("official", "plain"),
-                    help="official: truncate to 8 bits, as the authors' script does with gray images; plain: round",
+                    help="official: luma, colour and rounding of the authors' script; plain: those of the suite",
                 )
             },
             weights=(

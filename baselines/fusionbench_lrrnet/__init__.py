@@ -18,12 +18,13 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="LRRNet",
             tasks=(Task.IVF,),
             factory="fusionbench_lrrnet.network:LRRNetMethod",
+            version="2",
             min_size=2,
             options={
                 "output": Option(
                     default="official",
                     choices=("official", "plain"),
-                    help="official: truncate to 8 bits, as the authors' script does; both stretch to the full range",
+                    help="official: gray and truncation of the authors' script; plain: the suite's; both stretch",
                 )
             },
             weights=(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fusionbench.images.tiling import fuse_in_tiles
-from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec
+from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task
 
 # Sides tried, largest first, when a whole image does not fit into the device's memory.
 _TILES = (1536, 1024, 768, 512, 384, 256)
@@ -87,6 +87,29 @@ class GuardedCalls:
                 f"method {self._spec.name} ran out of memory on {self._device} in finish: {error}",
                 hint="Use a device with more memory or smaller images.",
             ) from None
+
+    def read_gray(self, sources: Sequence[Tensor], suffixes: Sequence[str], task: Task) -> list[Tensor] | None:
+        """Gray of colour sources as the method's script reads it, N x 1 x H x W each; None where it has no such rule.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        read: Callable[..., Sequence[Tensor]] | None = getattr(self._method, "read_gray", None)
+        return None if read is None else list(self._guard(lambda: read(sources, suffixes, task)))
+
+    def save(self, fused: Tensor, sources: Sequence[Tensor], task: Task) -> Tensor | None:
+        """What the method's script saves, in colour where sources are given; None where it has no such rule.
+
+        Raises:
+            MethodError: The method raised, or returned another size.
+        """
+        save: Callable[..., Tensor] | None = getattr(self._method, "save", None)
+        if save is None:
+            return None
+        saved = self._guard(lambda: save(fused, sources, task))
+        if not isinstance(saved, Tensor) or saved.shape[0] != len(fused) or saved.shape[2:] != fused.shape[2:]:
+            raise MethodError(f"method {self._spec.name} returned something else than images from save.")
+        return saved
 
     def checked(self, fused: Any, batch: Batch) -> Tensor:
         """What a method returned, if it is a tensor of the promised shape and type.

@@ -156,6 +156,16 @@ class Method(Protocol):
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
 
+    A luma method whose authors' script treats colour otherwise than the harness may define:
+
+    * ``read_gray(sources, suffixes, task) -> sequence of Tensor``, in place of the harness's luma: of 8-bit
+      sources as stored, N x C x H x W, and the suffixes of their files (``.png``; empty where there is none),
+      N x 1 x H x W each.
+    * ``save(fused, sources, task) -> Tensor``, in place of the harness's rule for colour: of what ``finish``
+      returned, not clipped, and the stored sources, none where the result is to be gray, N x 1 or 3 x H x W.
+
+    Either may be None where an option turns it off.
+
     Where options or weights make results depend on the whole image, a method that is tiled otherwise has an
     attribute ``whole_image`` that is true then.
     """

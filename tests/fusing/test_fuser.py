@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 
@@ -302,6 +303,35 @@ def test_calling_a_fuser_with_tensors_in_memory() -> None:
         ready(infrared, visible[:, :-1])
     with pytest.raises(MethodError, match="has no network"):
         _ = ready.network
+
+
+def test_a_luma_method_may_read_gray_and_save_colour_by_its_own_rules() -> None:
+    seen: list[object] = []
+
+    def read(sources, suffixes, task):
+        seen.extend([suffixes, task])
+        return [source.amax(1, keepdim=True) for source in sources]
+
+    def save(fused, sources, task):
+        seen.append(len(sources))
+        return fused.expand(-1, 3, -1, -1) / 2 if sources else fused
+
+    gray, rgb = eight_bit(1, 8, 8), eight_bit(3, 8, 8, seed=1)
+    for mode, taken, colours in (("restore", 2, 3), ("gray", 0, 1)):
+        ready = fuser(lambda batch: batch.sources[1], colour_mode=mode)
+        ready.method.read_gray, ready.method.save = read, save
+        sample = dataclasses.replace(decoded(gray, rgb), suffixes=(".png", ".jpg"))
+        expected = rgb.amax(0) / 2 if colours == 3 else rgb.amax(0)
+        assert torch.equal(one(ready.fuse_samples([sample])), (expected * 255).round().byte().expand(colours, -1, -1))
+        assert seen == [(".png", ".jpg"), Task.IVF, taken]
+        assert torch.allclose(ready(gray, rgb)[0], expected.expand(colours, -1, -1))
+        seen.clear()
+        one(ready.fuse_samples([decoded(gray, gray)]))  # nothing to read, nothing to restore
+        assert seen == [0]
+        seen.clear()
+    ready.method.save = lambda fused, sources, task: fused[..., 1:]
+    failed = ready.fuse_samples([decoded(gray, rgb)])[0]
+    assert "something else than images from save" in str(failed)
 
 
 def test_autocast_is_applied_and_results_stay_float32() -> None:
