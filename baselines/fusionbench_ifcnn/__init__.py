@@ -33,6 +33,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             factory="fusionbench_ifcnn.network:IFCNNMethod",
             takes="rgb",
             sources=(2, None),
+            version="2",
             min_size=16,
             overlap=20,
             options={
