@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.nn import foreign
+from fusionbench.nn.recognition import CONTENT_KEY, content_sha256, metadata
 from fusionbench.nn.tensorflow_bundle import bundle_index, read_bundle
 from fusionbench.nn.unwrapping import (
     CONTAINER_KEYS,
@@ -208,6 +209,12 @@ def from_tensorflow(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
+        stated = metadata(path).get(CONTENT_KEY)
+        if stated is not None and content_sha256(path) != stated:
+            raise WeightsError(
+                f"{path}: is damaged: its numbers are not those that were written.",
+                hint="Make it again: fusionbench weights add, or weights convert.",
+            )
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise WeightsError(

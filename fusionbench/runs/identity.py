@@ -11,6 +11,7 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
+from fusionbench.nn.recognition import weights_digest
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.types import Dataset, FusionBenchError, MethodSpec, Task, resolve
 
@@ -42,7 +43,7 @@ def method_identity(
         spec.name,
         spec.version,
         options,
-        file_sha256(weights) if weights else "",
+        weights_digest(spec, weights) if weights else "",
         origin_code(spec.name),
         config.precision if spec.lowers_precision else "float32",
         config.compile,

@@ -18,6 +18,7 @@ from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
+from fusionbench.runs.requirements import examined
 from fusionbench.types import MethodSpec, MetricSpec, Sample, UsageError, WeightsError
 
 
@@ -106,6 +107,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
             pairings = _pair(request, spec, config, opened.values(), expansion.skipped)
             for task in {pairing.dataset.task for pairing in pairings}:
                 weights_for(spec, task, Path(request.weights) if request.weights else None, options)
+            pairings, remarks = examined(pairings, options, config.precision)
         except (WeightsError, UsageError) as error:
             if request.key in explicit:
                 errors.append(str(error))
@@ -119,8 +121,7 @@ def expand(config: RunConfig, plugins: Plugins, opened: Mapping[str, OpenedDatas
                 "  --allow-other-tasks runs it all the same."
             )
         expansion.pairings += pairings
-        if config.precision != "float32" and pairings and not spec.lowers_precision:
-            expansion.remarks.append(f"{request.key} computes in float32: --precision is for learned methods")
+        expansion.remarks += remarks
         expansion.remarks += [
             f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings

@@ -126,6 +126,7 @@ class WeightSpec:
         package_file: A file inside the plugin's own package, for weights that ship with it.
         how: What a person does to get them, in place of the sentence about downloading; ``{target}``
             stands for the path under which they are looked for.
+        beside: Official names of further files that are read with it from the same folder.
         when: Option name -> values of that option for which these weights are the right ones; for
             methods with several networks, such as one per fusion rule.
     """
@@ -141,6 +142,7 @@ class WeightSpec:
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
     how: str = ""
+    beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -155,6 +157,9 @@ class Method(Protocol):
       to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
+
+    A method that is made of several weights files also has ``check(name, path)``, which raises
+    :class:`fusionbench.WeightsError` where the file is not good as the weights of that name.
 
     A luma method whose authors' script treats colour otherwise than the harness may define:
 
@@ -205,6 +210,9 @@ class MethodSpec:
         training_data: Names of data sets it was trained on, to warn of leakage.
         fingerprint: For methods whose results depend on files other than sources and weights:
             ``fingerprint(options, dataset) -> {sample id: digest}``, which enters the results' identity.
+        requirements: Asked before a run computes anything: ``requirements(options, weights, dataset)`` raises a
+            :class:`fusionbench.FusionBenchError` where every sample of the data set would fail, such as for want of
+            a package, a second file or text features.
         trainer: Optional ``trainer`` for ``fusionbench train``.
         autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
             is not made for half precision.
@@ -230,6 +238,7 @@ class MethodSpec:
     licence: str = ""
     training_data: tuple[str, ...] = ()
     fingerprint: Loadable | None = None
+    requirements: Loadable | None = None
     trainer: Loadable | None = None
     autocast: bool | None = None
     summary: str = ""
