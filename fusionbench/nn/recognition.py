@@ -9,7 +9,6 @@ import functools
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from fusionbench.images.hashing import file_sha256
@@ -22,19 +21,21 @@ CONTENT_KEY = "content_sha256"
 _LONGEST_HEADER = 100_000_000  # of the format's own readers
 
 
-def digests(path: Path) -> Iterator[str]:
-    """Digests by which a file can be recognised: its own, its bundle's data, or its conversion's source."""
-    yield _sha256(path)
-    if bundle_index(path) is not None:
-        yield _sha256(data_file(path))
-    elif source := metadata(path).get(SOURCE_KEY):
-        yield source
-
-
 def recognise(spec: MethodSpec, path: Path) -> WeightSpec | None:
     """Which of a method's published weights a file is, itself or converted; None if its digest is not known."""
-    known = {digest: weight for weight in spec.weights for digest in weight.sha256}
-    return next((known[digest] for digest in digests(path) if digest in known), None) if known else None
+    known = [weight for weight in spec.weights if weight.sha256]
+    return next((weight for weight in known if is_published(weight, path)), None)
+
+
+def is_published(weight: WeightSpec, path: Path) -> bool:
+    """Whether a file is the published one, a bundle's, or a conversion whose numbers are the published ones."""
+    if _sha256(path) in weight.sha256 or (bundle_index(path) and _sha256(data_file(path)) in weight.sha256):
+        return True
+    if not is_safetensors(path):
+        return False
+    if weight.content_sha256:
+        return _content_sha256(path) == weight.content_sha256
+    return metadata(path).get(SOURCE_KEY) in weight.sha256
 
 
 def weights_digest(spec: MethodSpec, path: Path) -> str:
@@ -125,6 +126,14 @@ def content_sha256(path: Path) -> str:
         while part := file.read(1 << 20):
             digest.update(part)
     return digest.hexdigest()
+
+
+def _content_sha256(path: Path) -> str:
+    """Empty of a file that is damaged, of which reading will say what is wrong."""
+    try:
+        return content_sha256(path)
+    except (OSError, ValueError, struct.error):
+        return ""
 
 
 def _header(size: bytes) -> int:

@@ -20,7 +20,7 @@ from fusionbench.nn.recognition import (
     SOURCE_KEY,
     content_sha256,
     data_file,
-    digests,
+    is_published,
     is_safetensors,
     recognise,
 )
@@ -98,7 +98,7 @@ def verify(spec: MethodSpec, weight: WeightSpec, path: Path) -> Verdict:
     """Compare a file with the published digest and load it into the network."""
     origin = "unpublished"
     if weight.sha256:
-        origin = "official" if set(digests(path)) & set(weight.sha256) else "unknown"
+        origin = "official" if is_published(weight, path) else "unknown"
     try:
         check(spec, weight, path)
     except WeightsError as error:

@@ -120,6 +120,8 @@ class WeightSpec:
         page: Official page a person can open.
         official: File name(s) as published.
         sha256: Known digests of ``official`` (any one matches); empty where unknown.
+        content_sha256: Known digest of the numbers in its conversion to safetensors, as
+            :func:`fusionbench.nn.recognition.content_sha256` has it.
         size: Bytes, 0 where unknown.
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
@@ -137,6 +139,7 @@ class WeightSpec:
     page: str = ""
     official: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
+    content_sha256: str = ""
     size: int = 0
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
