@@ -18,6 +18,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             tasks=(Task.IVF,),
             factory="fusionbench_metafusion.method:MetaFusion",
             takes="rgb",
+            version="2",
             overlap=56,
             options={
                 "output": Option(

@@ -19,6 +19,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             tasks=tuple(Task),
             factory="fusionbench_u2fusion.network:U2FusionMethod",
             min_size=2,
+            version="2",
             overlap=40,
             options={
                 "output": Option(

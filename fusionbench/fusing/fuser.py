@@ -15,7 +15,7 @@ from fusionbench.fusing.decoding import DecodedSample
 from fusionbench.fusing.guarded import GuardedCalls, with_sources
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
-from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task
+from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task, UsageError
 
 Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -51,6 +51,9 @@ class Fuser:
             (:attr:`fusionbench.MethodSpec.autocast`).
         colour_mode: ``restore`` gives the results of luma methods their colour back, ``gray`` leaves
             them gray, as FILM's and CDDFuse's released scripts write them.
+
+    Raises:
+        UsageError: There is no such precision.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Fuser:
         self.spec = spec
         self.device = device
         self.colour_mode = colour_mode
+        if precision not in _PRECISIONS:
+            raise UsageError(f"precision {precision!r} is not one of {', '.join(_PRECISIONS)}.")
         self._autocast_dtype = _PRECISIONS[precision] if spec.lowers_precision else None
         self._calls = GuardedCalls(method, spec, device)
 

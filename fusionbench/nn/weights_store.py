@@ -14,7 +14,7 @@ import torch
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
 from fusionbench.nn import hub
-from fusionbench.nn.checkpoints import read_state_dict
+from fusionbench.nn.checkpoints import read_checkpoint, read_state_dict
 from fusionbench.nn.recognition import (
     CONTENT_KEY,
     SOURCE_KEY,
@@ -63,6 +63,7 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
         WeightsError: The file is unreadable, unknown, does not fit the network, or is there already.
     """
     source = _existing(source)
+    read_checkpoint(source)  # what cannot be read at all is told first
     weight = _identify(spec, source, name, force)
     check(spec, weight, source)
     target = weights_folder() / spec.name / weight.filename

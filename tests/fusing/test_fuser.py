@@ -18,7 +18,7 @@ from fusionbench.fusing import DecodedSample, Fuser
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
 from fusionbench.images.tiling import fuse_in_tiles, spans
-from fusionbench.types import Batch, FusionBenchError, MethodError, MethodSpec, Task
+from fusionbench.types import Batch, FusionBenchError, MethodError, MethodSpec, Task, UsageError
 
 CPU = torch.device("cpu")
 
@@ -303,6 +303,11 @@ def test_calling_a_fuser_with_tensors_in_memory() -> None:
         ready(infrared, visible[:, :-1])
     with pytest.raises(MethodError, match="has no network"):
         _ = ready.network
+
+
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(UsageError, match="precision 'half' is not one of float32, bfloat16, float16"):
+        fb.get_method("average", device="cpu", precision="half")
 
 
 def test_a_luma_method_may_read_gray_and_save_colour_by_its_own_rules() -> None:
