@@ -43,7 +43,7 @@ def _first_release(variant: str) -> WeightSpec:
         sha256=(digest,),
         content_sha256=content,
         size=size,
-        when={"variant": (f"{variant}-v0",)},
+        when={"variant": (f"{variant}-v0", variant)},
     )
 
 

@@ -85,7 +85,7 @@ def load_fuser(
         given.setdefault("task", str(task))
     parsed = parse_options(spec, given)
     path = weights_for(spec, task, weights, parsed)
-    remark, _ = examine(spec, path, task) if path is not None else ("", "")
+    remark, _ = examine(spec, path, task, parsed) if path is not None else ("", "")
     if remark and warn:
         warnings.warn(f"{remark}.", stacklevel=3)
     try:

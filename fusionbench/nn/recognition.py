@@ -9,7 +9,9 @@ import functools
 import hashlib
 import json
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fusionbench.images.hashing import file_sha256
 from fusionbench.nn.tensorflow_bundle import bundle_index
@@ -47,13 +49,16 @@ def weights_digest(spec: MethodSpec, path: Path) -> str:
     return hashlib.sha256("".join(map(_sha256, (path, *others))).encode()).hexdigest()
 
 
-def examine(spec: MethodSpec, path: Path, task: Task | None) -> tuple[str, str]:
+def examine(
+    spec: MethodSpec, path: Path, task: Task | None, options: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
     """What a user should know about weights that are about to be used, and what a table should say of them.
 
     Args:
         spec: The method.
         path: The file found for it; folders are not looked into.
         task: The task to be run.
+        options: The method's options, parsed.
 
     Returns:
         A remark and a mark for tables, each empty if there is nothing to say.
@@ -66,13 +71,18 @@ def examine(spec: MethodSpec, path: Path, task: Task | None) -> tuple[str, str]:
     weight = recognise(spec, path)
     if weight is None:
         return _unrecognised(spec, path), ""
-    if task is None or not weight.tasks or task in weight.tasks:
+    made, used = [], []
+    if task is not None and weight.tasks and task not in weight.tasks:
+        made.append("/".join(weight.tasks))
+        used.append(f"on {task}")
+    for name, values in weight.when.items():
+        if options is not None and options.get(name) not in values:
+            made.append(f"{name}={'/'.join(map(str, values))}")
+            used.append(f"with {name}={options.get(name)}")
+    if not made:
         return "", ""
-    tasks = "/".join(weight.tasks)
-    return (
-        f"{spec.name}: {path} are the published weights {weight.name!r}, made for {tasks}, used on {task}",
-        f"weights {weight.name}, made for {tasks}",
-    )
+    for_what = f"{weight.name}, made for {' and '.join(made)}"
+    return f"{spec.name}: {path} are the published weights {for_what}, used {' and '.join(used)}", f"weights {for_what}"
 
 
 def _unrecognised(spec: MethodSpec, path: Path) -> str:

@@ -38,7 +38,7 @@ def examined(
         spec, request, dataset = pairing.spec, pairing.method, pairing.dataset
         weights = weights_for(spec, dataset.task, Path(request.weights) if request.weights else None, options)
         _require(spec, options, weights, dataset)
-        remark, mark = ("", "") if weights is None else examine(spec, weights, dataset.task)
+        remark, mark = ("", "") if weights is None else examine(spec, weights, dataset.task, options)
         remarks += [remark] if remark else []
         found.append(replace(pairing, marks=", ".join(filter(None, (pairing.marks, mark)))))
     if pairings and precision != "float32" and not pairings[0].spec.lowers_precision:

@@ -64,8 +64,16 @@ def test_published_files_and_their_conversions_are_recognised(published: Path, t
         assert examine(spec, path, Task.MIF) == ("", "")
         assert examine(spec, path, None) == ("", "")
         remark, mark = examine(spec, path, Task.IVF)
-        assert "the published weights 'mif', made for MIF, used on IVF" in remark
+        assert "the published weights mif, made for MIF, used on IVF" in remark
         assert mark == "weights mif, made for MIF"
+
+
+def test_published_weights_of_another_option_are_told(published: Path) -> None:
+    spec = spec_of(published, when={"rule": ("auto", "max")})
+    assert examine(spec, published, Task.MIF, {"rule": "max"}) == ("", "")
+    remark, mark = examine(spec, published, Task.MIF, {"rule": "sum"})
+    assert "made for rule=auto/max, used with rule=sum" in remark
+    assert mark == "weights mif, made for rule=auto/max"
 
 
 @pytest.mark.parametrize(("name", "what"), [("net.pth", "name"), ("mine.pth", "size")])
@@ -150,5 +158,5 @@ def test_every_registered_digest_of_numbers_is_right(method: str, name: str, tmp
 @pytest.mark.shared
 def test_python_warns_of_weights_for_another_task() -> None:
     path = shared_path("weights", "sdnet", "SDNet-Medical.safetensors")
-    with pytest.warns(UserWarning, match="'Medical', made for MIF, used on IVF"):
+    with pytest.warns(UserWarning, match="Medical, made for MIF, used on IVF"):
         fb.get_method("sdnet", task="IVF", weights=path, device="cpu")
