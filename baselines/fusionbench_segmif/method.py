@@ -59,7 +59,7 @@ class SegMIF(LearnedMethod):
         load_into(network.segmentation, read_state_dict(encoder), path=encoder)
         self._place(network, device)
 
-    def check(self, name: str, path: Path) -> None:
+    def check_weights(self, name: str, path: Path) -> None:
         """Whether one of the two files fits its network.
 
         Args:

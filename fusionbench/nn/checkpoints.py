@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.nn import foreign
-from fusionbench.nn.recognition import CONTENT_KEY, content_sha256, metadata
+from fusionbench.nn.recognition import CONTENT_KEY, begins_safetensors, content_sha256, metadata
 from fusionbench.nn.tensorflow_bundle import bundle_index, read_bundle
 from fusionbench.nn.unwrapping import (
     CONTAINER_KEYS,
@@ -83,7 +83,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             head = file.read(512)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if head[8:9] == b"{":
+    if begins_safetensors(head):
         return _read_safetensors(path)
     if head.startswith((b"PK\x03\x04", b"\x80")):
         return _read_torch(path, head)

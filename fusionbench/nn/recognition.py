@@ -113,7 +113,15 @@ def data_file(path: Path) -> Path:
 def is_safetensors(path: Path) -> bool:
     """Whether a file begins as safetensors do."""
     with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"
+        return begins_safetensors(file.read(9))
+
+
+def begins_safetensors(head: bytes) -> bool:
+    """Whether these are the first bytes of safetensors: the length of a header, and its brace.
+
+    Text may have a brace there, too, but no zero bytes before it.
+    """
+    return head[8:9] == b"{" and b"\0" in head[:8]
 
 
 def metadata(path: Path) -> dict[str, str]:

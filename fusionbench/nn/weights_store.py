@@ -118,8 +118,8 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a run says them
-        if hasattr(method, "check"):
-            method.check(weight.name, path)
+        if hasattr(method, "check_weights"):
+            method.check_weights(weight.name, path)
         else:
             method.load(torch.device("cpu"), path)
 

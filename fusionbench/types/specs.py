@@ -161,7 +161,7 @@ class Method(Protocol):
       falsify. A method that truncates returns exact multiples of 1/255.
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
 
-    A method that is made of several weights files also has ``check(name, path)``, which raises
+    A method that is made of several weights files also has ``check_weights(name, path)``, which raises
     :class:`fusionbench.WeightsError` where the file is not good as the weights of that name.
 
     A luma method whose authors' script treats colour otherwise than the harness may define:

@@ -154,6 +154,7 @@ def zipped(folder: Path, **members: bytes) -> bytes:
         (b"\x89HDF\r\n\x1a\n and more", "an HDF5 file", "state dict"),
         (b"\x93NUMPY\x01\x00", "a single NumPy array", "state dict"),
         (b'{"weight_map": {}}', "is JSON text", "not the index"),
+        (b'{"abcd":{"e": 1}}', "is JSON text", "not the index"),
         (b'model_checkpoint_path: "model-3"', "TensorFlow's note", r"\.index"),
         (b"any other thing", "neither a PyTorch checkpoint", "with the weights"),
     ],

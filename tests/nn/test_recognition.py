@@ -119,7 +119,7 @@ def test_shipped_weights_that_changed_are_refused(published: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "contents", [b"", b"\xff" * 8 + b"{", b"\x02\0\0\0\0\0\0\0{}", b"\x09\0\0\0\0\0\0\0{" + b"[" * 8]
+    "contents", [b"", b"\xff" * 7 + b"\0{", b"\x02\0\0\0\0\0\0\0{}", b"\x09\0\0\0\0\0\0\0{" + b"[" * 8]
 )
 def test_damaged_files_are_not_recognised(published: Path, tmp_path: Path, contents: bytes) -> None:
     (tmp_path / "net-mif.safetensors").write_bytes(contents)
