@@ -138,6 +138,9 @@ def get_method(
         UnknownNameError: No such method.
         WeightsError: Its weights are missing or do not fit.
 
+    Warns:
+        UserWarning: Its weights were published for another task, or are called like published ones and are others.
+
     Examples:
         >>> import fusionbench as fb, torch
         >>> fuse = fb.get_method("average", device="cpu")
@@ -152,6 +155,7 @@ def get_method(
         weights=Path(weights) if weights is not None else None,
         options=options,
         precision=precision,
+        warn=True,
     )
 
 

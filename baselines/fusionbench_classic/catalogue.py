@@ -218,7 +218,7 @@ METHODS = (
             year=2016,
             doi="10.1016/j.infrared.2016.01.009",
         ),
-        overlap=18,
+        # Not tiled: how far a pixel is influenced is an option.
         options={"radius": Option(default=17, help="Radius of the mean that makes the base layer.")},
     ),
     _spec(

@@ -18,12 +18,13 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="GIFNet",
             tasks=tuple(Task),
             factory="fusionbench_gifnet.network:GIFNetMethod",
+            version="2",
             min_size=8,
             options={
                 "output": Option(
                     default="official",
                     choices=("official", "plain"),
-                    help="official: truncate to 8 bits, as the authors' script does with gray images; plain: round",
+                    help="official: luma, colour and rounding of the authors' script; plain: those of the suite",
                 )
             },
             weights=(
@@ -33,6 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/model",
                     official=("Final.model",),
                     sha256=("bfc1dfef0d5b386b0c04f172daf8f6af52ba395f26dc3dd5757425fd32eb1038",),
+                    content_sha256="60bed10d53f82974e4c06907694b08ae6bf128e3e18a6c1ed7eadc6ecf4e5944",
                     size=3408450,
                 ),
             ),

@@ -6,11 +6,14 @@ inference reads the multi-focus stream only, and that needs the other stream no 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
+from fusionbench.images.colour import read_gray_as_opencv
 from fusionbench.nn.finishing import truncate
 from fusionbench.nn.learned import LearnedMethod
 
@@ -22,6 +25,8 @@ _PATCH = 4
 
 # Places of the batch's sources that become the network's infrared and visible input.
 _SLOTS = {Task.IVF: (0, 1), Task.MIF: (1, 0), Task.MEF: (0, 1), Task.MFF: (0, 1)}
+# Places of the sources that the authors' script reads in colour, as it is meant to be called for the task.
+_COLOUR_SLOTS = {Task.IVF: (1,), Task.MIF: (1,), Task.MEF: (0, 1), Task.MFF: (0, 1)}
 
 
 def _reflecting(inputs: int, outputs: int, size: int = 3, groups: int = 1) -> nn.Conv2d:
@@ -234,10 +239,21 @@ class GIFNet(nn.Module):
 
 
 class GIFNetMethod(LearnedMethod):
-    """GIFNet on luma. The official script truncates gray results to 8 bits."""
+    """GIFNet on luma.
+
+    Args:
+        output: ``official``: luma is truncated to 8 bits, gray results likewise, and colour returns by the script's own
+            rule, slips included; ``plain``: the harness's luma and colour.
+    """
 
     name = "gifnet"
     network: GIFNet
+
+    def __init__(self, *, output: str = "official") -> None:
+        super().__init__(output=output)
+        official = output == "official"
+        self.read_gray = _read_gray if official else None
+        self.save = _save if official else None
 
     def build(self, state: object = None) -> GIFNet:
         return GIFNet()
@@ -246,5 +262,48 @@ class GIFNetMethod(LearnedMethod):
         """Luma in (0, 1)."""
         return self.network(*(batch.sources[place] for place in _SLOTS[batch.task]))
 
-    def finish(self, fused: Tensor, batch: Batch) -> Tensor:
-        return truncate(fused) if self.output == "official" else fused
+
+def _read_gray(sources: Sequence[Tensor], suffixes: Sequence[str], task: Task) -> list[Tensor]:
+    """Slots that the script reads in colour: luma, truncated; the others as OpenCV reads gray."""
+    return [
+        _truncated_luma(source) if place in _COLOUR_SLOTS[task] else read_gray_as_opencv(source, suffix)
+        for place, (source, suffix) in enumerate(zip(sources, suffixes, strict=True))
+    ]
+
+
+def _truncated_luma(rgb: Tensor) -> Tensor:
+    if rgb.shape[1] == 1:
+        return rgb
+    red, green, blue = (rgb * 255).round().double().split(1, 1)
+    return ((0.299 * red + 0.587 * green + 0.114 * blue).clamp(0, 255).floor() / 255).to(rgb.dtype)
+
+
+def _save(fused: Tensor, sources: Sequence[Tensor], task: Task) -> Tensor:
+    """Truncated gray, or rounded colour."""
+    coloured = [sources[place] for place in _COLOUR_SLOTS[task] if place < len(sources)]
+    if all(source.shape[1] == 1 for source in coloured):
+        return truncate(fused)
+    # The infrared slot of the two comes last.
+    chromas = [_chroma(source) for source in reversed(coloured)]
+    cb, cr = (_merged([pair[channel] for pair in chromas]) for channel in (0, 1))
+    f = fused * 255
+    image = torch.cat((f + 1.402 * cr, f - 0.344136 * cb - 0.714136 * cr, f + 1.772 * cb), 1)
+    return image.clamp(0, 255).round().to(fused.dtype) / 255
+
+
+def _chroma(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """Cb and Cr of the script, around 0, double."""
+    red, green, blue = (rgb.expand(-1, 3, -1, -1) * 255).round().double().split(1, 1)
+    return -0.169 * red - 0.331 * green + 0.5 * blue, 0.5 * red - 0.419 * green - 0.081 * blue
+
+
+def _merged(chromas: Sequence[Tensor]) -> Tensor:
+    """One channel of both sources, each weighted by its distance from 128 although it lies around 0.
+
+    The script's slip: a source counts the more, the more negative its chroma is.
+    """
+    if len(chromas) == 1:
+        return chromas[0]
+    weights = [(chroma - 128).abs() for chroma in chromas]
+    total = sum(chroma * weight for chroma, weight in zip(chromas, weights, strict=True))
+    return (total / sum(weights)).float()

@@ -58,7 +58,8 @@ def _tables(image: Tensor, clip_limit: float, tiles: int) -> Tensor:
 
 def _neighbours(length: int, size: int, tiles: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """For each pixel of a side the two tiles whose centres surround it, and its way from the first to the second."""
-    position = torch.arange(length, device=device, dtype=torch.float32) / size - 0.5
+    # By the rounded reciprocal, as the original: a division rounds otherwise, and where values meet a half it shows.
+    position = torch.arange(length, device=device, dtype=torch.float32) * (torch.ones(()) / size) - 0.5
     first = position.floor()
     way = position - first
     return first.clamp(min=0).long(), (first + 1).clamp(max=tiles - 1).long(), way

@@ -18,12 +18,13 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="LRRNet",
             tasks=(Task.IVF,),
             factory="fusionbench_lrrnet.network:LRRNetMethod",
+            version="2",
             min_size=2,
             options={
                 "output": Option(
                     default="official",
                     choices=("official", "plain"),
-                    help="official: truncate to 8 bits, as the authors' script does; both stretch to the full range",
+                    help="official: gray and truncation of the authors' script; plain: the suite's; both stretch",
                 )
             },
             weights=(
@@ -33,6 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/model",
                     official=("final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model",),
                     sha256=("1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",),
+                    content_sha256="1d2e91caa0ba76a5da14688d226556c261444160d677b8077e251ea6663c284e",
                     size=218515,
                 ),
             ),

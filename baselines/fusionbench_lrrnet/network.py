@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusionbench import Batch
+from fusionbench import Batch, Task
+from fusionbench.images.colour import read_gray_as_opencv
 from fusionbench.nn.finishing import stretch_min_max, truncate
 from fusionbench.nn.learned import LearnedMethod
 
@@ -150,11 +153,16 @@ class LRRNetMethod(LearnedMethod):
     """LRRNet on luma.
 
     Sources are normalised to [0, 1] each, and the fused image likewise: the network's output has no scale
-    of its own (training normalised it too). ``output=official`` truncates to 8 bits, ``plain`` rounds.
+    of its own (training normalised it too). ``output=official`` reads colour files as the authors' script does and
+    truncates to 8 bits, ``plain`` takes the harness's luma and rounds.
     """
 
     name = "lrrnet"
     network: LRRNet
+
+    def __init__(self, *, output: str = "official") -> None:
+        super().__init__(output=output)
+        self.read_gray = _read_gray if output == "official" else None
 
     def build(self, state: object = None) -> LRRNet:
         return LRRNet()
@@ -167,3 +175,7 @@ class LRRNetMethod(LearnedMethod):
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         stretched = stretch_min_max(fused, epsilon=_EPSILON)
         return truncate(stretched) if self.output == "official" else stretched
+
+
+def _read_gray(sources: Sequence[Tensor], suffixes: Sequence[str], task: Task) -> list[Tensor]:
+    return [read_gray_as_opencv(source, suffix) for source, suffix in zip(sources, suffixes, strict=True)]

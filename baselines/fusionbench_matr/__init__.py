@@ -33,6 +33,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/models",
                     official=("model_10.pth",),
                     sha256=("523f6be0ef0330a84c473a7ad2e037a7eb1a98584021c4772dfd317c1c0ddaab",),
+                    content_sha256="717dd5a633b8c22dc9a236be5bd8d0ff3b668118996e9e8a6f845b0cccdf66b6",
                     size=87176,
                 ),
             ),

@@ -18,7 +18,8 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             tasks=(Task.IVF,),
             factory="fusionbench_metafusion.method:MetaFusion",
             takes="rgb",
-            overlap=16,
+            version="2",
+            overlap=56,
             options={
                 "output": Option(
                     default="official",

@@ -30,6 +30,7 @@ class MetaFusion(LearnedMethod):
     def __init__(self, *, output: str = "official", size: str = "native") -> None:
         super().__init__(output=output)
         self.size = None if size == "native" else _OFFICIAL_SIZE
+        self.whole_image = self.size is not None
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> FusionNet:
         """The network; the official checkpoint is its bare state dict."""

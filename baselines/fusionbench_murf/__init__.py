@@ -11,7 +11,7 @@ _PAGE = "https://github.com/hanna-xu/MURF"
 
 
 def _weights(
-    name: str, folder: str, tasks: tuple[Task, ...], variants: tuple[str, ...], size: int, *sha256: str
+    name: str, folder: str, tasks: tuple[Task, ...], variants: tuple[str, ...], size: int, content: str, *sha256: str
 ) -> WeightSpec:
     return WeightSpec(
         name=name,
@@ -20,6 +20,7 @@ def _weights(
         page=f"{_PAGE}/tree/main/{folder}",
         official=("0000.ckpt.data-00000-of-00001", "0000.ckpt.index"),
         sha256=sha256,
+        content_sha256=content,
         size=size,
         when={"variant": variants},
     )
@@ -54,6 +55,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     (Task.IVF,),
                     ("auto", "rgb-ir"),
                     464492,
+                    "919d96238674601d11628b064ae51113e6f2629a029336f7e1cea1e032402df2",
                     "a429f09b31f624be2812626b502efe52a9915c4f7d507f9cc5deee704eab6e73",
                     "492cedfabc38105699a6baa79d586c61e1acbee8aaa046efcedd1c3be32c031b",
                 ),
@@ -61,8 +63,9 @@ def fusionbench_methods() -> list[MethodSpec]:
                     "RGB-IR-f2m",
                     "RGB-IR/fine_registration_and_fusion/models/f2m",
                     (Task.IVF,),
-                    ("rgb-ir-f2m",),
+                    ("rgb-ir-f2m", "auto"),
                     464492,
+                    "1df424806cf62e1f3e0f88922f25ee465cb8c5de6b863d2b2956d6e5143df28f",
                     "df50298357ac4d1184ba8a53241249d56f69fbc8ad883e55b350a1ac10bd5a90",
                 ),
                 _weights(
@@ -71,14 +74,16 @@ def fusionbench_methods() -> list[MethodSpec]:
                     (Task.MIF,),
                     ("auto", "pet-mri"),
                     1057908,
+                    "3006c87ce04e15b71430c59233885f4593de9ff0c447c3e9a4520df6e281b814",
                     "44efd39cdf975e91f106273a2118ef41ea13b60cf6ef376c96ee85f24453ce2b",
                 ),
                 _weights(
                     "CT-MRI",
                     "CT-MRI/fine_registration_and_fusion/models",
                     (Task.MIF,),
-                    ("ct-mri",),
+                    ("ct-mri", "auto"),
                     1054436,
+                    "32f58beafcf454a64821a3cbd4c73d9586191be9507570b7ad7e82d62987df48",
                     "379dddd9a26d672f03b27b0f5f8be5ec26bc61f5352f650d8695be60daef6adb",
                 ),
             ),

@@ -16,6 +16,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             tasks=tuple(Task),
             factory="fusionbench_precomputed.method:Precomputed",
             fingerprint="fusionbench_precomputed.method:fingerprint",
+            requirements="fusionbench_precomputed.method:requirements",
             title="Precomputed",
             summary="Reads fused images from a folder; matched to the samples by name.",
             takes="rgb",

@@ -51,8 +51,7 @@ class Precomputed:
             DataError: The folder does not exist, or the names are ambiguous.
         """
         ids = [sample.id for sample in dataset.samples]
-        found = match(self.folder, ids, prefix=self.prefix, suffix=self.suffix, label=self.label)
-        self._matching = found
+        self._matching = found = self.matched(dataset)
         if found.missing:
             warnings.warn(
                 f"{self.folder}: no image for {len(found.missing)} of {len(ids)} samples of {dataset.name}: "
@@ -65,6 +64,15 @@ class Precomputed:
                 f"{self.folder}: {len(names)} images belong to no sample of {dataset.name}: {_listed(names)}",
                 stacklevel=2,
             )
+
+    def matched(self, dataset: Dataset) -> Matching:
+        """Which file is which sample's.
+
+        Raises:
+            DataError: The folder does not exist, or the names are ambiguous.
+        """
+        ids = [sample.id for sample in dataset.samples]
+        return match(self.folder, ids, prefix=self.prefix, suffix=self.suffix, label=self.label)
 
     def fuse(self, batch: Batch) -> Tensor:
         """The stored image of the batch's sample, 1 x C x H x W in [0, 1] with C = 1 or 3 as stored.
@@ -104,10 +112,17 @@ def fingerprint(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]:
     Raises:
         DataError, UsageError: As of :class:`Precomputed` and its ``prepare``.
     """
-    method = Precomputed(**options)
-    ids = [sample.id for sample in dataset.samples]
-    found = match(method.folder, ids, prefix=method.prefix, suffix=method.suffix, label=method.label)
+    found = Precomputed(**options).matched(dataset)
     return {sample: digest_if_readable(path) for sample, path in found.files.items()}
+
+
+def requirements(options: Mapping[str, Any], weights: Path | None, dataset: Dataset) -> None:
+    """The folder is there and its names can be read in one way.
+
+    Raises:
+        DataError: It is not, or they can not.
+    """
+    Precomputed(**options).matched(dataset)
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -18,6 +18,8 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="SegMIF",
             tasks=(Task.IVF,),
             factory="fusionbench_segmif.method:SegMIF",
+            requirements="fusionbench_segmif.method:requirements",
+            fingerprint="fusionbench_segmif.method:encoder_digests",
             takes="rgb",
             min_size=32,
             options={
@@ -47,6 +49,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
                     name="fusion",
                     filename="modelfusion-final2.pth",
                     official=("modelfusion-final2.pth",),
+                    beside=("model-fusion_add_final2.pth",),
                     tasks=(Task.IVF,),
                     page=_PAGE,
                 ),

@@ -65,6 +65,12 @@ class CrossGuidance(nn.Module):
             guide: N x C x H' x W', resized to H x W.
             reduce: 1x1 convolution that takes the guide to 64 channels.
         """
+        # Sums over all pixels: half precision overflows, so autocast stays out.
+        with torch.autocast(first.device.type, enabled=False):
+            kind = self.norm1.weight.dtype
+            return self._guided(first.to(kind), second.to(kind), guide.to(kind), reduce)
+
+    def _guided(self, first: Tensor, second: Tensor, guide: Tensor, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
         height, width = first.shape[-2:]
         projection = self.channel_proj3
         weight = projection.weight @ reduce.weight.flatten(1)

@@ -19,7 +19,8 @@ def fusionbench_methods() -> list[MethodSpec]:
             tasks=tuple(Task),
             factory="fusionbench_u2fusion.network:U2FusionMethod",
             min_size=2,
-            overlap=32,
+            version="2",
+            overlap=40,
             options={
                 "output": Option(
                     default="official",
@@ -37,6 +38,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                         "e50cada8d4ec92f2577ad5db5d212fba521dffb35d04e00a20364b43512c64c8",
                         "15b7d283a1de8f616cc42978346bd24d47a9c380d624370368b956beb593014e",
                     ),
+                    content_sha256="c7b20b1fa50082ca6474dcf441ce6d5ae6f18c022f1f0e70bbf2f39deca42791",
                     size=2636868,
                 ),
             ),

@@ -23,8 +23,7 @@ _EXTRAS = {
 @plugin_option
 def command(data_root: str | None, plugins: tuple[str, ...]) -> None:
     """Check the installation: versions, devices, plugins, data, weights; say what to do about problems."""
-    problems = [*_versions(), *_devices(), *_plugins(), *_data(data_root)]
-    _weights()
+    problems = [*_versions(), *_devices(), *_plugins(), *_data(data_root), *_weights()]
     for problem in problems:
         click.echo(click.style("problem: ", fg="red") + problem)
     click.echo("no problems found" if not problems else f"{len(problems)} problems found")
@@ -97,14 +96,27 @@ def _data(data_root: str | None) -> list[str]:
     return []
 
 
-def _weights() -> None:
-    from fusionbench.nn.weights import weights_folder
+def _weights() -> list[str]:
+    from fusionbench.nn.recognition import examine
+    from fusionbench.nn.weights import installed_file, weights_folder
     from fusionbench.plugins import current_plugins
+    from fusionbench.types import WeightsError
 
-    folder = weights_folder()
-    learned = [spec for spec in current_plugins().methods.values() if spec.weights]
-    present = sum((folder / spec.name / w.filename).is_file() for spec in learned for w in spec.weights)
-    wanted = sum(len(spec.weights) for spec in learned)
-    click.echo(f"weights: {present} of {wanted} known files in {folder}; `fusionbench weights list` says which")
+    problems = []
+    known = [(spec, weight) for spec in current_plugins().methods.values() for weight in spec.weights]
+    present = [(spec, weight, path) for spec, weight in known if (path := installed_file(spec, weight)) is not None]
+    shipped = sum(path == weight.package_file for _, weight, path in present)
+    click.echo(
+        f"weights: {len(present)} of {len(known)} known files are here, {shipped} of them ship with the suite; the "
+        f"folder for others is {weights_folder()}; `fusionbench weights list` says which"
+    )
+    for spec, _, path in present:
+        try:
+            remark, _ = examine(spec, path, None)
+            if remark:
+                click.echo(f"  {remark}")
+        except WeightsError as error:
+            problems.append(str(error))
     if os.environ.get("FUSIONBENCH_PLUGINS"):
         click.echo(f"FUSIONBENCH_PLUGINS: {os.environ['FUSIONBENCH_PLUGINS']}")
+    return problems

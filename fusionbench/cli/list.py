@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from fusionbench.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from fusionbench.types import MethodSpec
 
 
 @click.command("list")
@@ -52,13 +55,27 @@ def _methods() -> list[dict[str, Any]]:
             "name": name,
             "tasks": [str(task) for task in spec.tasks],
             "takes": spec.takes,
-            "weights": "needed" if spec.weights else "none",
+            "weights": _weights(spec),
             "title": spec.title or name,
             "year": spec.paper.year if spec.paper else None,
             "plugin": methods.origin(name).plugin,
         }
         for name, spec in sorted(methods.items())
     ]
+
+
+def _weights(spec: MethodSpec) -> str:
+    """Whether a method needs weights, and whether they are here."""
+    from fusionbench.nn.weights import installed_file
+
+    if not spec.weights:
+        return "none"
+    here = [path for weight in spec.weights if (path := installed_file(spec, weight)) is not None]
+    if not here:
+        return "needed"
+    if len(here) < len(spec.weights):
+        return f"{len(here)} of {len(spec.weights)} installed"
+    return "included" if {weight.package_file for weight in spec.weights} == set(here) else "installed"
 
 
 def _datasets() -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class Cost:
         throughput: Images per second at the median.
         memory: Most bytes in use while fusing beyond those in use before; None where it cannot be read.
         untrained: Whether random weights stood in for absent ones, which changes no cost.
+        float32: Whether it computed in float32 although another precision was asked for, as classical methods do.
         error: Why there are no numbers; empty if there are.
     """
 
@@ -68,6 +69,7 @@ class Cost:
     throughput: float = float("nan")
     memory: int | None = None
     untrained: bool = False
+    float32: bool = False
     error: str = ""
 
 
@@ -135,6 +137,7 @@ def measure_cost(
         throughput=batch_size / median,
         memory=None if before is None or memory is None else max(memory - before, 0),
         untrained=untrained,
+        float32=precision != "float32" and not spec.lowers_precision,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ class DecodedSample:
         reference: Ground truth likewise, or None.
         text: Text features (T, D) float32, or None.
         texts: Paragraphs.
+        suffixes: For each source the suffix of its file in lower case, empty where it is none.
     """
 
     id: str
@@ -36,6 +38,7 @@ class DecodedSample:
     reference: Tensor | None = None
     text: Tensor | None = None
     texts: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,6 +99,7 @@ def _decode(sample: Sample, *, with_text: bool) -> DecodedSample:
         reference=reference,
         text=text,
         texts=sample.texts,
+        suffixes=tuple(s.suffix.lower() if isinstance(s, Path) else "" for s in sample.sources),
     )
 
 

@@ -15,7 +15,7 @@ from fusionbench.fusing.decoding import DecodedSample
 from fusionbench.fusing.guarded import GuardedCalls, with_sources
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
-from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task
+from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task, UsageError
 
 Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,9 +47,13 @@ class Fuser:
         method: Loaded on ``device``.
         spec: The method's registered facts.
         device: Where it computes.
-        precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
+        precision: ``float32``, or ``bfloat16``/``float16`` for autocast of methods that are made for it
+            (:attr:`fusionbench.MethodSpec.autocast`).
         colour_mode: ``restore`` gives the results of luma methods their colour back, ``gray`` leaves
             them gray, as FILM's and CDDFuse's released scripts write them.
+
+    Raises:
+        UsageError: There is no such precision.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class Fuser:
         self.spec = spec
         self.device = device
         self.colour_mode = colour_mode
-        self._autocast_dtype = _PRECISIONS[precision]
+        if precision not in _PRECISIONS:
+            raise UsageError(f"precision {precision!r} is not one of {', '.join(_PRECISIONS)}.")
+        self._autocast_dtype = _PRECISIONS[precision] if spec.lowers_precision else None
         self._calls = GuardedCalls(method, spec, device)
 
     @property
@@ -103,9 +109,13 @@ class Fuser:
         stacked = [_as_batch(source).to(self.device) for source in sources]
         if len({tuple(s.shape[-2:]) for s in stacked}) > 1 or len({s.shape[0] for s in stacked}) > 1:
             raise MethodError(f"sources differ in size: {[tuple(s.shape) for s in stacked]}.")
-        prepared = tuple(colour.luma(s) if self.spec.takes == "luma" else _as_rgb(s) for s in stacked)
-        fused, _ = self._fuse_prepared(Batch(sources=prepared, task=chosen))
-        return self._coloured(fused.clamp(0, 1), stacked, chosen).clamp(0, 1).cpu()
+        if self.spec.takes == "luma":
+            read = self._calls.read_gray(stacked, ("",) * len(stacked), chosen)
+            prepared = [colour.luma(s) for s in stacked] if read is None else read
+        else:
+            prepared = [_as_rgb(s) for s in stacked]
+        fused, _ = self._fuse_prepared(Batch(sources=tuple(prepared), task=chosen))
+        return self._finished(fused, fused.clamp(0, 1), stacked, chosen).clamp(0, 1).cpu()
 
     def fuse_samples(self, samples: Sequence[DecodedSample]) -> list[FusedImage | FusionBenchError]:
         """Fuse samples of equal size; a sample that fails yields its error instead of an image."""
@@ -124,7 +134,7 @@ class Fuser:
     def _fuse_batch(self, samples: Sequence[DecodedSample]) -> tuple[list[Tensor | FusionBenchError], tuple[str, ...]]:
         self._check_samples(samples)
         if self.spec.takes == "luma":
-            planes = [sample.lumas() for sample in samples]
+            planes = [self._lumas(sample) for sample in samples]
         else:
             planes = [[_as_rgb(source[None])[0] for source in sample.sources] for sample in samples]
         sources = tuple(torch.stack(list(column)).to(self.device) for column in zip(*planes, strict=True))
@@ -139,7 +149,7 @@ class Fuser:
         fused, notes = self._fuse_prepared(batch)
         finite = fused.flatten(1).isfinite().all(dim=1).tolist()
         outside = (fused - fused.clamp(0, 1)).abs().flatten(1).mean(dim=1).tolist()
-        fused = colour.round_to_8_bits(fused)
+        rounded = colour.round_to_8_bits(fused)
         results: list[Tensor | FusionBenchError] = []
         for index, sample in enumerate(samples):
             if not finite[index]:
@@ -153,18 +163,31 @@ class Fuser:
                     )
                 )
                 continue
-            image = fused[index : index + 1]
-            if self.spec.takes == "luma" and any(sample.coloured):
-                stored = [source[None].to(self.device) for source in sample.sources]
-                image = self._coloured(image, stored, sample.task)
+            stored = [source[None].to(self.device) for source in sample.sources] if any(sample.coloured) else []
+            image = self._finished(fused[index : index + 1], rounded[index : index + 1], stored, sample.task)
             results.append((image[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu())
         return results, notes
 
-    def _coloured(self, fused: Tensor, stored: Sequence[Tensor], task: Task) -> Tensor:
-        wanted = self.colour_mode == "restore" and self.spec.takes == "luma"
-        if not wanted or fused.shape[1] != 1 or all(source.shape[1] == 1 for source in stored):
-            return fused
-        return colour.with_chroma(fused, colour.fuse_chroma(stored, task).to(fused))
+    def _lumas(self, sample: DecodedSample) -> list[Tensor]:
+        """1 x H x W of each source: by the method's own rule where its script reads such files otherwise."""
+        if any(sample.coloured) and all(sample.eight_bit):
+            suffixes = sample.suffixes or ("",) * len(sample.sources)
+            read = self._calls.read_gray([source[None] for source in sample.sources], suffixes, sample.task)
+            if read is not None:
+                return [plane[0] for plane in read]
+        return sample.lumas()
+
+    def _finished(self, fused: Tensor, clipped: Tensor, stored: Sequence[Tensor], task: Task) -> Tensor:
+        """What is written of a result: of a luma method in colour, where that is wanted and a source has some."""
+        if self.spec.takes != "luma":
+            return clipped
+        gray = self.colour_mode == "gray" or all(source.shape[1] == 1 for source in stored)
+        saved = self._calls.save(fused, () if gray else stored, task)
+        if saved is not None:
+            return saved
+        if gray or clipped.shape[1] != 1:
+            return clipped
+        return colour.with_chroma(clipped, colour.fuse_chroma(stored, task).to(clipped))
 
     def _fuse_prepared(self, batch: Batch) -> tuple[Tensor, tuple[str, ...]]:
         """Pad, fuse with retreat, crop, finish. Values are not yet clipped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from fusionbench.types import (
     Method,
     MethodError,
     MethodSpec,
+    Task,
     described,
     first_line,
     raised_at,
@@ -58,7 +59,7 @@ class GuardedCalls:
             parts = [self.fuse(_slice(batch, 0, half)), self.fuse(_slice(batch, half, len(batch)))]
             notes = tuple(dict.fromkeys(["batch halved: out of memory", *parts[0][1], *parts[1][1]]))
             return torch.cat([part[0] for part in parts]), notes
-        if self._spec.overlap is not None:
+        if self._spec.overlap is not None and not getattr(self._method, "whole_image", False):
             for tile in _TILES:
                 if tile >= max(batch.sources[0].shape[-2:]) or tile <= 2 * self._spec.overlap:
                     continue
@@ -96,6 +97,29 @@ class GuardedCalls:
                 f"method {self._spec.name} ran out of memory on {self._device} in finish: {error}",
                 hint="Use a device with more memory or smaller images.",
             ) from None
+
+    def read_gray(self, sources: Sequence[Tensor], suffixes: Sequence[str], task: Task) -> list[Tensor] | None:
+        """Gray of colour sources as the method's script reads it, N x 1 x H x W each; None where it has no such rule.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        read: Callable[..., Sequence[Tensor]] | None = getattr(self._method, "read_gray", None)
+        return None if read is None else list(self._guard(lambda: read(sources, suffixes, task)))
+
+    def save(self, fused: Tensor, sources: Sequence[Tensor], task: Task) -> Tensor | None:
+        """What the method's script saves, in colour where sources are given; None where it has no such rule.
+
+        Raises:
+            MethodError: The method raised, or returned another size.
+        """
+        save: Callable[..., Tensor] | None = getattr(self._method, "save", None)
+        if save is None:
+            return None
+        saved = self._guard(lambda: save(fused, sources, task))
+        if not isinstance(saved, Tensor) or saved.shape[0] != len(fused) or saved.shape[2:] != fused.shape[2:]:
+            raise MethodError(f"method {self._spec.name} returned something else than images from save.")
+        return saved
 
     def checked(self, fused: Any, batch: Batch) -> Tensor:
         """What a method returned, if it is a tensor of the promised shape and type.

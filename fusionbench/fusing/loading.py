@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
+from fusionbench.nn.recognition import examine
 from fusionbench.plugins.options import parse_given
 from fusionbench.types import (
     FusionBenchError,
@@ -67,6 +69,7 @@ def load_fuser(
     precision: str = "float32",
     compiled: bool = False,
     colour_mode: Colour = "restore",
+    warn: bool = False,
 ) -> Fuser:
     """Build a method and load its weights.
 
@@ -79,6 +82,8 @@ def load_fuser(
         precision: ``float32``, ``bfloat16`` or ``float16`` (autocast).
         compiled: Whether to ``torch.compile`` the network.
         colour_mode: See :class:`Fuser`.
+        warn: Whether to warn of weights that were made for another task, or are called like published ones and are
+            others; runs say so when they plan.
 
     Raises:
         WeightsError: Weights are missing or do not fit.
@@ -90,6 +95,9 @@ def load_fuser(
         given.setdefault("task", str(task))
     parsed = parse_options(spec, given)
     path = weights_for(spec, task, weights, parsed)
+    remark, _ = examine(spec, path, task, parsed) if path is not None else ("", "")
+    if remark and warn:
+        warnings.warn(f"{remark}.", stacklevel=3)
     try:
         method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
         method.load(device, path)

@@ -64,6 +64,45 @@ def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
     return torch.cat((y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb), dim=1)
 
 
+def gray_as_opencv(rgb: Tensor) -> Tensor:
+    """OpenCV's conversion of 8-bit RGB to gray, in its 15-bit integer arithmetic.
+
+    Args:
+        rgb: N x 3 x H x W, multiples of 1/255 (or N x 1 x H x W, returned as it is).
+
+    Returns:
+        N x 1 x H x W, multiples of 1/255.
+    """
+    return rgb if rgb.shape[1] == 1 else _weighed(rgb, (9798, 19235, 3735), 15)
+
+
+def read_gray_as_opencv(rgb: Tensor, suffix: str) -> Tensor:
+    """What OpenCV's reader makes of a colour file when it is asked for gray; its decoders differ.
+
+    PNG is truncated (libpng's conversion), WebP goes through :func:`gray_as_opencv`, others through 14-bit arithmetic.
+    JPEG files hold their gray, which decoding to RGB and back misses by a level here and there; a PNG with a gamma
+    or sRGB chunk is converted through its gamma by libpng, which is not done here.
+
+    Args:
+        rgb: N x 3 x H x W, multiples of 1/255 (or N x 1 x H x W, returned as it is).
+        suffix: Of the file's name, such as ``.png``.
+
+    Returns:
+        N x 1 x H x W, multiples of 1/255.
+    """
+    if rgb.shape[1] == 1:
+        return rgb
+    if suffix.lower() == ".png":
+        return _weighed(rgb, (9797, 19234, 3737), 15, rounded=False)
+    return gray_as_opencv(rgb) if suffix.lower() == ".webp" else _weighed(rgb, (4899, 9617, 1868), 14)
+
+
+def _weighed(rgb: Tensor, weights: tuple[int, int, int], bits: int, *, rounded: bool = True) -> Tensor:
+    levels = (rgb * 255).round().to(torch.int32)
+    total = sum(weight * plane for weight, plane in zip(weights, levels.split(1, 1), strict=True))
+    return ((total + (1 << bits - 1 if rounded else 0)) >> bits).to(rgb.dtype) / 255
+
+
 def fuse_chroma(sources: Sequence[Tensor], task: Task) -> Tensor:
     """Chroma of the fused image by the task's rule (see the module's description).
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +14,21 @@ import torch
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
 from fusionbench.nn import hub
-from fusionbench.nn.checkpoints import read_state_dict
+from fusionbench.nn.checkpoints import read_checkpoint, read_state_dict
+from fusionbench.nn.recognition import (
+    CONTENT_KEY,
+    SOURCE_KEY,
+    content_sha256,
+    data_file,
+    is_published,
+    is_safetensors,
+    recognise,
+)
 from fusionbench.nn.tensorflow_bundle import bundle_index
 from fusionbench.nn.weights import how_to_get, installed_file, weights_folder
 from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
 
 _SAFETENSORS = ".safetensors"
-# Conversions remember what they were made from, so that they can be recognised like the original.
-_SOURCE_KEY = "source_sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,13 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
         WeightsError: The file is unreadable, unknown, does not fit the network, or is there already.
     """
     source = _existing(source)
+    read_checkpoint(source)  # what cannot be read at all is told first
     weight = _identify(spec, source, name, force)
     check(spec, weight, source)
     target = weights_folder() / spec.name / weight.filename
     if target.exists() and not force:
         raise WeightsError(f"{target} exists already.", hint="Replace it with --force.")
-    if target.suffix == _SAFETENSORS and not _is_safetensors(source):
+    if target.suffix == _SAFETENSORS and not is_safetensors(source):
         convert(source, target)
     else:
         with replacing(target) as temporary:
@@ -78,9 +85,11 @@ def convert(source: Path, target: Path) -> None:
     """
     source = _existing(source)
     state = {name: tensor.contiguous() for name, tensor in read_state_dict(source).items()}
-    metadata = {"source": source.name, _SOURCE_KEY: file_sha256(_data_file(source))}
+    metadata = {"source": source.name, SOURCE_KEY: file_sha256(data_file(source))}
     try:
         with replacing(target) as temporary:
+            safetensors.torch.save_file(state, temporary)
+            metadata[CONTENT_KEY] = content_sha256(temporary)
             safetensors.torch.save_file(state, temporary, metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
@@ -90,7 +99,7 @@ def verify(spec: MethodSpec, weight: WeightSpec, path: Path) -> Verdict:
     """Compare a file with the published digest and load it into the network."""
     origin = "unpublished"
     if weight.sha256:
-        origin = "official" if set(_digests(path)) & set(weight.sha256) else "unknown"
+        origin = "official" if is_published(weight, path) else "unknown"
     try:
         check(spec, weight, path)
     except WeightsError as error:
@@ -107,7 +116,12 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     options = {name: option.default for name, option in spec.options.items()}
     options |= {name: values[0] for name, values in weight.when.items()}
     method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
-    method.load(torch.device("cpu"), path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a run says them
+        if hasattr(method, "check_weights"):
+            method.check_weights(weight.name, path)
+        else:
+            method.load(torch.device("cpu"), path)
 
 
 def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
@@ -142,8 +156,7 @@ def _identify(spec: MethodSpec, source: Path, name: str | None, force: bool) -> 
     names = ", ".join(weight.name for weight in spec.weights)
     if name is not None and not named:
         raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names}.")
-    digests = set(_digests(source))
-    recognised = next((weight for weight in spec.weights if digests & set(weight.sha256)), None)
+    recognised = recognise(spec, source)
     if recognised is not None and recognised in (named or [recognised]):
         return recognised
     if recognised is not None and not force:
@@ -160,27 +173,3 @@ def _identify(spec: MethodSpec, source: Path, name: str | None, force: bool) -> 
             hint="If it is your own training, or the authors have published a new file: --force.",
         )
     return candidates[0]
-
-
-def _digests(path: Path) -> Iterator[str]:
-    """Digests by which a file can be recognised: its own, its bundle's data, or its conversion's source."""
-    yield file_sha256(path)
-    if bundle_index(path) is not None:
-        yield file_sha256(_data_file(path))
-    elif _is_safetensors(path):
-        # A damaged file is recognised by nothing; reading it will say what is wrong.
-        with contextlib.suppress(safetensors.SafetensorError), safetensors.safe_open(path, "pt") as file:
-            yield (file.metadata() or {}).get(_SOURCE_KEY, "")
-
-
-def _data_file(path: Path) -> Path:
-    """Of a bundle the first shard, whose digest is what pages publish; any other file itself."""
-    index = bundle_index(path)
-    if index is None:
-        return path
-    return next(iter(sorted(index.parent.glob(f"{index.stem}.data-00000-of-*"))), index)
-
-
-def _is_safetensors(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"

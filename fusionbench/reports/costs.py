@@ -21,6 +21,7 @@ class MeasuredCost(Protocol):
     throughput: float
     memory: int | None
     untrained: bool
+    float32: bool
     error: str
 
 
@@ -54,6 +55,9 @@ def notes(costs: Sequence[MeasuredCost]) -> list[str]:
     untrained = [cost.method for cost in costs if cost.untrained]
     if untrained:
         found.append(f"Measured with random weights, which cost the same: {', '.join(untrained)}.")
+    exact = [cost.method for cost in costs if cost.float32]
+    if exact:
+        found.append(f"Computed in float32, whatever the precision: {', '.join(exact)}.")
     found += [f"{cost.method}: not measured: {cost.error}" for cost in costs if cost.error]
     return found
 

@@ -7,10 +7,12 @@ from fusionbench.runs.config import RunConfig
 
 
 def prepare_process(config: RunConfig) -> None:
-    """Make float32 mean float32 (no TF32 unless autocast is asked for), and reuse freed memory."""
+    """Make float32 mean float32 (no TF32), and reuse freed memory.
+
+    Also under autocast: it chooses what may lose digits by itself, and scores and classical methods share the process.
+    """
     keep_freed_memory()
     import torch
 
-    exact = config.precision == "float32"
-    torch.backends.cudnn.allow_tf32 = not exact
-    torch.backends.cuda.matmul.allow_tf32 = not exact
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

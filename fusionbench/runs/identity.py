@@ -11,6 +11,7 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
+from fusionbench.nn.recognition import weights_digest
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
@@ -43,9 +44,9 @@ def method_identity(
         spec.name,
         spec.version,
         options,
-        file_sha256(weights) if weights else "",
+        weights_digest(spec, weights) if weights else "",
         origin_code(spec.name),
-        config.precision,
+        config.precision if spec.lowers_precision else "float32",
         config.compile,
         config.colour if spec.takes == "luma" else "",
         config.seed,

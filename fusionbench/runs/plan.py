@@ -16,6 +16,7 @@ from fusionbench.runs.identity import digest_of, fingerprints, method_identity
 from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
+from fusionbench.runs.requirements import examined
 from fusionbench.types import (
     FusionBenchError,
     MethodSpec,
@@ -137,6 +138,7 @@ def expand(
             served = {task for task in absent if task in spec.tasks or config.allow_other_tasks}
             for task in sorted({pairing.dataset.task for pairing in pairings} | served):
                 weights_for(spec, task, Path(request.weights) if request.weights else None, options)
+            pairings, remarks = examined(pairings, options, config.precision)
         except (WeightsError, UsageError) as error:
             if request.key in explicit:
                 found.add(error)
@@ -153,6 +155,7 @@ def expand(
                 )
             )
         expansion.pairings += pairings
+        expansion.remarks += remarks
         expansion.remarks += [
             f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings

@@ -135,12 +135,15 @@ class WeightSpec:
         page: Official page a person can open.
         official: File name(s) as published.
         sha256: Known digests of ``official`` (any one matches); empty where unknown.
+        content_sha256: Known digest of the numbers in its conversion to safetensors, as
+            :func:`fusionbench.nn.recognition.content_sha256` has it.
         size: Bytes, 0 where unknown.
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
         package_file: A file inside the plugin's own package, for weights that ship with it.
         how: What a person does to get them, in place of the sentence about downloading; ``{target}``
             stands for the path under which they are looked for.
+        beside: Official names of further files that are read with it from the same folder.
         when: Option name -> values of that option for which these weights are the right ones; for
             methods with several networks, such as one per fusion rule.
     """
@@ -151,11 +154,13 @@ class WeightSpec:
     page: str = ""
     official: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
+    content_sha256: str = ""
     size: int = 0
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
     how: str = ""
+    beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
@@ -172,6 +177,22 @@ class Method(Protocol):
     * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
     * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from
       being fused, such as absent text features; empty if nothing does.
+
+    A method that is made of several weights files also has ``check_weights(name, path)``, which raises
+    :class:`fusionbench.WeightsError` where the file is not good as the weights of that name.
+
+    A luma method whose authors' script treats colour otherwise than the harness may define:
+
+    * ``read_gray(sources, suffixes, task) -> sequence of Tensor``, in place of the harness's luma: of 8-bit
+      sources as stored, N x C x H x W, and the suffixes of their files (``.png``; empty where there is none),
+      N x 1 x H x W each.
+    * ``save(fused, sources, task) -> Tensor``, in place of the harness's rule for colour: of what ``finish``
+      returned, not clipped, and the stored sources, none where the result is to be gray, N x 1 or 3 x H x W.
+
+    Either may be None where an option turns it off.
+
+    Where options or weights make results depend on the whole image, a method that is tiled otherwise has an
+    attribute ``whole_image`` that is true then.
     """
 
     def load(self, device: torch.device, weights: Path | None) -> None:
@@ -198,7 +219,8 @@ class MethodSpec:
         multiple: Height and width are padded (reflected) to a multiple of this, and cropped back.
         min_size: Smallest height and width it accepts.
         batched: Whether ``fuse`` takes N > 1.
-        overlap: Pixels by which tiles overlap when an image is too large; None: never tile.
+        overlap: Pixels by which tiles overlap when an image is too large; None: never tile. Four times the distance
+            from which a pixel is influenced makes tiles agree with the whole.
         text: Whether it reads text features.
         options: Settings by name.
         weights: Published weights, empty for classical methods. With several, the one whose
@@ -208,7 +230,12 @@ class MethodSpec:
         training_data: Names of data sets it was trained on, to warn of leakage.
         fingerprint: For methods whose results depend on files other than sources and weights:
             ``fingerprint(options, dataset) -> {sample id: digest}``, which enters the results' identity.
+        requirements: Asked before a run computes anything: ``requirements(options, weights, dataset)`` raises a
+            :class:`fusionbench.FusionBenchError` where every sample of the data set would fail, such as for want of
+            a package, a second file or text features.
         trainer: Optional ``trainer`` for ``fusionbench train``.
+        autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
+            is not made for half precision.
         meta: Further facts for ``fusionbench info``.
     """
 
@@ -231,9 +258,16 @@ class MethodSpec:
     licence: str = ""
     training_data: tuple[str, ...] = ()
     fingerprint: Loadable | None = None
+    requirements: Loadable | None = None
     trainer: Loadable | None = None
+    autocast: bool | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lowers_precision(self) -> bool:
+        """Whether ``--precision`` applies; other methods compute in float32 whatever is asked for."""
+        return bool(self.weights) if self.autocast is None else self.autocast
 
 
 @runtime_checkable

@@ -157,12 +157,7 @@ class FilmMethod:
         elif film.config.text and self.text not in ("required", "none"):
             from fusionbench.data import read_features
 
-            path = Path(self.text).expanduser()
-            if not path.is_file():
-                raise UsageError(
-                    f"FILM: text={self.text}: no such file.",
-                    hint="Use text=required, offline, none, or the path of a .npy with the features of one prompt.",
-                )
+            path = prompt_file(self.text)
             self._prompt = torch.from_numpy(read_features(path)).to(device)
             self._check(self._prompt, str(path))
 
@@ -227,6 +222,21 @@ class FilmMethod:
         return text.float()
 
 
+def prompt_file(text: str) -> Path:
+    """The file that the option ``text`` names.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise UsageError(
+            f"FILM: text={text}: no such file.",
+            hint="Use text=required, offline, none, or the path of a .npy with the features of one prompt.",
+        )
+    return path
+
+
 def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]:
     """Digest of the features that each sample is fused with, where they are not the sample's own: a prompt's or a
     variant's. Changed features are then fused anew.
@@ -239,7 +249,7 @@ def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]
     if options["text"] != "required":
         prompt = file_sha256(Path(options["text"]).expanduser())
         return {sample.id: prompt for sample in dataset.samples}
-    variant = options["features"]
+    variant = options.get("features", "")
     places = {sample.id: sample.meta.get(VARIANTS_KEY, {}).get(variant) for sample in dataset.samples if variant}
     return {sample: digest_if_readable(place) for sample, place in places.items() if place is not None}
 

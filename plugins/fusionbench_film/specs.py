@@ -66,6 +66,7 @@ FILM = MethodSpec(
     tasks=(Task.IVF, Task.MIF, Task.MEF, Task.MFF),
     factory="fusionbench_film.method:FilmMethod",
     fingerprint="fusionbench_film.method:text_digests",
+    requirements="fusionbench_film.requirements:check",
     text="optional",
     options={**_OPTIONS, **_TEXT_OPTIONS, "features": _FEATURES},
     weights=tuple(
@@ -95,7 +96,12 @@ FILM = MethodSpec(
 
 # Trained by benchmarks/train_compact.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
-SHIPPED_TASKS = (Task.IVF, Task.MIF, Task.MEF)
+_SHIPPED_SHA256 = {
+    Task.IVF: "f3e851daf999a330dca4f42e1d56dd7fa279a2698e9e4aaea4970ffb40518af8",
+    Task.MIF: "4a16d3b3357e8eb877785dca0ce03a0c9ad663a4b80c7c1c9bfa45d70e8b9ef2",
+    Task.MEF: "0035e36e95a4759719711b997916029ecce9a62f971c57d7b84ae5644c858adb",
+}
+SHIPPED_TASKS = tuple(_SHIPPED_SHA256)
 
 COMPACT = dataclasses.replace(
     FILM,
@@ -106,6 +112,7 @@ COMPACT = dataclasses.replace(
         "rescale": _OPTIONS["rescale"],
         "form": _OPTIONS["form"],
         "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
+        "features": _FEATURES,
     },
     weights=tuple(
         WeightSpec(
@@ -113,10 +120,11 @@ COMPACT = dataclasses.replace(
             filename=f"film-compact-{task.lower()}.safetensors",
             tasks=(task,),
             package_file=SHIPPED / f"film-compact-{task.lower()}.safetensors",
+            sha256=(digest,),
             licence="Apache-2.0, as this project",
             how="fusionbench's own installation is incomplete: install it again.",
         )
-        for task in SHIPPED_TASKS
+        for task, digest in _SHIPPED_SHA256.items()
     ),
     licence="Apache-2.0, as this project",
     training_data=("roadscene",),
@@ -153,6 +161,7 @@ def ablations() -> list[MethodSpec]:
         title="FILM w/o text",
         factory="fusionbench_film.ablation:FilmWithoutText",
         fingerprint=None,
+        requirements=None,
         text="none",
         options=dict(_OPTIONS)
         | {

@@ -56,6 +56,18 @@ class Case:
     def crops(self) -> list[np.ndarray]:
         return [self.array("crop_in1"), self.array("crop_in2")]
 
+    def paths(self) -> list[Path]:
+        """The files of both sources."""
+        found = []
+        for slot in ("slot1", "slot2"):
+            path = self.facts[slot].partition(":")[2]
+            for there, here in _FOLDERS:
+                path = path.replace(there, here, 1)
+                if here in path:
+                    break
+            found.append(shared_path("data", path))
+        return found
+
     def images(self, mode: str | None = None, *, gray_jpeg: bool = False, then: str | None = None) -> list[np.ndarray]:
         """The whole sources; skips if this machine's decoder gives other pixels.
 
@@ -65,13 +77,8 @@ class Case:
             then: Return them in this mode instead.
         """
         images = []
-        for slot in ("slot1", "slot2"):
-            path = self.facts[slot].partition(":")[2]
-            for there, here in _FOLDERS:
-                path = path.replace(there, here, 1)
-                if here in path:
-                    break
-            with Image.open(shared_path("data", path)) as image:
+        for slot, path in zip(("slot1", "slot2"), self.paths(), strict=True):
+            with Image.open(path) as image:
                 if gray_jpeg and len(self.facts[f"{slot}_shape"]) == 2:
                     image.draft("L", image.size)  # the decoder's own luma, as OpenCV reads it
                     pixels = np.asarray(image.convert("L"))
@@ -81,7 +88,7 @@ class Case:
             if digest != self.facts[f"{slot}_sha256_of_decoded_bytes"]:
                 pytest.skip(f"{path} decodes to other pixels here")
             if then is not None:
-                with Image.open(shared_path("data", path)) as image:
+                with Image.open(path) as image:
                     pixels = np.asarray(image.convert(then))
             images.append(pixels)
         return images

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from fusionbench import Batch, MethodSpec, Task
 from fusionbench.nn.learned import LearnedMethod
@@ -41,6 +43,15 @@ def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int]
     return Batch(sources=sources, task=task)
 
 
+def finished(method: LearnedMethod, batch: Batch) -> Tensor:
+    """What a method makes of a batch until it is written."""
+    fused = method.fuse(batch)
+    if hasattr(method, "finish"):
+        fused = method.finish(fused, batch)
+    save = getattr(method, "save", None)
+    return fused if save is None else save(fused, batch.sources, batch.task)
+
+
 @pytest.fixture
 def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A method's network with random weights, in the form that training scripts leave behind."""
@@ -59,17 +70,43 @@ def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) 
         method = made(name, output=output, **square)
         method.load(torch.device("cpu"), saved)
         batch = batch_of(spec, task)
-        fused = method.finish(method.fuse(batch), batch)
+        fused = finished(method, batch)
         assert fused.shape[0] == 2
         assert fused.shape[1] in ((1,) if spec.takes == "luma" else (1, 3))
         assert fused.shape[2:] == (37, 42)
         assert fused.isfinite().all()
         for index in range(2):
             single = Batch(sources=tuple(s[index : index + 1] for s in batch.sources), task=task)
-            alone = method.finish(method.fuse(single), single)
+            alone = finished(method, single)
             # Where the script truncates, a rounding error may move a pixel by one grey level.
             torch.testing.assert_close(fused[index : index + 1], alone, atol=1.01 / 255, rtol=0)
             assert ((fused[index : index + 1] - alone).abs() > 1e-4).float().mean() < 0.01
+
+
+WRAPPED: dict[str, Callable[[dict[str, Tensor]], object]] = {
+    "compiled": lambda state: {f"_orig_mod.{name}": tensor for name, tensor in state.items()},
+    "Lightning": lambda state: {"state_dict": {f"net.{n}": t for n, t in state.items()}, "epoch": 3, "callbacks": {}},
+    "averaged": lambda state: {"n_averaged": torch.tensor(3), **{f"module.{n}": t for n, t in state.items()}},
+    "GAN": lambda state: {"netG": state, "netD": {"a": torch.zeros(3)}},
+    "BasicSR": lambda state: {"params_ema": state},
+    "half": lambda state: {name: tensor.half() for name, tensor in state.items()},
+    "double": lambda state: {name: tensor.double() for name, tensor in state.items()},
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+@pytest.mark.parametrize("name", METHODS)
+def test_what_training_wraps_around_weights_does_not_matter(name: str, wrapped: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = made(name).build()
+    torch.save(WRAPPED[wrapped](dict(network.state_dict())), tmp_path / "weights.pth")
+    method = made(name)
+    method.load(torch.device("cpu"), tmp_path / "weights.pth")
+    found = method.network.state_dict()
+    assert all(tensor.dtype == found[key].dtype for key, tensor in network.state_dict().items())
+    tolerance = 1e-3 if wrapped == "half" else 0
+    for key, tensor in network.state_dict().items():
+        torch.testing.assert_close(found[key], tensor, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -90,7 +127,7 @@ def test_smallest_size(name: str, saved: Path) -> None:
     method.load(torch.device("cpu"), saved)
     for task in spec.tasks:
         batch = batch_of(spec, task, 1, (spec.min_size, spec.min_size + 1))
-        assert method.finish(method.fuse(batch), batch).shape[2:] == (spec.min_size, spec.min_size + 1)
+        assert finished(method, batch).shape[2:] == (spec.min_size, spec.min_size + 1)
 
 
 @pytest.mark.parametrize("name", METHODS)

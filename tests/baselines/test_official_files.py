@@ -115,6 +115,38 @@ def test_a_folder_with_the_official_files_is_all_it_takes(
         assert torch.equal(fused, _fuser(name, task, folder)(*sources, task=task))
 
 
+def _converted(entry: object, kind: torch.dtype) -> object:
+    if isinstance(entry, Tensor):
+        return entry.to(kind) if entry.is_floating_point() else entry
+    return {key: _converted(value, kind) for key, value in entry.items()} if isinstance(entry, dict) else entry
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float64])
+@pytest.mark.parametrize("name", METHODS)
+def test_files_of_another_precision_load_and_fuse(name: str, kind: torch.dtype, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    METHODS[name][0](tmp_path)
+    gray = torch.rand(2, 1, 1, 40, 40)
+    expected = _fuser(name, Task.IVF, tmp_path)(*gray)
+    for path in tmp_path.iterdir():
+        torch.save(_converted(torch.load(path, weights_only=True), kind), path)
+    found = _fuser(name, Task.IVF, tmp_path)(*gray)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().mean() * 255 < (2 if kind == torch.float16 else 0.01)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_compiled_networks_load(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = METHODS[name][0](tmp_path)
+    path = next(iter(sorted(tmp_path.iterdir(), reverse=True)))
+    part = network.fusion if name == "segmif" else network
+    torch.save({f"module._orig_mod.{key}": tensor for key, tensor in part.state_dict().items()}, path)
+    fuser = load_fuser(_spec(name), device=CPU, task=Task.IVF, weights=path, options=METHODS[name][1])
+    loaded = fuser.network.state_dict()
+    assert all(torch.equal(tensor, loaded[key]) for key, tensor in network.state_dict().items())
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "tardal"])
 def test_the_official_output_can_be_switched_off(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)

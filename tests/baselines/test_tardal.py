@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import fusionbench as fb
 from fusionbench import Batch, Task
+from fusionbench.images.colour import luma
+from fusionbench.nn import weights_store
+from fusionbench.nn.weights import find_weights
+from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError
 from fusionbench_tardal.method import TarDAL
 from fusionbench_tardal.network import Discriminator, Generator
-from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
+from tests.helpers.golden import GoldenMethod, fill_golden, golden_input, manifest, shapes
+from tests.helpers.shared import shared_path
 
 
 @pytest.fixture
@@ -71,6 +78,7 @@ def test_official_containers_load(tmp_path: Path, container: str) -> None:
     network = Generator().eval()
     path = tmp_path / "tardal-dt.pth"
     if container == "bare":
+        network.encoder[1].num_batches_tracked += 1  # as training leaves it
         torch.save(network.state_dict(), path)
     else:
         disc = Discriminator((32, 32)).state_dict()
@@ -85,6 +93,73 @@ def test_official_containers_load(tmp_path: Path, container: str) -> None:
     assert fused.shape == (2, 3, 21, 30)
     torch.testing.assert_close(fused[:, 0], fused[:, 2], atol=1e-6, rtol=0)
     torch.testing.assert_close(fused[1:], single, atol=1e-5, rtol=0)
+
+
+REAL = {"dt-v0": "tardal.pt", "tt-v0": "tardal+.pt", "ct-v0": "tardal++.pt"}
+WRAPPED = {
+    "as published": lambda state: state,
+    "DataParallel": lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+    "compiled": lambda state: {"model": {f"_orig_mod.{name}": tensor for name, tensor in state.items()}, "epoch": 3},
+    "bfloat16": lambda state: {"fuse": {name: tensor.bfloat16() for name, tensor in state.items()}},
+}
+
+
+def _real(variant: str) -> Path:
+    return shared_path("weights", "tardal", "official", REAL[variant])
+
+
+def _case(variant: str, data: str, norm: str) -> dict[str, np.ndarray]:
+    """Arrays of a golden case by their last name, and the crops that its data set's cases share."""
+    with np.load(shared_path("reference", "golden", "tardal_real.npz")) as arrays:
+        names = (f"{variant[:2]}/{data}/{norm}/", f"{data}/")
+        return {key.rpartition("/")[2]: arrays[key] for key in arrays.files if key.rpartition("/")[0] + "/" in names}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("variant", "norm"), [("dt-v0", "batch"), ("tt-v0", "eval"), ("ct-v0", "eval")])
+@pytest.mark.parametrize("wrapped", WRAPPED)
+@pytest.mark.filterwarnings("ignore:.*use_eval")
+@torch.inference_mode()
+def test_the_first_release_s_files_run_as_their_authors_ran_them(
+    tmp_path: Path, variant: str, norm: str, wrapped: str
+) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(WRAPPED[wrapped](torch.load(_real(variant), weights_only=True)), path)
+    method = TarDAL(variant=variant)
+    method.load(torch.device("cpu"), path)
+    assert method.batch_statistics is (norm == "batch")
+    found = method.fused_luma(*(golden_input(f"tardal_real/rng37x53/{side}", (1, 1, 37, 53)) for side in ("ir", "vi")))
+    tolerance = 0.05 if wrapped == "bfloat16" else 1e-4
+    np.testing.assert_allclose(found[0], _case(variant, "rng37x53", norm)["out"], atol=tolerance, rtol=0)
+
+
+@pytest.mark.shared
+@torch.inference_mode()
+def test_tardal_pt_on_a_real_pair_is_the_authors_picture() -> None:
+    arrays = _case("dt-v0", "RoadScene/FLIR_00977", "batch")
+    infrared, visible = (torch.from_numpy(arrays[f"crop_{side}"].astype(np.float32) / 255) for side in ("ir", "vi"))
+    gray = torch.round(luma(visible.permute(2, 0, 1)[None]) * 255) / 255  # the first release's script rounds it
+    with pytest.warns(UserWarning, match="own statistics"):
+        fuser = fb.get_method("tardal", weights=_real("dt-v0"), device="cpu")
+    found = fuser.method.fused_luma(infrared[None, None], gray)[0, 0]
+    np.testing.assert_allclose(found, arrays["crop_out"], atol=1e-4, rtol=0)
+    stored = fb.get_method("tardal", weights=_real("dt-v0"), device="cpu", use_eval="yes")
+    other = stored.method.fused_luma(infrared[None, None], gray)[0, 0]
+    expected = _case("dt-v0", "RoadScene/FLIR_00977", "eval")["crop_out"]
+    np.testing.assert_allclose(other, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("variant", REAL)
+def test_the_first_release_s_files_are_recognised(
+    variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path))
+    spec = current_plugins().methods["tardal"]
+    weight, stored = weights_store.add(spec, _real(variant))
+    assert weight.name.lower() == variant
+    assert find_weights(spec, Task.IVF, options={"variant": variant}) == stored
+    assert weights_store.verify(spec, weight, stored).origin == "official"
 
 
 def test_folded_norm_equals_the_norm() -> None:

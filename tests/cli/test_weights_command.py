@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,16 @@ def test_what_does_not_fit_is_not_stored(call, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "missing: 0.weight" in result.output
     assert not (tmp_path / "weights" / "tiny" / "b.safetensors").exists()
+
+
+def test_what_cannot_be_read_is_told_before_anything_else(call, tmp_path: Path) -> None:
+    packed = tmp_path / "weights.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("out/a.pth", b"x")
+    result = call("add", "tiny", packed)
+    assert result.exit_code == 2
+    assert "is a zip archive that holds out/a.pth" in result.output
+    assert "Unpack it" in result.output
 
 
 def test_verify_fails_on_damage(call, tmp_path: Path, bundle: Path) -> None:

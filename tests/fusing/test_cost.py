@@ -17,6 +17,7 @@ from fusionbench import MethodSpec, Task, WeightSpec
 from fusionbench.cli import main
 from fusionbench.fusing.cost import Cost, count_flops, measure_cost
 from fusionbench.nn.learned import LearnedMethod
+from fusionbench.plugins import current_plugins
 from fusionbench.reports import costs
 from fusionbench.types import Batch, UsageError
 
@@ -72,6 +73,13 @@ def test_a_method_without_weights_is_measured_with_random_ones(monkeypatch: pyte
     assert cost.quartiles[0] <= cost.median <= cost.quartiles[1]
     assert cost.throughput == pytest.approx(2 / cost.median)
     assert cost.memory is None or cost.memory >= 0
+
+
+def test_a_classical_method_is_not_called_measured_in_half_precision() -> None:
+    average = current_plugins().methods["average"]
+    cost = measure_cost(average, size=(32, 32), device=torch.device("cpu"), precision="bfloat16", repeats=1)
+    assert cost.float32
+    assert "Computed in float32, whatever the precision: average." in costs.markdown([cost], CONDITIONS)
 
 
 @pytest.mark.parametrize(("facts", "settings"), [({"min_size": 64}, {}), ({"batched": False}, {"batch_size": 2})])

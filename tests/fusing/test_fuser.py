@@ -19,7 +19,7 @@ from fusionbench.fusing import DecodedSample, Fuser, decode_sample
 from fusionbench.images import colour
 from fusionbench.images.padding import crop_to, pad_to_multiple
 from fusionbench.images.tiling import fuse_in_tiles, spans
-from fusionbench.types import Batch, DataError, FusionBenchError, LazyArray, MethodError, MethodSpec, Task
+from fusionbench.types import Batch, DataError, FusionBenchError, LazyArray, MethodError, MethodSpec, Task, UsageError
 from tests.helpers.scenes import write_pairs
 
 CPU = torch.device("cpu")
@@ -307,6 +307,40 @@ def test_calling_a_fuser_with_tensors_in_memory() -> None:
         _ = ready.network
 
 
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(UsageError, match="precision 'half' is not one of float32, bfloat16, float16"):
+        fb.get_method("average", device="cpu", precision="half")
+
+
+def test_a_luma_method_may_read_gray_and_save_colour_by_its_own_rules() -> None:
+    seen: list[object] = []
+
+    def read(sources, suffixes, task):
+        seen.extend([suffixes, task])
+        return [source.amax(1, keepdim=True) for source in sources]
+
+    def save(fused, sources, task):
+        seen.append(len(sources))
+        return fused.expand(-1, 3, -1, -1) / 2 if sources else fused
+
+    gray, rgb = eight_bit(1, 8, 8), eight_bit(3, 8, 8, seed=1)
+    for mode, taken, colours in (("restore", 2, 3), ("gray", 0, 1)):
+        ready = fuser(lambda batch: batch.sources[1], colour_mode=mode)
+        ready.method.read_gray, ready.method.save = read, save
+        sample = dataclasses.replace(decoded(gray, rgb), suffixes=(".png", ".jpg"))
+        expected = rgb.amax(0) / 2 if colours == 3 else rgb.amax(0)
+        assert torch.equal(one(ready.fuse_samples([sample])), (expected * 255).round().byte().expand(colours, -1, -1))
+        assert seen == [(".png", ".jpg"), Task.IVF, taken]
+        assert torch.allclose(ready(gray, rgb)[0], expected.expand(colours, -1, -1))
+        seen.clear()
+        one(ready.fuse_samples([decoded(gray, gray)]))  # nothing to read, nothing to restore
+        assert seen == [0]
+        seen.clear()
+    ready.method.save = lambda fused, sources, task: fused[..., 1:]
+    failed = ready.fuse_samples([decoded(gray, rgb)])[0]
+    assert "something else than images from save" in str(failed)
+
+
 def test_autocast_is_applied_and_results_stay_float32() -> None:
     seen = []
 
@@ -314,10 +348,11 @@ def test_autocast_is_applied_and_results_stay_float32() -> None:
         seen.append((batch.sources[0][0, 0] @ batch.sources[0][0, 0].T).dtype)
         return batch.sources[0].to(torch.bfloat16)
 
-    spec = MethodSpec(name="plain", tasks=tuple(Task), factory=Plain)
-    ready = Fuser(Plain(fuse), spec, CPU, precision="bfloat16")
-    assert one(ready.fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])).dtype == torch.uint8
-    assert seen == [torch.bfloat16]
+    for autocast, expected in ((True, torch.bfloat16), (None, torch.float32)):  # without weights it is not meant
+        spec = MethodSpec(name="plain", tasks=tuple(Task), factory=Plain, autocast=autocast)
+        ready = Fuser(Plain(fuse), spec, CPU, precision="bfloat16")
+        assert one(ready.fuse_samples([decoded(eight_bit(1, 8, 8), eight_bit(1, 8, 8))])).dtype == torch.uint8
+        assert seen.pop() == expected
 
 
 @pytest.mark.parametrize("field", ["sources", "reference", "text_features"])

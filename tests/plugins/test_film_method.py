@@ -144,7 +144,7 @@ def test_damaged_and_dangerous_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="refused"):
         fb.get_method("film", weights=tmp_path / "code.pth", device="cpu")
     (tmp_path / "page.pth").write_text("<html>")
-    with pytest.raises(WeightsError, match="neither"):
+    with pytest.raises(WeightsError, match="is a web page"):
         fb.get_method("film", weights=tmp_path / "page.pth", device="cpu")
 
 

@@ -1,0 +1,68 @@
+"""What is known about a method and a data set before anything is computed: what is lacking, what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusionbench.fusing.loading import weights_for
+from fusionbench.nn.recognition import examine
+from fusionbench.types import FusionBenchError, MethodSpec, UsageError, WeightsError, resolve
+
+if TYPE_CHECKING:
+    from fusionbench.runs.opening import OpenedDataset
+    from fusionbench.runs.plan import Pairing
+
+
+def examined(
+    pairings: Sequence[Pairing], options: Mapping[str, Any], precision: str
+) -> tuple[list[Pairing], list[str]]:
+    """Check what pairings of one method need, and mark those whose rows have to say more than their method.
+
+    Args:
+        pairings: Of one method with its data sets.
+        options: The method's options, parsed.
+        precision: That of the run.
+
+    Returns:
+        The pairings with their marks, and remarks for the user.
+
+    Raises:
+        UsageError: Something is missing that the method needs for every sample.
+        WeightsError: The weights are missing or damaged.
+    """
+    found, remarks = [], []
+    for pairing in pairings:
+        spec, request, dataset = pairing.spec, pairing.method, pairing.dataset
+        weights = weights_for(spec, dataset.task, Path(request.weights) if request.weights else None, options)
+        _require(spec, options, weights, dataset)
+        remark, mark = ("", "") if weights is None else examine(spec, weights, dataset.task, options)
+        remarks += [remark] if remark else []
+        found.append(replace(pairing, marks=", ".join(filter(None, (pairing.marks, mark)))))
+    if pairings and precision != "float32" and not pairings[0].spec.lowers_precision:
+        remarks.append(f"{pairings[0].method.key} computes in float32: --precision is for learned methods")
+    return found, list(dict.fromkeys(remarks))
+
+
+def _require(spec: MethodSpec, options: Mapping[str, Any], weights: Path | None, dataset: OpenedDataset) -> None:
+    if spec.text == "required" and all(sample.text_features is None for sample in dataset.samples):
+        raise UsageError(
+            f"method {spec.name} needs text features, and no sample of {dataset.key} has any.",
+            hint="Make them with `fusionbench text`, or point --text-features to a folder of .npy files.",
+        )
+    if spec.requirements is None:
+        return
+    check = resolve(spec.requirements, owner=f"method {spec.name}")
+    try:
+        check(options, weights, dataset)
+    except (UsageError, WeightsError):
+        raise
+    except FusionBenchError as error:
+        raise UsageError(f"{spec.name} on {dataset.key}: {error.message}", hint=error.hint) from error
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [""])[0]
+        raise UsageError(
+            f"{spec.name}: its requirements could not be checked: {type(error).__name__}: {line}"
+        ) from error
