@@ -21,6 +21,7 @@ ROOMS = (
     "types",
     "extras",
     "allocator",
+    "files",
     "atomic",
     "locking",
     "hookspecs",

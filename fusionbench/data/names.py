@@ -35,6 +35,15 @@ def has_control(text: str) -> bool:
     return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
 
 
+def usable_id(text: str) -> bool:
+    """Whether a sample's id can be a relative path, a row's key and a line of text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return not has_control(text) and "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))
+
+
 def normal(text: str) -> str:
     """Composed Unicode (NFC): files copied through macOS have decomposed names."""
     return unicodedata.normalize("NFC", text)

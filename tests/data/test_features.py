@@ -41,8 +41,8 @@ def test_hdf5(tmp_path: Path, values: np.ndarray) -> None:
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(DataError, match=r"x\.h5"):
         read_features(path)
-    with pytest.raises(DataError, match="does not exist"):
-        open_hdf5(tmp_path / "none.h5")
+    with pytest.raises(DataError, match="does not exist"), open_hdf5(tmp_path / "none.h5"):
+        pass
 
 
 def test_a_huge_hdf5_array_is_refused_before_reading(tmp_path: Path) -> None:
