@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 
 from fusionbench.data.hdf5 import open_hdf5
 from fusionbench.files import open_regular
+from fusionbench.images.lazy import read_lazy
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, LazyArray, Readable
 
@@ -38,7 +39,7 @@ def read_features(source: Readable) -> np.ndarray:
     """
     name = shown(source)
     if isinstance(source, LazyArray):
-        return _checked(np.asarray(source.read()), name)
+        return _checked(read_lazy(source), name)
     if source.suffix.lower() in _HDF5_SUFFIXES:
         return _checked(_read_hdf5(source, name), name)
     try:

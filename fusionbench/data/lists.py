@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fusionbench.data.names import has_control, image_stem, loose, normal
 from fusionbench.data.pairing import Group
+from fusionbench.files import read_regular
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem
 
@@ -39,7 +40,7 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
     complaints: list[str] = []
