@@ -254,7 +254,7 @@ def _finished(name: str, pixels: np.ndarray, notes: tuple[str, ...], orientation
     pixels = np.ascontiguousarray(turned(pixels, orientation))
     peak = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(pixels.dtype, 1.0)
     image = Image(pixels, peak, notes)
-    said = check_range(name, pixels, gray=image.is_gray)
+    said = () if pixels.dtype == np.uint8 else check_range(name, pixels, gray=image.is_gray)
     return dataclasses.replace(image, notes=(*notes, *said)) if said else image
 
 

@@ -38,7 +38,7 @@ def check_range(name: str, pixels: np.ndarray, *, gray: bool) -> tuple[str, ...]
 
     Args:
         name: The file, as messages call it.
-        pixels: uint16, float32 in [0, 1], or uint8, of which nothing is said.
+        pixels: uint16, or float32 in [0, 1].
         gray: Whether the image shows no colour.
 
     Returns:
@@ -47,8 +47,6 @@ def check_range(name: str, pixels: np.ndarray, *, gray: bool) -> tuple[str, ...]
     Raises:
         ImageError: 16-bit values that can only be counts of a sensor.
     """
-    if pixels.dtype == np.uint8:
-        return ()
     exact = pixels.dtype == np.uint16
     counts = np.bincount((pixels if exact else _sixteen_bits(pixels)).ravel(), minlength=_SCALE)
     used = np.flatnonzero(counts)
