@@ -21,9 +21,8 @@ Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Mean distance of values from [0, 1] above which they must be on another scale, such as 0 to 255.
 _OTHER_SCALE = 0.5
-# A result is said to be clipped where more than this share of its values lies more than a gray level outside [0, 1].
-_CLIPPED_SHARE = 0.01
-_LEVEL = 1 / 255
+# A result is said to be clipped where more than this share of its values lies further outside [0, 1] than that.
+_CLIPPED_SHARE, _CLIPPED_BY = 0.01, 0.05
 # How far values of a source in memory may leave [0, 1] by rounding.
 _ROUNDING = 1e-3
 
@@ -213,13 +212,16 @@ _Result = tuple[Tensor, tuple[str, ...]] | FusionBenchError
 
 
 def _clipping(fused: Tensor) -> tuple[str, ...]:
-    """A note where more of a result leaves [0, 1] than overshoot at edges explains."""
-    outside = (fused < -_LEVEL) | (fused > 1 + _LEVEL)
+    """A note where more of a result leaves [0, 1], and further, than overshoot at edges explains."""
+    outside = (fused < -_CLIPPED_BY) | (fused > 1 + _CLIPPED_BY)
     share = float(outside.float().mean())
     if share <= _CLIPPED_SHARE:
         return ()
     low, high = float(fused.min()), float(fused.max())
-    return (f"{share:.0%} of the values lay outside [0, 1] (they ran from {low:.3g} to {high:.3g}) and were clipped",)
+    return (
+        f"{share:.0%} of the values lay more than {_CLIPPED_BY} outside [0, 1] and were clipped "
+        f"(they ran from {low:.3g} to {high:.3g})",
+    )
 
 
 def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import PIL.Image
 
 from fusionbench.images.container import Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.stored import stored_pixels
 from fusionbench.types import ImageError
 
@@ -51,7 +51,7 @@ def read_header(file: BinaryIO, name: str) -> Header:
         raise damaged(name, f"the BMP declares {width}x{height} pixels and is cut off")
     file.seek(0)
     # Whether a palette is one of grays decides on the channels, which Pillow looks at without decoding.
-    with explained(name), PIL.Image.open(file, formats=("BMP",)) as opened:
+    with PIL.Image.open(file, formats=("BMP",)) as opened:
         channels = 1 if opened.mode in ("1", "L") else 3
     return Header("BMP", height, width, channels)
 
@@ -62,6 +62,6 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     Raises:
         ImageError: It is damaged.
     """
-    with explained(name), PIL.Image.open(io.BytesIO(data), formats=("BMP",)) as opened:
+    with PIL.Image.open(io.BytesIO(data), formats=("BMP",)) as opened:
         opened.load()
         return stored_pixels(opened, name)

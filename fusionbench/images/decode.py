@@ -125,7 +125,8 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
     with _opened(source, name) as (file, size):
         reader, header = _header(file, size, name, max_pixels, min_side)
         file.seek(0)
-        pixels, notes = reader.read_pixels(file.read(), header, name)
+        with explained(name):
+            pixels, notes = reader.read_pixels(file.read(), header, name)
     if pixels.shape[:2] != (header.height, header.width):
         raise damaged(name, f"declares {header.width}x{header.height} pixels and holds others")
     return _finished(name, pixels, notes, header.orientation)

@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 
 from fusionbench.images.container import COUNTED, Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.stored import stored_pixels
 
 _SIGNATURES = (b"GIF87a", b"GIF89a")
@@ -47,13 +47,12 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     """
     walk = _Walk(io.BytesIO(data), name)
     picture = data[walk.picture[0] : walk.picture[1]] + bytes([_END])
-    with explained(name):
-        indices = [_indices(data[: walk.colours_end] + _control(ground) + picture) for ground in (0, 1)]
-        if not np.array_equal(*indices):
-            raise damaged(name, f"the GIF declares {walk.width}x{walk.height} pixels and holds only a part of them")
-        with PIL.Image.open(io.BytesIO(data[: walk.colours_end] + picture), formats=("GIF",)) as opened:
-            opened.load()
-            pixels, notes = stored_pixels(opened, name)
+    indices = [_indices(data[: walk.colours_end] + _control(ground) + picture) for ground in (0, 1)]
+    if not np.array_equal(*indices):
+        raise damaged(name, f"the GIF declares {walk.width}x{walk.height} pixels and holds only a part of them")
+    with PIL.Image.open(io.BytesIO(data[: walk.colours_end] + picture), formats=("GIF",)) as opened:
+        opened.load()
+        pixels, notes = stored_pixels(opened, name)
     return pixels, ("transparent colour ignored", *notes) if walk.transparent else notes
 
 
@@ -81,7 +80,7 @@ class _Walk:
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file, self._name = file, name
+        self._file, self._name, self._left = file, name, _MAX_BLOCKS
         file.seek(6)
         self.width, self.height, flags = struct.unpack("<HHB", self._read(5))
         self._read(2)
@@ -125,13 +124,13 @@ class _Walk:
     def _skip_blocks(self) -> bytes:
         """Skip data blocks up to their end; the first one's content."""
         first = b""
-        for count in range(_MAX_BLOCKS):
-            size = self._read(1)[0]
-            if not size:
-                return first
+        while size := self._read(1)[0]:
             content = self._read(size)
-            first = content if not count else first
-        raise damaged(self._name, f"the GIF has more than {_MAX_BLOCKS} blocks")
+            first = first or content
+            self._left -= 1
+            if not self._left:
+                raise damaged(self._name, f"the GIF has more than {_MAX_BLOCKS} blocks")
+        return first
 
 
 def _are_levels(colours: bytes) -> bool:

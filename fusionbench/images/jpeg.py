@@ -21,7 +21,7 @@ import numpy as np
 import PIL.Image
 
 from fusionbench.images.container import Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.orientation import orientation_of_bytes
 from fusionbench.images.stored import stored_pixels
 from fusionbench.types import ImageError
@@ -100,13 +100,12 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
         ImageError: Parts of it are missing.
     """
     needed = _needed(data, name)
-    with explained(name):
-        pixels, notes, mode = _decoded(needed.data + b"\xff\xd9", name)
-        # Gray of 128 is what libjpeg makes up for blocks that are absent.
-        if needed.progressive or mode not in ("L", "RGB") or bool((pixels[-1, -1] == 128).all()):
-            again, _, _ = _decoded(needed.data + _FILLER + b"\xff\xd9", name)
-            if not np.array_equal(again, pixels):
-                raise damaged(name, "the JPEG is cut off, a part of its pixels was never stored")
+    pixels, notes, mode = _decoded(needed.data + b"\xff\xd9", name)
+    # Gray of 128 is what libjpeg makes up for blocks that are absent.
+    if needed.progressive or mode not in ("L", "RGB") or bool((pixels[-1, -1] == 128).all()):
+        again, _, _ = _decoded(needed.data + _FILLER + b"\xff\xd9", name)
+        if not np.array_equal(again, pixels):
+            raise damaged(name, "the JPEG is cut off, a part of its pixels was never stored")
     return pixels, (*notes, *needed.notes)
 
 

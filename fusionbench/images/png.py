@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 
 from fusionbench.images.container import Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.orientation import orientation_of_bytes
 from fusionbench.images.stored import low_bytes, stored_pixels
 
@@ -84,19 +84,18 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     """
     facts = _facts(io.BytesIO(data), name)
     kept = checked(data, name)
-    with explained(name):
-        if facts.depth == 16 and facts.colour == GRAY_ALPHA:
-            pixels, notes = _gray_with_alpha(kept)
-        else:
-            with PIL.Image.open(io.BytesIO(kept), formats=("PNG",)) as opened:
-                opened.load()
-                ends_black = not np.asarray(opened.crop((0, opened.height - 1, opened.width, opened.height))).any()
-                pixels, notes = stored_pixels(opened, name)
-            # Pillow leaves black what the data do not reach.
-            if (ends_black or facts.interlaced) and _unpacked(kept, facts.bytes_unpacked) < facts.bytes_unpacked:
-                raise damaged(name, f"the PNG declares {facts.width}x{facts.height} pixels and is cut off")
-            if facts.depth == 16 and header.channels == 3:
-                pixels = (pixels.astype(np.uint16) << 8) | low_bytes(kept)
+    if facts.depth == 16 and facts.colour == GRAY_ALPHA:
+        pixels, notes = _gray_with_alpha(kept)
+    else:
+        with PIL.Image.open(io.BytesIO(kept), formats=("PNG",)) as opened:
+            opened.load()
+            ends_black = not np.asarray(opened.crop((0, opened.height - 1, opened.width, opened.height))).any()
+            pixels, notes = stored_pixels(opened, name)
+        # Pillow leaves black what the data do not reach.
+        if (ends_black or facts.interlaced) and _unpacked(kept, facts.bytes_unpacked) < facts.bytes_unpacked:
+            raise damaged(name, f"the PNG declares {facts.width}x{facts.height} pixels and is cut off")
+        if facts.depth == 16 and header.channels == 3:
+            pixels = (pixels.astype(np.uint16) << 8) | low_bytes(kept)
     return pixels, notes
 
 

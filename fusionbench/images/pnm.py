@@ -24,6 +24,7 @@ _COLOUR = {b"P3", b"P6", b"PF"}
 _HEADER_LIMIT = 1 << 16
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]{1,32})")
 _COMMENT = re.compile(rb"#[^\n\r]*")
+_NO_NUMBERS = re.compile(rb"[^0-9\s]|[0-9]{9}")
 _DIGITS = re.compile(rb"[0-9]{1,9}")
 
 
@@ -117,10 +118,10 @@ def _stored_bits(data: bytes, start: _Start, shape: tuple[int, ...], name: str) 
 def _stored_values(data: bytes, start: _Start, shape: tuple[int, ...], white: int, name: str) -> np.ndarray:
     if start.kind in _ASCII:
         count = int(np.prod(shape))
-        words = _COMMENT.sub(b"", data[start.pixels :]).split(None, count)[:count]
-        if len(words) == count and any(not _DIGITS.fullmatch(word) for word in words):
-            raise damaged(name, "the PNM holds other things than numbers")
-        values = np.array(words, dtype="S9").astype(np.int64)
+        text = _COMMENT.sub(b"", data[start.pixels :])
+        if _NO_NUMBERS.search(text) is not None:
+            raise damaged(name, "the PNM holds other things than numbers up to its maximum")
+        values = np.fromstring(text, np.int32, count, sep=" ") if text.strip() else np.empty(0, np.int32)
         if values.max(initial=0) > white:
             raise damaged(name, f"the PNM holds {values.max()}, more than its stated maximum of {white}")
         return _whole(values.astype(np.uint8 if white < 256 else np.uint16), shape, name)

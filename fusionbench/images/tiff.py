@@ -7,7 +7,7 @@ that matter for the pixels are read, each with a limit, and only those go on to 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -22,6 +22,15 @@ _FILL_ORDER, _G3, _G4, _COLOURS, _JPEG_TABLES, _YCBCR, _SUBSAMPLING, _REFERENCE 
 COPIED = (_FILL_ORDER, _G3, _G4, _COLOURS, _JPEG_TABLES, _YCBCR, _SUBSAMPLING, _REFERENCE)
 """Tags that are handed to the decoder as they are, beside those of the layout."""
 
+LAYOUT = (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR, PREDICTOR, TILE_WIDTH)
+LAYOUT += (TILE_HEIGHT, EXTRA, FORMAT)
+"""Tags that say how the pixels lie in strips and tiles."""
+
+OF_SEGMENTS = (STRIP_OFFSETS, STRIP_SIZES, TILE_OFFSETS, TILE_SIZES)
+"""Tags that say where strips and tiles lie in the file."""
+
+_READ = frozenset((*LAYOUT, *OF_SEGMENTS, *COPIED, SUBFILE, DESCRIPTION, ORIENTATION))
+
 NO_COMPRESSION, JPEG = 1, 7
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
@@ -32,6 +41,8 @@ _MAX_ENTRIES = 1 << 12
 _MAX_SEGMENTS = 1 << 20
 _MAX_VALUE = 1 << 17
 _MAX_DESCRIPTION = 1 << 12
+_MAX_SAMPLES = 8
+_MAX_UNPACKED = 1 << 31
 _REDUCED = 1
 
 
@@ -145,7 +156,7 @@ def read_directory(file: BinaryIO, name: str) -> Directory:
         ImageError: It is damaged, or strips or tiles are missing.
     """
     reader = _Reader(file, name)
-    entries, following = reader.entries(reader.first)
+    entries, following = reader.entries(reader.first, _READ)
     tiled = TILE_OFFSETS in entries
     offsets, sizes = (
         entries[tag].values if tag in entries else ()
@@ -163,7 +174,17 @@ def _check(found: Directory, size: int, name: str) -> None:
         raise damaged(name, f"the TIFF declares {found.width}x{found.height} pixels in parts of {columns}x{rows}")
     if not found.bits:
         raise ImageError(f"{name}: a TIFF whose channels differ in depth is not read.", hint="Save it as PNG.")
+    if found.samples > _MAX_SAMPLES:
+        raise ImageError(
+            f"{name}: a TIFF of {found.samples} channels.", hint="Save those that are meant as gray or RGB."
+        )
     across = -(-found.width // columns) if found.tiled else 1
+    unpacked = -(-found.row_bits // 8) * across * (found.height + rows) * found.planes
+    if unpacked > _MAX_UNPACKED:
+        raise ImageError(
+            f"{name}: the TIFF unpacks to {unpacked} bytes, the limit is {_MAX_UNPACKED}.",
+            hint="Save it as 8-bit or 16-bit gray or RGB.",
+        )
     expected = across * -(-found.height // rows) * found.planes
     if expected > _MAX_SEGMENTS or len(found.offsets) < expected:
         raise damaged(name, f"the TIFF needs {expected} strips or tiles and names {len(found.offsets)}")
@@ -201,14 +222,14 @@ class _Reader:
         self._word = "Q" if self._big else "I"
         (self.first,) = struct.unpack_from(self.order + self._word, start, 8 if self._big else 4)
 
-    def entries(self, position: int) -> tuple[dict[int, Entry], int]:
-        """The tags of the directory at a position, and the position of the next one."""
+    def entries(self, position: int, wanted: Collection[int]) -> tuple[dict[int, Entry], int]:
+        """Some tags of the directory at a position, and the position of the next one."""
         width = struct.calcsize(f"{self.order}HH{self._word}{self._word}")
         body, following = self._directory(position)
         found: dict[int, Entry] = {}
         for index in range(len(body) // width):
             tag, kind, count = struct.unpack_from(f"{self.order}HH{self._word}", body, index * width)
-            if tag in _READ and tag not in found and kind in _TYPES:
+            if tag in wanted and tag not in found and kind in _TYPES:
                 field = body[index * width + 4 + struct.calcsize(self._word) : (index + 1) * width]
                 found[tag] = self._entry(tag, kind, count, field)
         return found, following
@@ -218,7 +239,7 @@ class _Reader:
         pages, seen = 1, {self.first}
         while following and following not in seen and len(seen) < COUNTED:
             seen.add(following)
-            entries, following = self.entries(following)
+            entries, following = self.entries(following, (SUBFILE,))
             flags = entries[SUBFILE].values if SUBFILE in entries else (0,)
             pages += not (flags and flags[0] & _REDUCED)
         return pages
@@ -238,7 +259,7 @@ class _Reader:
     def _entry(self, tag: int, kind: int, count: int, field: bytes) -> Entry:
         code = _TYPES[kind]
         unit = struct.calcsize(self.order + code)
-        most = _MAX_SEGMENTS * 8 if tag in _OF_SEGMENTS else _MAX_VALUE
+        most = _MAX_SEGMENTS * 8 if tag in OF_SEGMENTS else _MAX_VALUE
         if tag == DESCRIPTION:
             count = min(count, _MAX_DESCRIPTION)
         if count * unit > most:
@@ -258,50 +279,3 @@ class _Reader:
         if len(data) < count and not short:
             raise damaged(self._name, "the TIFF is cut off")
         return data if len(data) == count else b""
-
-
-_OF_SEGMENTS = (STRIP_OFFSETS, STRIP_SIZES, TILE_OFFSETS, TILE_SIZES)
-_LAYOUT = (WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS_PER_STRIP, PLANAR, PREDICTOR)
-_READ = frozenset(
-    (*_LAYOUT, *_OF_SEGMENTS, *COPIED, SUBFILE, DESCRIPTION, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT)
-)
-
-
-def rebuilt(data: bytes, found: Directory, changed: Mapping[int, tuple[int, ...]]) -> bytes:
-    """A TIFF of the same pixel data with nothing but what a decoder needs, some of it changed.
-
-    Args:
-        data: The whole file.
-        found: Its directory.
-        changed: Other values for tags; an empty tuple leaves the tag out. Offsets are those of ``data``.
-    """
-    shift = 8
-    wanted: dict[int, tuple[str, int, bytes]] = {}
-    for tag in (*_LAYOUT, TILE_WIDTH, TILE_HEIGHT, EXTRA, FORMAT, *_OF_SEGMENTS):
-        values = changed.get(tag, found.entries[tag].values if tag in found.entries else ())
-        if not values:
-            continue
-        moved = tuple(value + shift for value in values) if tag in (STRIP_OFFSETS, TILE_OFFSETS) else values
-        long = tag in (*_OF_SEGMENTS, WIDTH, HEIGHT, ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT)
-        code = "I" if long else "H"
-        moved = tuple(min(value, 0xFFFFFFFF if long else 0xFFFF) for value in moved)
-        wanted[tag] = code, len(moved), struct.pack(f"{found.order}{len(moved)}{code}", *moved)
-    for tag in COPIED:
-        entry = found.entries.get(tag)
-        if entry is not None and tag not in changed and entry.kind < 16:
-            wanted[tag] = str(entry.kind), entry.count, entry.raw
-    kinds = {"H": 3, "I": 4}
-    size = shift + len(data)
-    pad = size % 2
-    start = size + pad
-    after = start + 2 + 12 * len(wanted) + 4
-    lines, tail = [], b""
-    for tag in sorted(wanted):
-        code, count, raw = wanted[tag]
-        field = raw.ljust(4, b"\0") if len(raw) <= 4 else struct.pack(f"{found.order}I", after + len(tail))
-        if len(raw) > 4:
-            tail += raw + b"\0" * (len(raw) % 2)
-        lines.append(struct.pack(f"{found.order}HHI", tag, kinds.get(code) or int(code), count) + field)
-    mark = b"II*\0" if found.order == "<" else b"MM\0*"
-    directory = struct.pack(f"{found.order}H", len(lines)) + b"".join(lines) + bytes(4)
-    return b"".join((mark, struct.pack(f"{found.order}I", start), data, bytes(pad), directory, tail))

@@ -9,15 +9,17 @@ CMYK, ...) is left to Pillow.
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import TiffImagePlugin
 
 from fusionbench.images import tiff
 from fusionbench.images.container import Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.stored import stored_pixels
-from fusionbench.images.tiff import Directory, read_directory, rebuilt
+from fusionbench.images.tiff import Directory, read_directory
 from fusionbench.types import ImageError
 
 _BYTES = {
@@ -25,6 +27,7 @@ _BYTES = {
 }  # fmt: skip
 _PREDICTED = (5, 8, 32946, 34925, 50000)
 _HORIZONTAL, _FLOATING = 2, 3
+_LONG = (tiff.WIDTH, tiff.HEIGHT, tiff.ROWS_PER_STRIP, tiff.TILE_WIDTH, tiff.TILE_HEIGHT)
 _JPEG_END = b"\xff\xd9"
 _JPEG_PIXELS_PER_BYTE = 512
 _ASSOCIATED, _SEPARATE = 1, 2
@@ -40,10 +43,9 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     _check_meaning(found, name)
     meaning = found.value(tiff.PHOTOMETRIC, tiff.BLACK_IS_ZERO)
     packing = found.value(tiff.COMPRESSION, tiff.NO_COMPRESSION)
-    with explained(name):
-        if meaning <= tiff.RGB and packing in _BYTES and found.bits >= 8:
-            return _from_bytes(data, found, name)
-        return _by_pillow(data, found, name)
+    if meaning <= tiff.RGB and packing in _BYTES and found.bits >= 8:
+        return _from_bytes(data, found, name)
+    return _by_pillow(data, found, name)
 
 
 def _check_meaning(found: Directory, name: str) -> None:
@@ -143,7 +145,7 @@ def _unpacked(data: bytes, found: Directory, part: slice, width: int, tile_width
     if found.tiled:
         changed[tiff.TILE_WIDTH] = (tile_width,)
     # Not through PIL.Image.open, whose limit is one of pixels: here each byte is one.
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(rebuilt(data, found, changed))) as opened:
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(_rebuilt(data, found, changed))) as opened:
         opened.load()
         return np.asarray(opened)
 
@@ -197,6 +199,49 @@ def _by_pillow(data: bytes, found: Directory, name: str) -> Decoded:
         pixels = found.width * found.height
         if any(end != _JPEG_END for end in ends) or sum(found.sizes) * _JPEG_PIXELS_PER_BYTE < pixels:
             raise damaged(name, "a JPEG strip or tile of the TIFF is cut off")
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(rebuilt(data, found, {}))) as opened:
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(_rebuilt(data, found, {}))) as opened:
         opened.load()
         return stored_pixels(opened, name)
+
+
+# --- for the decoder
+
+
+def _rebuilt(data: bytes, found: Directory, changed: Mapping[int, tuple[int, ...]]) -> bytes:
+    """A TIFF of the same pixel data with nothing but what a decoder needs, some of it changed.
+
+    Args:
+        data: The whole file.
+        found: Its directory.
+        changed: Other values for tags; an empty tuple leaves the tag out. Offsets are those of ``data``.
+    """
+    shift = 8
+    wanted: dict[int, tuple[str, int, bytes]] = {}
+    for tag in (*tiff.LAYOUT, *tiff.OF_SEGMENTS):
+        values = changed.get(tag, found.entries[tag].values if tag in found.entries else ())
+        if not values:
+            continue
+        moved = tuple(value + shift for value in values) if tag in (tiff.STRIP_OFFSETS, tiff.TILE_OFFSETS) else values
+        long = tag in (*tiff.OF_SEGMENTS, *_LONG)
+        code = "I" if long else "H"
+        moved = tuple(min(value, 0xFFFFFFFF if long else 0xFFFF) for value in moved)
+        wanted[tag] = code, len(moved), struct.pack(f"{found.order}{len(moved)}{code}", *moved)
+    for tag in tiff.COPIED:
+        entry = found.entries.get(tag)
+        if entry is not None and tag not in changed and entry.kind < 16:
+            wanted[tag] = str(entry.kind), entry.count, entry.raw
+    kinds = {"H": 3, "I": 4}
+    size = shift + len(data)
+    pad = size % 2
+    start = size + pad
+    after = start + 2 + 12 * len(wanted) + 4
+    lines, tail = [], b""
+    for tag in sorted(wanted):
+        code, count, raw = wanted[tag]
+        field = raw.ljust(4, b"\0") if len(raw) <= 4 else struct.pack(f"{found.order}I", after + len(tail))
+        if len(raw) > 4:
+            tail += raw + b"\0" * (len(raw) % 2)
+        lines.append(struct.pack(f"{found.order}HHI", tag, kinds.get(code) or int(code), count) + field)
+    mark = b"II*\0" if found.order == "<" else b"MM\0*"
+    directory = struct.pack(f"{found.order}H", len(lines)) + b"".join(lines) + bytes(4)
+    return b"".join((mark, struct.pack(f"{found.order}I", start), data, bytes(pad), directory, tail))

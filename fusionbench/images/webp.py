@@ -10,7 +10,7 @@ from typing import BinaryIO
 import PIL.Image
 
 from fusionbench.images.container import COUNTED, Decoded, Header
-from fusionbench.images.content import damaged, explained
+from fusionbench.images.content import damaged
 from fusionbench.images.orientation import orientation_of_bytes
 from fusionbench.images.stored import stored_pixels
 
@@ -61,7 +61,7 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     Raises:
         ImageError: It is damaged.
     """
-    with explained(name), PIL.Image.open(io.BytesIO(data), formats=("WEBP",)) as opened:
+    with PIL.Image.open(io.BytesIO(data), formats=("WEBP",)) as opened:
         opened.load()
         return stored_pixels(opened, name)
 
