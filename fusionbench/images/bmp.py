@@ -24,15 +24,13 @@ def recognises(head: bytes) -> bool:
 
 
 def read_header(file: BinaryIO, name: str) -> Header:
-    """Size and colour; the file must hold as many bytes as its pixels need.
+    """Size and colour.
 
     Raises:
-        ImageError: It ends early, or is packed in a way that can leave pixels out.
+        ImageError: The header is damaged, or the pixels are packed in a way that can leave some out.
     """
-    file.seek(0, 2)
-    size = file.tell()
     file.seek(10)
-    start, length = struct.unpack("<II", file.read(8))
+    _, length = struct.unpack("<II", file.read(8))
     if length == _OS2_HEADER:
         width, height, _, bits = struct.unpack("<HHHH", file.read(8).ljust(8, b"\0"))
         packing = 0
@@ -47,8 +45,6 @@ def read_header(file: BinaryIO, name: str) -> Header:
     height = abs(height)
     if width <= 0 or not height or bits not in (1, 2, 4, 8, 16, 24, 32):
         raise damaged(name, f"the BMP declares {width}x{height} pixels of {bits} bits")
-    if start + height * ((width * bits + 31) // 32 * 4) > size:
-        raise damaged(name, f"the BMP declares {width}x{height} pixels and is cut off")
     file.seek(0)
     # Whether a palette is one of grays decides on the channels, which Pillow looks at without decoding.
     with PIL.Image.open(file, formats=("BMP",)) as opened:
@@ -60,8 +56,12 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     """Decode the picture.
 
     Raises:
-        ImageError: It is damaged.
+        ImageError: It is cut off.
     """
+    (start,) = struct.unpack_from("<I", data, 10)
+    (bits,) = struct.unpack_from("<H", data, 24 if data[14] == _OS2_HEADER else 28)
+    if start + header.height * ((header.width * bits + 31) // 32 * 4) > len(data):
+        raise damaged(name, f"the BMP declares {header.width}x{header.height} pixels and is cut off")
     with PIL.Image.open(io.BytesIO(data), formats=("BMP",)) as opened:
         opened.load()
         return stored_pixels(opened, name)

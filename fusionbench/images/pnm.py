@@ -121,7 +121,7 @@ def _stored_values(data: bytes, start: _Start, shape: tuple[int, ...], white: in
         text = _COMMENT.sub(b"", data[start.pixels :])
         if _NO_NUMBERS.search(text) is not None:
             raise damaged(name, "the PNM holds other things than numbers up to its maximum")
-        values = np.fromstring(text, np.int32, count, sep=" ") if text.strip() else np.empty(0, np.int32)
+        values = np.fromstring(text, np.int32, sep=" ")[:count] if text.strip() else np.empty(0, np.int32)
         if values.max(initial=0) > white:
             raise damaged(name, f"the PNM holds {values.max()}, more than its stated maximum of {white}")
         return _whole(values.astype(np.uint8 if white < 256 else np.uint16), shape, name)
@@ -150,6 +150,9 @@ def _raw(data: bytes, start: _Start, count: int, kind: np.dtype[np.generic], nam
     there = max(0, len(data) - start.pixels)
     if there < count * kind.itemsize:
         raise damaged(name, f"the PNM needs {count * kind.itemsize} bytes of pixels, {there} are there: cut off")
+    end = start.pixels + count * kind.itemsize
+    if recognises(data[end : end + 3]):
+        raise ImageError(f"{name}: holds 2 frames or more.", hint="Save the one that is meant as an image.")
     return np.frombuffer(data, kind, count, start.pixels)
 
 

@@ -65,9 +65,11 @@ def check_range(name: str, pixels: np.ndarray, *, gray: bool) -> tuple[str, ...]
             "radiometric counts of unknown scale (a temperature?), which would come out flat.",
             hint=_REMEDY,
         )
-    beyond = np.cumsum(counts)
-    bottom, top = np.searchsorted(beyond, (_TAIL * pixels.size, (1 - _TAIL) * pixels.size))
-    bottom, top = max(low, int(bottom)), min(high, int(top))
+    bottom, top = low, high
+    if high - low >= DARK:
+        # A few hot pixels do not make a scale.
+        beyond = np.cumsum(counts)
+        bottom, top = map(int, np.searchsorted(beyond, (_TAIL * pixels.size, (1 - _TAIL) * pixels.size)))
     if top - bottom >= DARK:
         return ()
     span = f"{bottom} to {top}" if exact else f"{bottom / (_SCALE - 1):.3g} to {top / (_SCALE - 1):.3g}"

@@ -58,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The first directory of a TIFF file, checked against the file.
+    """The first directory of a TIFF file.
 
     Attributes:
         order: ``<`` or ``>``.
@@ -109,6 +109,16 @@ class Directory:
         return UNSIGNED if kind == UNDEFINED else kind
 
     @property
+    def colours(self) -> int:
+        """Values of a pixel that are its intensities: 1 or 3."""
+        if self.value(PHOTOMETRIC, BLACK_IS_ZERO) not in (WHITE_IS_ZERO, BLACK_IS_ZERO):
+            return 3
+        extra = self.entries.get(EXTRA)
+        named = self.samples - (extra.count if extra is not None else 0)
+        unnamed = extra is None or not any(extra.values)
+        return 3 if named == 3 or (self.samples == 3 and unnamed) else 1
+
+    @property
     def planes(self) -> int:
         """How many times the picture is stored one value of a pixel after the other."""
         return self.samples if self.value(PLANAR, 1) == 2 else 1
@@ -143,17 +153,15 @@ def read_header(file: BinaryIO, name: str) -> Header:
         ImageError: As of :func:`read_directory`.
     """
     found = read_directory(file, name)
-    meaning = found.value(PHOTOMETRIC, BLACK_IS_ZERO)
-    gray = meaning in (WHITE_IS_ZERO, BLACK_IS_ZERO) and found.samples != 3
     orientation = found.value(ORIENTATION, 1)
-    return Header("TIFF", found.height, found.width, 1 if gray else 3, orientation, found.pages)
+    return Header("TIFF", found.height, found.width, found.colours, orientation, found.pages)
 
 
 def read_directory(file: BinaryIO, name: str) -> Directory:
-    """Read the first directory and hold it against the file.
+    """Read the first directory.
 
     Raises:
-        ImageError: It is damaged, or strips or tiles are missing.
+        ImageError: It is damaged.
     """
     reader = _Reader(file, name)
     entries, following = reader.entries(reader.first, _READ)
@@ -164,14 +172,19 @@ def read_directory(file: BinaryIO, name: str) -> Directory:
     )
     pages = max(reader.pages(following), _stacked(entries))
     found = Directory(reader.order, entries, offsets, sizes, pages)
-    _check(found, reader.size, name)
-    return found
-
-
-def _check(found: Directory, size: int, name: str) -> None:
     columns, rows = found.segment
     if min(found.width, found.height, found.samples, columns, rows) < 1:
         raise damaged(name, f"the TIFF declares {found.width}x{found.height} pixels in parts of {columns}x{rows}")
+    return found
+
+
+def check_stored(found: Directory, size: int, name: str) -> None:
+    """Hold a directory against the bytes of its file.
+
+    Raises:
+        ImageError: Strips or tiles are missing, or would unpack to more than any image.
+    """
+    columns, rows = found.segment
     if not found.bits:
         raise ImageError(f"{name}: a TIFF whose channels differ in depth is not read.", hint="Save it as PNG.")
     if found.samples > _MAX_SAMPLES:
@@ -215,6 +228,8 @@ class _Reader:
         self._file, self._name = file, name
         file.seek(0, 2)
         self.size = file.tell()
+        if self.size < 8:
+            raise damaged(name, "the TIFF is cut off")
         file.seek(0)
         start = file.read(16).ljust(16, b"\0")
         self.order = "<" if start[:2] == b"II" else ">"

@@ -19,7 +19,7 @@ from fusionbench.images import tiff
 from fusionbench.images.container import Decoded, Header
 from fusionbench.images.content import damaged
 from fusionbench.images.stored import stored_pixels
-from fusionbench.images.tiff import Directory, read_directory
+from fusionbench.images.tiff import Directory, check_stored, read_directory
 from fusionbench.types import ImageError
 
 _BYTES = {
@@ -40,6 +40,7 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
         ImageError: It is damaged, or of a kind that has no agreed meaning as an image.
     """
     found = read_directory(io.BytesIO(data), name)
+    check_stored(found, len(data), name)
     _check_meaning(found, name)
     meaning = found.value(tiff.PHOTOMETRIC, tiff.BLACK_IS_ZERO)
     packing = found.value(tiff.COMPRESSION, tiff.NO_COMPRESSION)
@@ -70,7 +71,7 @@ def _check_meaning(found: Directory, name: str) -> None:
 
 
 def _from_bytes(data: bytes, found: Directory, name: str) -> Decoded:
-    colours, notes = _colours(found, name)
+    colours, notes = found.colours, _colour_notes(found, name)
     planes = [_plane(data, found, index, name) for index in range(found.planes)]
     pixels = planes[0] if found.planes == 1 else np.concatenate(planes, axis=2)
     alpha = pixels[..., colours:]
@@ -89,22 +90,20 @@ def _from_bytes(data: bytes, found: Directory, name: str) -> Decoded:
     return pixels, tuple(notes)
 
 
-def _colours(found: Directory, name: str) -> tuple[int, list[str]]:
-    """How many values of a pixel are its intensities, and what is to be said about that."""
-    extra = found.entries.get(tiff.EXTRA)
-    named = found.samples - (extra.count if extra is not None else 0)
+def _colour_notes(found: Directory, name: str) -> list[str]:
+    """What is to be said about the channels that are taken for intensities."""
     if found.value(tiff.PHOTOMETRIC, tiff.BLACK_IS_ZERO) == tiff.RGB:
         if found.samples < 3:
             raise damaged(name, f"the TIFF is one of colour with {found.samples} values a pixel")
-        return 3, []
-    if named == 3:
-        return 3, ["three channels that are not called colours taken as red, green and blue"]
-    if named not in (1, found.samples) or (extra is None and found.samples > 3):
+        return []
+    if found.colours == 3:
+        return ["three channels that are not called colours taken as red, green and blue"]
+    if tiff.EXTRA not in found.entries and found.samples > 2:
         raise ImageError(
             f"{name}: a TIFF of {found.samples} channels that are not called colours.",
             hint="Save the channels that are meant as gray or RGB.",
         )
-    return 1, []
+    return []
 
 
 def _opaque(alpha: np.ndarray) -> bool:

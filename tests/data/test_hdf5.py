@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -266,12 +267,9 @@ def test_random_damage_never_escapes_as_another_error(tmp_path: Path) -> None:
         for position in rng.integers(0, len(data) // 2, 4):
             changed[position] = rng.integers(0, 256)
         (tmp_path / "y.h5").write_bytes(changed)
-        try:
-            with open_hdf5(tmp_path / "y.h5") as file:
-                for path in list(file.arrays()):
-                    file.read(path, most=MOST)
-        except DataError as error:
-            assert "y.h5" in str(error)
+        with contextlib.suppress(DataError), open_hdf5(tmp_path / "y.h5") as file:
+            for path in list(file.arrays()):
+                file.read(path, most=MOST)
 
 
 # --- the VLF data
