@@ -177,7 +177,10 @@ def test_gif(read) -> None:
         with PIL.Image.open(io.BytesIO(data)) as opened:
             expected = np.asarray(opened.convert("L" if opened.mode == "L" else "RGB"))
         np.testing.assert_array_equal(read(data).pixels, expected)
-        assert read(encoded(picture, "GIF", transparency=3)).notes == ("transparent colour ignored",)
+        at = data.index(b"\x2c\0\0\0\0")
+        image = read(b"GIF89a" + data[6:at] + b"\x21\xf9\4\1\0\0\3\0" + data[at:])
+        np.testing.assert_array_equal(image.pixels, expected)
+        assert image.notes == ("transparent colour ignored",)
 
 
 def test_gif_frames_are_counted_up_to_a_limit(refused) -> None:
@@ -222,7 +225,7 @@ def test_a_small_webp_that_declares_a_large_picture(tmp_path: Path) -> None:
     struct.pack_into("<I", data, at + 1, 8899 | 8899 << 14)
     (tmp_path / "x.webp").write_bytes(data)
     for look in (read_image, probe_image):
-        with memory_below(1_000_000), pytest.raises(ImageError, match="8900x8900 pixels in .* cannot show anything"):
+        with memory_below(1_000_000), pytest.raises(ImageError, match=r"8900x8900 pixels in .* cannot show anything"):
             look(tmp_path / "x.webp")
 
 
