@@ -6,12 +6,29 @@ import re
 import unicodedata
 
 IMAGE_EXTENSIONS = frozenset(
-    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    (
+        ".bmp",
+        ".gif",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    )
 )
 """Extensions of files that are taken for images; what they hold is decided by their content."""
 
 UNREADABLE_EXTENSIONS = frozenset(
-    (".dcm", ".dng", ".exr", ".fits", ".hdr", ".heic", ".jp2", ".mat", ".nef", ".nii", ".npy", ".raw", ".tga")
+    (".avif", ".dcm", ".dng", ".exr", ".fff", ".fits", ".hdr", ".heic", ".jp2", ".jxl", ".mat", ".nef", ".nii", ".npy")
+    + (".pam", ".psd", ".raw", ".tga")
 )
 """Extensions of images that are not read; files with them are mentioned, all others passed over."""
 

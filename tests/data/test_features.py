@@ -119,7 +119,7 @@ def test_whatever_an_adapter_raises_concerns_its_own_array(error: Exception) -> 
         raise error
 
     for look in (read_features, read_image, content_sha256):
-        with pytest.raises(DataError, match="x.h5:text/1: "):
+        with pytest.raises(DataError, match=r"x\.h5:text/1: "):
             look(LazyArray("x.h5:text/1", read))
 
 
