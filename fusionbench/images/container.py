@@ -26,6 +26,7 @@ class Header:
         channels: Of the decoded image, alpha left out: 1 or 3.
         orientation: EXIF orientation, 1 to 8.
         frames: Frames or pages, counted up to :data:`COUNTED`.
+        stored: Bytes that hold the pixels, where the container tells; the whole file's otherwise.
     """
 
     format: str
@@ -34,8 +35,10 @@ class Header:
     channels: int
     orientation: int = 1
     frames: int = 1
+    stored: int | None = None
 
     def implausible(self, size: int) -> bool:
-        """Whether a large image is declared by a file of so few bytes that it cannot show anything."""
+        """Whether a large image is declared by so few bytes (the file's size, or less) that it cannot show anything."""
         pixels = self.height * self.width
-        return pixels > _LARGE and pixels > size * _PIXELS_PER_BYTE
+        there = size if self.stored is None else min(size, self.stored)
+        return pixels > _LARGE and pixels > there * _PIXELS_PER_BYTE

@@ -154,7 +154,8 @@ def read_header(file: BinaryIO, name: str) -> Header:
     """
     found = read_directory(file, name)
     orientation = found.value(ORIENTATION, 1)
-    return Header("TIFF", found.height, found.width, found.colours, orientation, found.pages)
+    stored = sum(found.sizes) if found.sizes else None
+    return Header("TIFF", found.height, found.width, found.colours, orientation, found.pages, stored)
 
 
 def read_directory(file: BinaryIO, name: str) -> Directory:

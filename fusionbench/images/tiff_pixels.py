@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 
 import numpy as np
-from PIL import TiffImagePlugin
+from PIL import ImageFile, TiffImagePlugin
 
 from fusionbench.images import tiff
 from fusionbench.images.container import Decoded, Header
@@ -132,6 +132,14 @@ def _plane(data: bytes, found: Directory, index: int, name: str) -> np.ndarray:
     return values.reshape(found.height, across * columns, samples)[:, : found.width]
 
 
+class _AsBytes(TiffImagePlugin.TiffImageFile):
+    """A TIFF each byte of which counts as a pixel, so that a limit of pixels does not apply; that of bytes is held."""
+
+    def load_prepare(self) -> None:
+        """Make the image without the limit."""
+        ImageFile.ImageFile.load_prepare(self)
+
+
 def _unpacked(data: bytes, found: Directory, part: slice, width: int, tile_width: int) -> np.ndarray:
     changed: dict[int, tuple[int, ...]] = {
         tiff.WIDTH: (width,), tiff.BITS: (8,), tiff.SAMPLES: (1,), tiff.PHOTOMETRIC: (tiff.BLACK_IS_ZERO,),
@@ -143,8 +151,7 @@ def _unpacked(data: bytes, found: Directory, part: slice, width: int, tile_width
         changed[sizes] = found.sizes[part]
     if found.tiled:
         changed[tiff.TILE_WIDTH] = (tile_width,)
-    # Not through PIL.Image.open, whose limit is one of pixels: here each byte is one.
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(_rebuilt(data, found, changed))) as opened:
+    with _AsBytes(io.BytesIO(_rebuilt(data, found, changed))) as opened:
         opened.load()
         return np.asarray(opened)
 

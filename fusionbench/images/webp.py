@@ -33,13 +33,13 @@ def read_header(file: BinaryIO, name: str) -> Header:
     """
     canvas: tuple[int, int] | None = None
     picture: tuple[int, int] | None = None
-    frames, orientation = 0, 1
+    frames, orientation, stored = 0, 1, 0
     for kind, size in _chunks(file, name):
         if kind == b"VP8X":
             body = file.read(10)
             canvas = tuple(int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))  # type: ignore[assignment]
         elif kind in (b"VP8 ", b"VP8L") and picture is None:
-            picture = _size(kind, file.read(10), name)
+            picture, stored = _size(kind, file.read(10), name), size
         elif kind == b"ANMF":
             frames += 1
             if frames >= COUNTED:
@@ -52,7 +52,7 @@ def read_header(file: BinaryIO, name: str) -> Header:
     if picture is not None and picture != declared:
         raise damaged(name, f"the WebP file declares {declared} pixels and holds {picture}")
     width, height = declared
-    return Header("WEBP", height, width, 3, orientation, max(1, frames))
+    return Header("WEBP", height, width, 3, orientation, max(1, frames), stored)
 
 
 def read_pixels(data: bytes, header: Header, name: str) -> Decoded:

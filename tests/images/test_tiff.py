@@ -213,6 +213,16 @@ def test_what_is_declared_must_be_there(tmp_path: Path, data: bytes, words: str 
         read_image(path)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_pillow_s_limit_of_pixels_is_not_held_against_bytes(
+    tmp_path: Path, compression: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = picture(3, "f4")
+    tifffile.imwrite(tmp_path / "x.tif", pixels, photometric="rgb", compression=compression)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", H * W)
+    np.testing.assert_array_equal(read(tmp_path / "x.tif").pixels, pixels)
+
+
 def test_tags_that_claim_the_same_bytes_again_and_again(tmp_path: Path) -> None:
     body = bytes(3_000_000)
     many = [entry(40000 + index, 1, len(body), 8) for index in range(3000)]
