@@ -22,6 +22,7 @@ ROOMS = (
     "types",
     "extras",
     "allocator",
+    "files",
     "atomic",
     "stamps",
     "locking",

@@ -16,6 +16,9 @@ from fusionbench.images.colour import luma, round_to_8_bits
 from fusionbench.training import Draw
 from fusionbench.types import DataError, Readable, Sample, Task
 
+# Most pixels of a stored window.
+_MOST = 1 << 24
+
 
 class WindowPairs:
     """Window pairs in memory, 128 kB for each of 128 x 128.
@@ -102,15 +105,17 @@ def _read_luma(source: Readable) -> Tensor:
 
 
 def _stored_windows(path: Path) -> Iterator[tuple[Tensor, Tensor]]:
+    groups = ("ir_patchs", "vis_patchs")
     with open_hdf5(path) as file:
-        for group in ("ir_patchs", "vis_patchs"):
-            if group not in file:
+        for group in groups:
+            if group not in file.names():
                 raise DataError(f"{path}: no group {group!r}; expected the file made by CDDFuse's dataprocessing.py.")
-        for name in file["ir_patchs"]:
-            if name not in file["vis_patchs"]:
+        partners = set(file.names("vis_patchs"))
+        for name in file.names("ir_patchs"):
+            if name not in partners:
                 raise DataError(f"{path}: vis_patchs has no window {name!r}.")
             infrared, visible = (
-                torch.from_numpy(file[group][name][()].astype(np.float32)) for group in ("ir_patchs", "vis_patchs")
+                torch.from_numpy(file.read(f"{group}/{name}", most=_MOST).astype(np.float32)) for group in groups
             )
             if infrared.ndim != 3 or infrared.shape != visible.shape or infrared.shape[0] != 1:
                 raise DataError(

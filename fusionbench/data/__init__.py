@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fusionbench.data.checking import Report, check_dataset
     from fusionbench.data.dataset import FileDataset, LayoutError, open_split, restricted, whole
     from fusionbench.data.features import read_features
-    from fusionbench.data.hdf5 import open_hdf5
+    from fusionbench.data.hdf5 import Hdf5File, open_hdf5
     from fusionbench.data.layouts import FolderPerScene, FolderPerSide, Layout, OneFolder, Parts, Stacks
     from fusionbench.data.lists import ListEntry, read_list
     from fusionbench.data.opening import DatasetRef, open_dataset
@@ -25,6 +25,7 @@ _HOMES = {
     "FolderPerScene": "layouts",
     "FolderPerSide": "layouts",
     "Group": "pairing",
+    "Hdf5File": "hdf5",
     "Layout": "layouts",
     "LayoutError": "dataset",
     "ListEntry": "lists",
@@ -49,6 +50,7 @@ __all__ = [
     "FolderPerScene",
     "FolderPerSide",
     "Group",
+    "Hdf5File",
     "Layout",
     "LayoutError",
     "ListEntry",

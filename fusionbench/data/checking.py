@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.data.features import read_features
-from fusionbench.data.listing import relative
-from fusionbench.images import ImageInfo, content_sha256, probe_image, read_image
+from fusionbench.data.looking import Picture, look
 from fusionbench.images.names import shown
-from fusionbench.types import Dataset, FusionBenchError, Problem, Readable, Sample, Task
+from fusionbench.types import Dataset, FusionBenchError, Problem, Sample, Task
 
 _CHUNK = 64
 _STUDIO_BLACK, _STUDIO_WHITE, _STUDIO_SLACK = 16, 235, 12
@@ -93,26 +92,6 @@ class Report:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """What is kept of an image once it was looked at."""
-
-    name: str
-    info: ImageInfo | None = None
-    error: str = ""
-    notes: tuple[str, ...] = ()
-    kind: str = ""
-    sha256: str = ""
-    gray: bool = False
-    low: float = 0.0
-    high: float = 0.0
-    mean: float = 0.0
-
-    @property
-    def size(self) -> str:
-        return f"{self.info.width}x{self.info.height}" if self.info else ""
-
-
 @dataclass(slots=True)
 class _Findings:
     """What accumulates over samples: counts and digests, no pixels."""
@@ -121,6 +100,7 @@ class _Findings:
     kinds: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     formats: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     gray: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    vivid: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     lows: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     highs: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[int, dict[str, list[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
@@ -137,7 +117,8 @@ def check_dataset(
 
     Unreadable images, sizes that differ within a sample and bad text features are fatal for their
     sample. Things that are merely odd are notices: sources that hold the same bytes, contents that
-    repeat, constant images, sources that look swapped, studio-range luma, alpha that was ignored.
+    repeat, constant images, sources that look swapped, infrared in colours, studio-range luma, and
+    whatever was left out or converted on reading.
 
     Args:
         dataset: An open data set.
@@ -181,16 +162,16 @@ def check_dataset(
 
 def _inspected(
     samples: Iterable[Sample], pool: ThreadPoolExecutor, root: Path | None, decode: bool
-) -> Iterator[tuple[Sample, list[_Picture], list[str]]]:
+) -> Iterator[tuple[Sample, list[Picture], list[str]]]:
     """Look at samples in threads, in order, a bounded number at a time."""
     waiting = iter(samples)
     while chunk := list(islice(waiting, _CHUNK)):
         yield from pool.map(lambda sample: _inspect(sample, root, decode), chunk)
 
 
-def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, list[_Picture], list[str]]:
+def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, list[Picture], list[str]]:
     images = [*sample.sources, *([sample.reference] if sample.reference is not None else [])]
-    pictures = [_look(image, root, decode) for image in images]
+    pictures = [look(image, root, decode) for image in images]
     complaints = []
     if decode and sample.text_features is not None:
         try:
@@ -200,35 +181,10 @@ def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, l
     return sample, pictures, complaints
 
 
-def _look(source: Readable, root: Path | None, decode: bool) -> _Picture:
-    name = relative(source, root) if isinstance(source, Path) and root is not None else shown(source)
-    try:
-        info = probe_image(source)
-        if not decode:
-            return _Picture(name, info, kind={1: "gray", 3: "colour"}[info.channels])
-        image = read_image(source)
-        digest = content_sha256(source)
-    except FusionBenchError as error:
-        return _Picture(name, error=str(error))
-    depth = {255.0: 8, 65535.0: 16}.get(image.peak, 32)
-    colour = "gray" if image.channels == 1 else "gray stored as RGB" if image.is_gray else "colour"
-    return _Picture(
-        name,
-        info,
-        notes=image.notes,
-        kind=f"{colour}, {depth} bit",
-        sha256=digest,
-        gray=image.is_gray,
-        low=float(image.pixels.min()) / image.peak * 255,
-        high=float(image.pixels.max()) / image.peak * 255,
-        mean=float(image.pixels.mean()) / image.peak * 255,
-    )
-
-
 # --- one sample
 
 
-def _of_sample(sample: Sample, pictures: list[_Picture], complaints: list[str]) -> Iterator[Problem]:
+def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[str]) -> Iterator[Problem]:
     names = tuple(picture.name for picture in pictures)
 
     def problem(kind: str, message: str, paths: tuple[str, ...] = names, *, fatal: bool = False) -> Problem:
@@ -263,7 +219,7 @@ def _of_sample(sample: Sample, pictures: list[_Picture], complaints: list[str]) 
 # --- all samples
 
 
-def _accumulate(findings: _Findings, sample: Sample, pictures: list[_Picture]) -> None:
+def _accumulate(findings: _Findings, sample: Sample, pictures: list[Picture]) -> None:
     for side, picture in enumerate(pictures[: len(sample.sources)]):
         if picture.info is None:
             findings.kinds[side]["unreadable"] += 1
@@ -273,6 +229,8 @@ def _accumulate(findings: _Findings, sample: Sample, pictures: list[_Picture]) -
         findings.formats[side][picture.info.format] += 1
         if picture.sha256:
             findings.gray[side].append(picture.gray)
+            if picture.vivid:
+                findings.vivid[side].append(picture.name)
             findings.lows[side].append(picture.low)
             findings.highs[side].append(picture.high)
             findings.owners[side][picture.sha256].append(sample.id)
@@ -301,6 +259,13 @@ def _of_all(dataset: Dataset, findings: _Findings) -> Iterator[Problem]:
     if dataset.task in (Task.IVF, Task.MIF) and first and second and not any(first) and all(second):
         one, two = dataset.task.source_names
         yield notice("order", f"all {one} images are coloured and all {two} images gray: sides swapped?")
+    elif dataset.task is Task.IVF and findings.vivid[0]:
+        some = _shortened(", ", findings.vivid[0])
+        yield notice(
+            "colour",
+            f"{len(findings.vivid[0])} infrared images are coloured: {some}. Methods see the luma of these colours; "
+            "where they are pseudo-colours it is no intensity.",
+        )
 
 
 def _shortened(separator: str, items: list[str]) -> str:

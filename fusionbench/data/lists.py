@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusionbench.data.names import has_control, image_stem, loose, normal
 from fusionbench.data.pairing import Group
+from fusionbench.files import read_regular
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, Problem
 
@@ -69,11 +69,9 @@ def _read(path: Path, blanks: str | None = None) -> list[str | None]:
     """Lines without the blanks at their ends; None for one that is no text."""
     name = shown(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"list {name} is no file.")
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{name}: more than {_MAX_BYTES} bytes, which is no list of names.")
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise DataError(f"list {name} cannot be read: {error.strerror or error}.") from error
     return _lines(data, name, blanks)

@@ -6,12 +6,29 @@ import re
 import unicodedata
 
 IMAGE_EXTENSIONS = frozenset(
-    (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+    (
+        ".bmp",
+        ".gif",
+        ".jfif",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".tif",
+        ".tiff",
+        ".webp",
+    )
 )
 """Extensions of files that are taken for images; what they hold is decided by their content."""
 
 UNREADABLE_EXTENSIONS = frozenset(
-    (".dcm", ".dng", ".exr", ".fits", ".hdr", ".heic", ".jp2", ".mat", ".nef", ".nii", ".npy", ".raw", ".tga")
+    (".avif", ".dcm", ".dng", ".exr", ".fff", ".fits", ".hdr", ".heic", ".jp2", ".jxl", ".mat", ".nef", ".nii", ".npy")
+    + (".pam", ".psd", ".raw", ".tga")
 )
 """Extensions of images that are not read; files with them are mentioned, all others passed over."""
 
@@ -33,6 +50,15 @@ def image_stem(name: str) -> str:
 def has_control(text: str) -> bool:
     """Whether a name holds control characters or line breaks, which no table or log survives."""
     return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
+
+
+def usable_id(text: str) -> bool:
+    """Whether a sample's id can be a relative path, a row's key and a line of text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return not has_control(text) and "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))
 
 
 def normal(text: str) -> str:

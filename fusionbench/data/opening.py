@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from fusionbench.configuration.assignments import OwnedOptions
 from fusionbench.data.dataset import LayoutError
-from fusionbench.data.names import has_control
+from fusionbench.data.names import usable_id
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
@@ -214,7 +214,7 @@ def _checked(dataset: Dataset, spec: DatasetSpec) -> Dataset:
     """Hold an opener's result against the contract: unique safe ids, two sources or more."""
     seen: set[str] = set()
     for sample in dataset.samples:
-        if not _usable_id(sample.id):
+        if not usable_id(sample.id):
             raise DataError(f"data set {spec.name}: {shown(sample.id)!r} is not usable as a sample's id.")
         if sample.id in seen:
             raise DataError(f"data set {spec.name}: two samples are called {sample.id!r}.")
@@ -222,12 +222,3 @@ def _checked(dataset: Dataset, spec: DatasetSpec) -> Dataset:
             raise DataError(f"data set {spec.name}: sample {sample.id!r} has fewer than two sources.")
         seen.add(sample.id)
     return dataset
-
-
-def _usable_id(text: str) -> bool:
-    """Whether an id can be a relative path, a row's key and a line of text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return not has_control(text) and "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fusionbench.fusing.decoding import DecodedSample
 from fusionbench.fusing.guarded import GuardedCalls, with_sources
-from fusionbench.images import colour
+from fusionbench.images import colour, from_levels, to_levels
 from fusionbench.images.padding import crop_to, pad_to_multiple
 from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task, UsageError
 
@@ -21,6 +21,10 @@ Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Mean distance of values from [0, 1] above which they must be on another scale, such as 0 to 255.
 _OTHER_SCALE = 0.5
+# A result is said to be clipped where more than this share of its values lies further outside [0, 1] than that.
+_CLIPPED_SHARE, _CLIPPED_BY = 0.01, 0.05
+# How far values of a source in memory may leave [0, 1] by rounding.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class FusedImage:
     Attributes:
         pixels: uint8, 1 x H x W or 3 x H x W, on the CPU.
         seconds: Wall time of fusing, the batch's time divided by its size.
-        notes: What the harness had to do: smaller batches, tiles.
+        notes: What the harness had to do: smaller batches, tiles, values that were clipped.
     """
 
     pixels: Tensor
@@ -96,14 +100,14 @@ class Fuser:
 
         Args:
             sources: Two or more tensors, H x W, C x H x W or N x C x H x W float in [0, 1] (uint8 is
-                divided by 255), C = 1 or 3, in the task's canonical order.
+                divided by 255, other integers have no agreed white), C = 1 or 3, in the task's canonical order.
             task: Needed where the method serves several tasks and colour depends on it.
 
         Returns:
             N x C x H x W float32 in [0, 1] on the CPU, not rounded; C is 3 where a source has colour.
 
         Raises:
-            MethodError: Sources of different size, too few or too many, or a failing method.
+            MethodError: Sources of different size, on another scale, too few or too many, or a failing method.
         """
         chosen = Task(task) if task is not None else self.spec.tasks[0]
         stacked = [_as_batch(source).to(self.device) for source in sources]
@@ -129,9 +133,12 @@ class Fuser:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = (time.perf_counter() - started) / len(samples)
-        return [FusedImage(image, seconds, notes) if isinstance(image, Tensor) else image for image in images]
+        return [
+            item if isinstance(item, FusionBenchError) else FusedImage(item[0], seconds, (*notes, *item[1]))
+            for item in images
+        ]
 
-    def _fuse_batch(self, samples: Sequence[DecodedSample]) -> tuple[list[Tensor | FusionBenchError], tuple[str, ...]]:
+    def _fuse_batch(self, samples: Sequence[DecodedSample]) -> tuple[list[_Result], tuple[str, ...]]:
         self._check_samples(samples)
         if self.spec.takes == "luma":
             planes = [self._lumas(sample) for sample in samples]
@@ -149,8 +156,9 @@ class Fuser:
         fused, notes = self._fuse_prepared(batch)
         finite = fused.flatten(1).isfinite().all(dim=1).tolist()
         outside = (fused - fused.clamp(0, 1)).abs().flatten(1).mean(dim=1).tolist()
+        clipped = [_clipping(image) if good else () for image, good in zip(fused, finite, strict=True)]
         rounded = colour.round_to_8_bits(fused)
-        results: list[Tensor | FusionBenchError] = []
+        results: list[_Result] = []
         for index, sample in enumerate(samples):
             if not finite[index]:
                 results.append(MethodError(f"method {self.spec.name} returned NaN or infinite values for {sample.id}."))
@@ -165,7 +173,7 @@ class Fuser:
                 continue
             stored = [source[None].to(self.device) for source in sample.sources] if any(sample.coloured) else []
             image = self._finished(fused[index : index + 1], rounded[index : index + 1], stored, sample.task)
-            results.append((image[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu())
+            results.append((to_levels(image[0]).cpu(), clipped[index]))
         return results, notes
 
     def _lumas(self, sample: DecodedSample) -> list[Tensor]:
@@ -223,6 +231,22 @@ class Fuser:
         return torch.autocast(self.device.type, dtype=self._autocast_dtype)
 
 
+_Result = tuple[Tensor, tuple[str, ...]] | FusionBenchError
+
+
+def _clipping(fused: Tensor) -> tuple[str, ...]:
+    """A note where more of a result leaves [0, 1], and further, than overshoot at edges explains."""
+    outside = (fused < -_CLIPPED_BY) | (fused > 1 + _CLIPPED_BY)
+    share = float(outside.float().mean())
+    if share <= _CLIPPED_SHARE:
+        return ()
+    low, high = float(fused.min()), float(fused.max())
+    return (
+        f"{share:.0%} of the values lay more than {_CLIPPED_BY} outside [0, 1] and were clipped "
+        f"(they ran from {low:.3g} to {high:.3g})",
+    )
+
+
 def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
     return None if tensor is None else tensor.to(device)
 
@@ -234,7 +258,18 @@ def _as_rgb(image: Tensor) -> Tensor:
 def _as_batch(image: Tensor) -> Tensor:
     tensor = torch.as_tensor(image)
     if tensor.dtype == torch.uint8:
-        tensor = tensor.float() / 255
+        tensor = from_levels(tensor)
+    elif not tensor.is_floating_point():
+        raise MethodError(
+            f"a source is {tensor.dtype}; expected floats in [0, 1] or uint8.",
+            hint="Divide it by the value that means white, 65535 for 16 bit.",
+        )
+    elif tensor.numel() and not bool(((tensor >= -_ROUNDING) & (tensor <= 1 + _ROUNDING)).all()):
+        low, high = float(tensor.min()), float(tensor.max())
+        raise MethodError(
+            f"a source has values from {low:.4g} to {high:.4g}; expected floats in [0, 1] or uint8.",
+            hint="Divide it by the value that means white.",
+        )
     while tensor.ndim < 4:
         tensor = tensor[None]
     if tensor.ndim > 4 or tensor.shape[1] not in (1, 3):

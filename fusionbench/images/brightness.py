@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
+from fusionbench.files import read_regular
+from fusionbench.images import jpeg
 from fusionbench.images.content import explained
 from fusionbench.images.decode import probe_image, read_image
+from fusionbench.images.levels import from_levels
 from fusionbench.images.names import shown
 
 _WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -27,9 +31,11 @@ def mean_luma(path: Path) -> float:
     """
     info = probe_image(path)
     if info.format == "JPEG" and info.height * info.width > _LARGE:
-        with explained(shown(path)), PIL.Image.open(path, formats=("JPEG",)) as opened:
-            opened.draft("L", (opened.width // _JPEG_REDUCTION, opened.height // _JPEG_REDUCTION))
-            return float(np.asarray(opened.convert("L")).mean() / 255.0)
+        with explained(shown(path)):
+            picture = jpeg.first_picture(read_regular(path), shown(path))
+            with PIL.Image.open(io.BytesIO(picture), formats=("JPEG",)) as opened:
+                opened.draft("L", (opened.width // _JPEG_REDUCTION, opened.height // _JPEG_REDUCTION))
+                return float(from_levels(np.asarray(opened.convert("L"))).mean(dtype=np.float64))
     image = read_image(path)
     means = image.pixels.reshape(-1, image.channels).mean(axis=0) / image.peak
     return float(means[0] if image.channels == 1 else means @ _WEIGHTS)

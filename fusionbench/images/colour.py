@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fusionbench.images.levels import rounded_to_levels
 from fusionbench.types import Task
 
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
@@ -123,4 +124,4 @@ def fuse_chroma(sources: Sequence[Tensor], task: Task) -> Tensor:
 
 def round_to_8_bits(image: Tensor) -> Tensor:
     """Clip to [0, 1] and round to multiples of 1/255."""
-    return torch.round(image.clamp(0, 1) * 255) / 255
+    return rounded_to_levels(image)

@@ -10,7 +10,29 @@ import PIL.Image
 from fusionbench.types import ImageError
 
 _FETCH_AGAIN = "Download or copy the file again."
-_TIFF = (b"II*\0", b"MM\0*")
+_READABLE = "Readable are PNG, JPEG, TIFF, BMP, GIF, WebP and PNM."
+_UNPACK = "Unpack it."
+# Where the mark lies, the mark, and what it stands for.
+_OTHER_KINDS = (
+    (0, b"P7\n", "a PAM file (pamtopnm makes PNM of it)"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 file"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
+    (4, b"ftyp", "a HEIC or AVIF picture, or a film"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"v/1\x01", "an OpenEXR file"),
+    (0, b"#?R", "a Radiance HDR file"),
+    (0, b"SIMPLE  =", "a FITS file"),
+    (128, b"DICM", "a DICOM file"),
+    (344, b"n+1\0", "a NIfTI file"),
+    (0, b"MATLAB", "a MATLAB file"),
+    (0, b"\x93NUMPY", "a NumPy file"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (0, b"%PDF", "a PDF file"),
+    (0, b"\0\0\1\0", "an icon file"),
+    (0, b"FFF\0", "a FLIR radiometric file"),
+    (0, b"PK\3\4", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+)
 _MARKUP = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -31,16 +53,17 @@ def no_image(name: str, head: bytes) -> ImageError:
         )
     if start.startswith(_MARKUP):
         return ImageError(f"{name}: not an image but a web page, saved instead of the download.", hint=_FETCH_AGAIN)
-    if head.startswith(_TIFF):
-        return ImageError(
-            f"{name}: a TIFF of a kind that has no agreed meaning as an image (such as float colour).",
-            hint="Save it as 8-bit or 16-bit gray or RGB.",
-        )
     if b"\0" not in head and _is_text(head):
         return ImageError(f"{name}: not an image but a text file.", hint=_FETCH_AGAIN)
+    for at, mark, kind in _OTHER_KINDS:
+        if head[at : at + len(mark)] == mark:
+            return ImageError(
+                f"{name}: {kind}, a kind that is not read.",
+                hint=_UNPACK if "archive" in kind else f"Save it as PNG. {_READABLE}",
+            )
     return ImageError(
         f"{name}: not an image, or damaged from its first bytes on.",
-        hint="Readable are PNG, JPEG, TIFF, BMP, GIF, WebP and PNM.",
+        hint=_READABLE,
     )
 
 

@@ -7,37 +7,37 @@ Rules, all decided by content and not by extension:
   it is not opaque. Gray stored as RGB stays RGB.
 * EXIF orientation is applied.
 * Files with more than one frame or page are refused.
-* 16-bit gray images that never reach 2**14 are raw sensor counts and are refused: divided by 65535
-  they would be nearly black, and any other scale would be a guess.
-* Images beyond ``MAX_PIXELS`` are refused from the header, images below ``MIN_SIDE`` too.
+* Counts of a sensor on an unknown scale are refused (:mod:`fusionbench.images.ranges`).
+* What a file declares is held against its bytes before anything is decoded: images beyond
+  ``MAX_PIXELS`` or below ``MIN_SIDE``, and files that cannot hold the pixels they claim, are refused.
 
-JPEG is decoded by libjpeg with its defaults (accurate integer DCT, smooth chroma upsampling).
+JPEG is decoded by libjpeg with its defaults (accurate integer DCT, smooth chroma upsampling). Each file
+format has a module that walks its container first, since decoders trust it: see there.
 """
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import os
-import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
-import PIL.Image
-from PIL import ImageFile
 
-from fusionbench.images import png
+from fusionbench.files import open_regular
+from fusionbench.images import bmp, gif, jpeg, png, pnm, tiff, tiff_pixels, webp
+from fusionbench.images.container import COUNTED, Decoded, Header
 from fusionbench.images.content import damaged, explained, no_image
+from fusionbench.images.lazy import read_lazy
+from fusionbench.images.levels import to_levels
 from fusionbench.images.names import shown
-from fusionbench.images.orientation import orientation_of, orientation_of_bytes, turned, turned_size
-from fusionbench.images.stored import deep_tiff, low_bytes, stored_pixels
+from fusionbench.images.orientation import turned, turned_size
+from fusionbench.images.ranges import check_range
 from fusionbench.types import ImageError, LazyArray, Readable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_PIXELS = 80_000_000
 """Largest image that is decoded, in pixels; six times a 13-megapixel photograph."""
@@ -45,11 +45,9 @@ MAX_PIXELS = 80_000_000
 MIN_SIDE = 11
 """Smallest height and width: the usual window of structural metrics."""
 
-RAW_COUNTS_BELOW = 1 << 14
-"""A 16-bit gray image whose largest value is below this is taken for raw counts of a sensor."""
-
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _MAX_BYTES_PER_PIXEL = 16
+_MAX_BYTES_BESIDE = 64 << 20
+_HEAD = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +78,10 @@ class Image:
     def channels(self) -> int:
         """1 or 3, as stored."""
         return 1 if self.pixels.ndim == 2 else 3
+
+    def levels(self) -> np.ndarray:
+        """The pixels in 8 bits, uint8 of the same shape."""
+        return self.pixels if self.pixels.dtype == np.uint8 else to_levels(self.pixels / self.peak)
 
     @cached_property
     def is_gray(self) -> bool:
@@ -114,28 +116,20 @@ def read_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int 
     """
     name = shown(source)
     if isinstance(source, LazyArray):
+        if source.shape:
+            _array_channels(source.shape, name)
+            _check_size(name, source.shape[0], source.shape[1], max_pixels, min_side)
         image = _from_array(source, name)
         _check_size(name, image.height, image.width, max_pixels, min_side)
         return image
-    with _opened(source, name) as file:
-        head = _signature(file, name)
-        if head.startswith(png.SIGNATURE):
-            return _read_png(file, name, max_pixels, min_side)
-        data = _read_all(file, name, max_pixels)
-    with explained(name), _pillow(io.BytesIO(data), name, head) as opened:
-        _check_header(opened, name, max_pixels, min_side)
-        orientation = orientation_of(opened.getexif())
-        opened.load()
-        _require_complete(opened, data, name)
-        if (deep := deep_tiff(opened, data, name)) is not None:
-            pixels, notes = deep
-        else:
-            pixels, notes = stored_pixels(opened, name)
-            if opened.format == "TIFF":
-                orientation = 1  # Pillow turns TIFF itself while loading.
-        if opened.format == "MPO":
-            notes = (*notes, "first picture of a multi-picture JPEG")
-        return _finished(name, pixels, notes, orientation)
+    with _opened(source, name) as (file, size):
+        reader, header = _header(file, size, name, max_pixels, min_side)
+        file.seek(0)
+        with explained(name):
+            pixels, notes = reader.read_pixels(file.read(), header, name)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise damaged(name, f"declares {header.width}x{header.height} pixels and holds others")
+    return _finished(name, pixels, notes, header.orientation)
 
 
 def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE) -> ImageInfo:
@@ -152,60 +146,71 @@ def probe_image(source: Readable, *, max_pixels: int = MAX_PIXELS, min_side: int
         channels = _array_channels(shape, name)
         _check_size(name, shape[0], shape[1], max_pixels, min_side)
         return ImageInfo(shape[0], shape[1], channels, "array")
-    with _opened(source, name) as file:
-        head = _signature(file, name)
-        if head.startswith(png.SIGNATURE):
-            header = png.read_header(file, name)
-            _check_png(header, name, max_pixels, min_side)
-            height, width = turned_size(header.height, header.width, orientation_of_bytes(header.exif))
-            return ImageInfo(height, width, header.channels, "PNG")
-        file.seek(0)
-        with explained(name), _pillow(file, name, head) as opened:
-            _check_header(opened, name, max_pixels, min_side)
-            height, width = opened.height, opened.width
-            if opened.format != "TIFF":  # Pillow reports the turned size of TIFF.
-                height, width = turned_size(height, width, orientation_of(opened.getexif()))
-            gray = opened.mode in ("1", "L", "LA", "La", "F", "I") or opened.mode.startswith("I;16")
-            return ImageInfo(height, width, 1 if gray else 3, opened.format or "")
+    with _opened(source, name) as (file, size):
+        _, header = _header(file, size, name, max_pixels, min_side)
+    height, width = turned_size(header.height, header.width, header.orientation)
+    return ImageInfo(height, width, header.channels, header.format)
 
 
 # --- files
 
 
+class _Reader(Protocol):
+    """The module of a file format."""
+
+    def read_header(self, file: BinaryIO, name: str) -> Header: ...
+
+    def read_pixels(self, data: bytes, header: Header, name: str) -> Decoded: ...
+
+
+class _Tiff:
+    """The two modules of TIFF as one."""
+
+    read_header = staticmethod(tiff.read_header)
+    read_pixels = staticmethod(tiff_pixels.read_pixels)
+
+
+_READERS: tuple[tuple[Callable[[bytes], bool], _Reader], ...] = (
+    (png.recognises, png),
+    (jpeg.recognises, jpeg),
+    (tiff.recognises, _Tiff()),
+    (bmp.recognises, bmp),
+    (webp.recognises, webp),
+    (pnm.recognises, pnm),
+    (gif.recognises, gif),
+)
+
+
 @contextmanager
-def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, name: str) -> Iterator[tuple[BinaryIO, int]]:
+    """The file and its size."""
     try:
-        # A FIFO would block for ever on opening; devices have no end.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ImageError(f"{name}: not a regular file.")
-        with path.open("rb") as file:
-            yield file
+        with open_regular(path) as file:
+            yield file, os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise ImageError(f"{name}: the file does not exist.") from None
     except OSError as error:
         raise ImageError(f"{name}: cannot be read: {error.strerror or error}.") from error
 
 
-def _signature(file: BinaryIO, name: str) -> bytes:
-    head = file.read(512)
-    if not head:
+def _header(file: BinaryIO, size: int, name: str, max_pixels: int, min_side: int) -> tuple[_Reader, Header]:
+    """Who reads a file, and what it declares, held against the limits."""
+    head = file.read(_HEAD)
+    reader = next((reader for recognises, reader in _READERS if recognises(head)), None)
+    if reader is None:
         raise no_image(name, head)
-    return head
-
-
-def _read_all(file: BinaryIO, name: str, max_pixels: int) -> bytes:
-    size = os.fstat(file.fileno()).st_size
-    if size > max_pixels * _MAX_BYTES_PER_PIXEL:
-        raise ImageError(f"{name}: {size} bytes are more than an image of {max_pixels} pixels can need.")
-    file.seek(0)
-    return file.read()
-
-
-def _pillow(file: BinaryIO, name: str, head: bytes) -> PIL.Image.Image:
-    try:
-        return PIL.Image.open(file, formats=FORMATS)
-    except PIL.UnidentifiedImageError:
-        raise no_image(name, head) from None
+    with explained(name):
+        header = reader.read_header(file, name)
+    height, width = turned_size(header.height, header.width, header.orientation)
+    _check_size(name, height, width, max_pixels, min_side)
+    if header.frames > 1:
+        frames = f"{header.frames} or more" if header.frames >= COUNTED else str(header.frames)
+        raise ImageError(f"{name}: holds {frames} frames or pages.", hint="Save the one that is meant as an image.")
+    if header.format != "PNG" and header.implausible(size):
+        raise damaged(name, f"declares {width}x{height} pixels in {size} bytes, which cannot show anything")
+    if size > height * width * _MAX_BYTES_PER_PIXEL + _MAX_BYTES_BESIDE:
+        raise ImageError(f"{name}: {size} bytes are more than an image of {width}x{height} pixels can need.")
+    return reader, header
 
 
 # --- limits
@@ -224,44 +229,11 @@ def _check_size(name: str, height: int, width: int, max_pixels: int, min_side: i
         )
 
 
-def _check_png(header: png.PngHeader, name: str, max_pixels: int, min_side: int) -> None:
-    _check_size(name, header.height, header.width, max_pixels, min_side)
-    if header.frames > 1:
-        raise _several(name, header.frames)
-    if header.depth == 16 and header.colour == png.GRAY_ALPHA:
-        raise ImageError(f"{name}: 16-bit gray with alpha is not supported.", hint="Save it without alpha.")
-
-
-def _check_header(opened: PIL.Image.Image, name: str, max_pixels: int, min_side: int) -> None:
-    _check_size(name, opened.height, opened.width, max_pixels, min_side)
-    frames = getattr(opened, "n_frames", 1)
-    # Cameras append previews to a JPEG (format MPO); its first picture is the photograph.
-    if frames > 1 and opened.format != "MPO":
-        raise _several(name, frames)
-
-
-def _several(name: str, frames: int) -> ImageError:
-    return ImageError(f"{name}: holds {frames} frames or pages.", hint="Save the one that is meant as an image.")
-
-
 # --- pixels
 
 
-def _read_png(file: BinaryIO, name: str, max_pixels: int, min_side: int) -> Image:
-    header = png.read_header(file, name)
-    _check_png(header, name, max_pixels, min_side)
-    data = png.checked(_read_all(file, name, max_pixels), name)
-    with explained(name):
-        with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
-            opened.load()
-            pixels, notes = stored_pixels(opened, name)
-        if header.depth == 16 and header.channels == 3:
-            pixels = (pixels.astype(np.uint16) << 8) | low_bytes(data)
-    return _finished(name, pixels, notes, orientation_of_bytes(header.exif))
-
-
 def _from_array(source: LazyArray, name: str) -> Image:
-    pixels = np.asarray(source.read())
+    pixels = read_lazy(source)
     if _array_channels(pixels.shape, name) == 1:
         pixels = pixels.reshape(pixels.shape[:2])
     if pixels.dtype.kind == "f":
@@ -281,16 +253,10 @@ def _finished(name: str, pixels: np.ndarray, notes: tuple[str, ...], orientation
     if pixels.dtype == np.float32:
         _check_floats(name, pixels)
     pixels = np.ascontiguousarray(turned(pixels, orientation))
-    if pixels.dtype == np.uint16:
-        image = Image(pixels, 65535.0, notes)
-        low, high = int(pixels.min()), int(pixels.max())
-        if image.is_gray and 0 < high < RAW_COUNTS_BELOW:
-            raise ImageError(
-                f"{name}: 16-bit gray with values {low} to {high} only: raw sensor counts of unknown scale.",
-                hint=f"Scale them to 8 bit or to the full 16-bit range (values of {RAW_COUNTS_BELOW} and more) first.",
-            )
-        return image
-    return Image(pixels, 255.0 if pixels.dtype == np.uint8 else 1.0, notes)
+    peak = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(pixels.dtype, 1.0)
+    image = Image(pixels, peak, notes)
+    said = () if pixels.dtype == np.uint8 else check_range(name, pixels, gray=image.is_gray)
+    return dataclasses.replace(image, notes=(*notes, *said)) if said else image
 
 
 def _check_floats(name: str, pixels: np.ndarray) -> None:
@@ -304,16 +270,3 @@ def _check_floats(name: str, pixels: np.ndarray) -> None:
         raise ImageError(
             f"{name}: float values must lie in [0, 1], these run from {low:g} to {high:g}.", hint="Rescale them."
         )
-
-
-def _require_complete(opened: PIL.Image.Image, data: bytes, name: str) -> None:
-    """Refuse a cut file even where some library switched Pillow's own check off for the whole process."""
-    if not ImageFile.LOAD_TRUNCATED_IMAGES:
-        return
-    if opened.format not in ("JPEG", "MPO"):
-        raise ImageError(
-            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on: whether this {opened.format} is complete is unknown.",
-            hint="Switch it off: some code in this process sets it to True.",
-        )
-    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise damaged(name, "the JPEG is cut off")

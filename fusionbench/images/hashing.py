@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusionbench.files import open_regular
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, LazyArray, Readable
 
@@ -20,7 +21,7 @@ def file_sha256(path: Path) -> str:
         DataError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}.") from error
@@ -30,13 +31,15 @@ def content_sha256(source: Readable) -> str:
     """SHA-256 of a file's bytes, or of an array's type, shape and values.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: The file or array cannot be read.
     """
     if not isinstance(source, LazyArray):
         return file_sha256(source)
     import numpy as np
 
-    array = np.ascontiguousarray(source.read())
+    from fusionbench.images.lazy import read_lazy
+
+    array = np.ascontiguousarray(read_lazy(source))
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(array.data)
     return digest.hexdigest()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import PIL.Image
+import struct
 
-_ORIENTATION = 0x0112
+import numpy as np
+
+_EXIF = b"Exif\0\0"
+_ORDERS = {b"II": "<", b"MM": ">"}
+_ORIENTATION, _SHORT = 0x0112, 3
 _TURNS = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -17,22 +20,25 @@ _TURNS = {
 }
 
 
-def orientation_of(exif: PIL.Image.Exif) -> int:
-    """The orientation, 1 to 8; 1 (as stored) where none is given."""
-    value = exif.get(_ORIENTATION, 1)
-    return value if isinstance(value, int) else 1
-
-
 def orientation_of_bytes(exif: bytes) -> int:
-    """The orientation in a block of EXIF data; 1 where there is none or it cannot be read."""
-    if not exif:
-        return 1
-    parsed = PIL.Image.Exif()
+    """The orientation in a block of EXIF data; 1 where there is none or it cannot be read.
+
+    Only its first directory is walked, for this one entry: others may claim any number of bytes.
+    """
+    exif = exif.removeprefix(_EXIF)
+    order = _ORDERS.get(exif[:2])
     try:
-        parsed.load(exif)
-    except Exception:  # Metadata that cannot be read says nothing; the pixels are not affected.
-        return 1
-    return orientation_of(parsed)
+        if order is None:
+            return 1
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for index in range(count):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, start + 2 + 12 * index)
+            if tag == _ORIENTATION and kind == _SHORT:
+                return int(value) if value in _TURNS else 1
+    except struct.error:
+        pass  # Metadata that cannot be read say nothing; the pixels are not affected.
+    return 1
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

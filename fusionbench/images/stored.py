@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 
 import numpy as np
 import PIL.Image
 
 from fusionbench.types import ImageError
-
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
 def stored_pixels(opened: PIL.Image.Image, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -46,30 +43,3 @@ def low_bytes(data: bytes) -> np.ndarray:
         opened.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in opened.tile]
         opened.load()
         return np.asarray(opened)[..., :3]
-
-
-def deep_tiff(opened: PIL.Image.Image, data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]] | None:
-    """Pixels and notes of the TIFF kinds that Pillow would cut to 8 bits, H x W x 3 uint16; None for all others.
-
-    Raises:
-        ImageError: A kind that has no agreed meaning.
-    """
-    if opened.format != "TIFF":
-        return None
-    tags: Mapping[int, object] = opened.tag_v2  # type: ignore[attr-defined]
-    bits = tags.get(_BITS_PER_SAMPLE, (1,))
-    deepest = max(bits) if isinstance(bits, tuple) else int(bits)  # type: ignore[call-overload]
-    if deepest <= 8:
-        return None
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        raise ImageError(f"{name}: TIFF of more than 8 bits with white stored as zero is not supported.")
-    if opened.mode in ("F", "I") or opened.mode.startswith("I;16"):
-        return None
-    import tifffile  # Slow to import, rarely needed.
-
-    pixels = tifffile.imread(io.BytesIO(data))
-    if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):
-        pixels = np.moveaxis(pixels, 0, -1)
-    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint16:
-        raise ImageError(f"{name}: TIFF of {pixels.dtype} values in shape {pixels.shape} is not supported.")
-    return pixels[..., :3], ("alpha ignored",) if pixels.shape[2] == 4 else ()

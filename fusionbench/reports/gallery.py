@@ -95,5 +95,4 @@ def _padded(row: PanelRow, columns: int) -> PanelRow:
 
 
 def _pixels(source: Readable) -> np.ndarray:
-    image = read_image(source)
-    return np.round(image.pixels / image.peak * 255).astype(np.uint8)
+    return read_image(source).levels()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fusionbench.images import to_levels
 from fusionbench.types import DataError
 
 Array = np.ndarray
@@ -88,7 +89,7 @@ def luma(image: Array) -> Array:
 
 def to_8_bit(image: Array) -> Array:
     """Clip to [0, 1] and round."""
-    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return to_levels(image)
 
 
 def ramp(size: int, *, axis: int = 0) -> Array:

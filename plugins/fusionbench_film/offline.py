@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench.images.levels import to_levels
 from fusionbench.types import Batch, Dataset, Sample
 from fusionbench_film.text.contracts import Picture
 from fusionbench_film.text.encoders import MiniLMEncoder
@@ -52,5 +53,5 @@ class OfflineText:
 
 def _as_rgb(luma: Tensor) -> np.ndarray:
     """1 x H x W in [0, 1] to H x W x 3 uint8."""
-    gray = (luma[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    gray = to_levels(luma[0]).cpu().numpy()
     return np.repeat(gray[..., None], 3, axis=2)

@@ -91,6 +91,32 @@ def test_sides_that_look_swapped(tmp_path: Path) -> None:
     assert notices(checked(tmp_path / "mef", "MEF")) == ["order"]
 
 
+def test_infrared_in_colours(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"{side}/{n}.png" for side in ("ir", "vi") for n in (1, 2)))
+    colours = np.random.default_rng(0).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+    for name in ("ir/1.png", "vi/1.png", "vi/2.png"):
+        PIL.Image.fromarray(colours).save(tmp_path / name)
+        colours = colours[::-1]
+    report = checked(tmp_path)
+    assert notices(report) == ["colour"]
+    assert "1 infrared images are coloured: ir/1.png" in report.notices[0].message
+    # Gray that went through a lossy file of colour is no colour.
+    gray = np.repeat(colours[..., :1], 3, axis=2)
+    PIL.Image.fromarray(np.clip(gray + np.array([0, 2, 4]), 0, 255).astype(np.uint8)).save(tmp_path / "ir" / "1.png")
+    assert notices(checked(tmp_path)) == []
+
+
+def test_counts_of_a_thermal_camera(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"{side}/{n}.png" for side in ("ir", "vi") for n in (1, 2)))
+    scene = np.random.default_rng(0).random((16, 20))
+    for name, span in (("1", 900), ("2", 6000)):
+        PIL.Image.fromarray((29315 + scene * span).astype(np.uint16)).save(tmp_path / "ir" / f"{name}.png")
+    report = checked(tmp_path)
+    assert report.usable == ("2",)
+    assert "radiometric counts" in report.fatal[0].message
+    assert "gray levels" in next(problem.message for problem in report.notices if problem.kind == "note")
+
+
 def test_text_features_are_read_too(tmp_path: Path) -> None:
     root = tree(tmp_path / "Image" / "IVF" / "MSRS", "IR/1.png", "VI/1.png", "IR/2.png", "VI/2.png")
     (root / "test.txt").write_text("1.png\n2.png\n")

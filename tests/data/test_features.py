@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fusionbench.data import open_hdf5, read_features
+from fusionbench.images import content_sha256, read_image
 from fusionbench.types import DataError, LazyArray
 
 
@@ -41,8 +42,8 @@ def test_hdf5(tmp_path: Path, values: np.ndarray) -> None:
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(DataError, match=r"x\.h5"):
         read_features(path)
-    with pytest.raises(DataError, match="does not exist"):
-        open_hdf5(tmp_path / "none.h5")
+    with pytest.raises(DataError, match="does not exist"), open_hdf5(tmp_path / "none.h5"):
+        pass
 
 
 def test_a_huge_hdf5_array_is_refused_before_reading(tmp_path: Path) -> None:
@@ -83,6 +84,50 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[Bomb()]], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="unpickled"):
         read_features(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-7, -12), }",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (7, 12",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': " + b"(" * 4000 + b")" * 4000 + b"}",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"9" * 5000 + b", 2)}",
+        b"{'descr': '|V0', 'fortran_order': False, 'shape': (7, 12), }",
+        b"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7, 12), }",
+        b"{'descr': 3, 'fortran_order': False, 'shape': (7, 12), }",
+        b"{'descr': '<f4', 'fortran_order': 0, 'shape': (True, 12), }",
+        b"{'descr': '<M8[s]', 'fortran_order': False, 'shape': (7, 12), }",
+        b"\0" * 40,
+        b"import os",
+        b"x: 'y'",
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2, 3, 9])
+def test_damaged_headers(tmp_path: Path, header: bytes, version: int) -> None:
+    length = len(header).to_bytes(2 if version == 1 else 4, "little")
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY" + bytes([version, 0]) + length + header + bytes(336))
+    with pytest.raises(DataError, match=r"x\.npy"):
+        read_features(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("odd"), RuntimeError("a\nb"), KeyError("k"), MemoryError(), OSError("disk")]
+)
+def test_whatever_an_adapter_raises_concerns_its_own_array(error: Exception) -> None:
+    def read() -> np.ndarray:
+        raise error
+
+    for look in (read_features, read_image, content_sha256):
+        with pytest.raises(DataError, match=r"x\.h5:text/1: "):
+            look(LazyArray("x.h5:text/1", read))
+
+
+def test_a_mask_is_not_dropped(values: np.ndarray) -> None:
+    masked = np.ma.masked_greater(values, 1)
+    with pytest.raises(DataError, match="masked out"):
+        read_features(LazyArray("x", lambda: masked))
+    np.testing.assert_array_equal(read_features(LazyArray("x", lambda: np.ma.array(values))), values)
 
 
 def test_cut_and_lying_files(tmp_path: Path, values: np.ndarray) -> None:

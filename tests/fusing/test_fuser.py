@@ -67,6 +67,46 @@ def one(result: list) -> torch.Tensor:
     return result[0].pixels
 
 
+def test_values_that_leave_the_range_by_far_are_clipped_with_a_note() -> None:
+    flat = torch.full((1, 20, 20), 0.5)
+
+    def shifted(amount: float, rows: int):
+        def fuse(batch: Batch) -> torch.Tensor:
+            fused = batch.sources[0].clone()
+            fused[..., :rows, :] = amount
+            return fused
+
+        return fuser(fuse).fuse_samples([decoded(flat, flat)])[0]
+
+    for amount, rows in ((1.04, 20), (-0.04, 20), (1.4, 0)):
+        assert shifted(amount, rows).notes == ()
+    for amount, rows, share in ((1.2, 4, "20%"), (-0.1, 20, "100%"), (1.06, 1, "5%")):
+        result = shifted(amount, rows)
+        assert result.notes[0].startswith(f"{share} of the values lay more than 0.05 outside [0, 1] and were clipped")
+        assert f"{amount:.3g}" in result.notes[0]
+        assert result.pixels[0, 0, 0] == (255 if amount > 1 else 0)
+
+
+def test_a_note_belongs_to_its_own_sample() -> None:
+    samples = [decoded(torch.full((1, 20, 20), level), torch.zeros(1, 20, 20), name=str(level)) for level in (0.2, 0.6)]
+    results = fuser(lambda batch: batch.sources[0] * 2, batched=True).fuse_samples(samples)
+    assert [len(result.notes) for result in results] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (torch.full((20, 20), 200, dtype=torch.int64), "int64"),
+        (torch.full((20, 20), 200.0), "from 200 to 200"),
+        (torch.full((20, 20), -0.5), "from -0.5"),
+        (torch.full((20, 20), float("nan")), "from nan"),
+    ],
+)
+def test_images_in_memory_on_another_scale_are_refused(source: torch.Tensor, words: str) -> None:
+    with pytest.raises(MethodError, match=words):
+        fuser(maximum)(source, torch.zeros(20, 20))
+
+
 def test_luma_and_chroma_agree_with_an_independent_conversion() -> None:
     rgb = eight_bit(1, 3, 9, 7)
     studio = rgb2ycbcr(rgb[0].permute(1, 2, 0).double().numpy())

@@ -115,9 +115,12 @@ def test_float_tiff(tmp_path: Path) -> None:
     tifffile.imwrite(path, np.full((20, 20), 2.0, np.float32), photometric="minisblack")
     with pytest.raises(ImageError, match=r"\[0, 1\]"):
         read_image(path)
-    tifffile.imwrite(path, np.zeros((20, 20, 3), np.float32), photometric="rgb")
-    with pytest.raises(ImageError, match="TIFF"):
+    tifffile.imwrite(path, np.tile(pixels[:11, :, None], 3), photometric="rgb")
+    with pytest.raises(ImageError, match="NaN"):
         read_image(path)
+    pixels[3, 4] = 0
+    tifffile.imwrite(path, np.tile(pixels[..., None], 3), photometric="rgb")
+    np.testing.assert_array_equal(read_image(path).pixels, np.tile(pixels[..., None], 3))
 
 
 def test_alpha_is_left_out_with_a_note_where_it_matters(tmp_path: Path, rgb: np.ndarray) -> None:

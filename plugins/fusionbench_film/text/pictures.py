@@ -62,10 +62,7 @@ def sources(samples: Iterable[Sample]) -> list[SourceImage]:
 
 def as_rgb(source: Readable) -> np.ndarray:
     """Decode to H x W x 3 uint8; 16-bit and float images are scaled, gray ones repeated."""
-    image = read_image(source)
-    pixels = image.pixels
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(pixels.astype(np.float64) * (255.0 / image.peak)).astype(np.uint8)
+    pixels = read_image(source).levels()
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     return np.ascontiguousarray(pixels)

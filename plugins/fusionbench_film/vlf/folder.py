@@ -8,6 +8,7 @@ from pathlib import Path
 from fusionbench.data import read_features
 from fusionbench.fusing import decode_sample
 from fusionbench.images.encode import write_png
+from fusionbench.images.levels import to_levels
 from fusionbench.types import Sample
 from fusionbench_film.text.vlf import VlfFolder, flat_names, side, write_features, write_text
 from fusionbench_film.vlf.names import VARIANTS_KEY
@@ -40,7 +41,7 @@ def write_folder(
         for index, luma in enumerate(decode_sample(sample).lumas()):
             path = tree.image(sample.task, dataset, side(sample.task, index), name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_png(path, (luma[0] * 255).round().byte().numpy())
+            write_png(path, to_levels(luma[0]).numpy())
         variants = {"": sample.text_features, **sample.meta.get(VARIANTS_KEY, {})}
         for variant, place in variants.items():
             if place is not None:

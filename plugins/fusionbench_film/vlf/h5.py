@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import numpy as np
 import torch
 
 from fusionbench.atomic import replacing
-from fusionbench.data import FileDataset, open_hdf5, read_features
+from fusionbench.data import FileDataset, Hdf5File, open_hdf5, read_features
+from fusionbench.data.features import MAX_VALUES
+from fusionbench.data.names import natural_key, usable_id
 from fusionbench.extras import require
 from fusionbench.fusing import decode_sample
+from fusionbench.images import MAX_PIXELS, shown
 from fusionbench.types import DataError, LazyArray, Problem, Sample, Task
 from fusionbench_film.text.vlf import flat_names
 from fusionbench_film.training_data import resize_as_released
@@ -25,45 +28,61 @@ _IMAGES = ("imageA", "imageB")
 def open_h5(path: Path, task: Task, split: str, *, features: str = "") -> FileDataset:
     """An .h5 file as a data set; images and texts are read one by one.
 
+    What the file declares is checked here; a sample whose images cannot be read is a problem.
+
     Raises:
-        DataError: No HDF5, no group ``imageA``, or names that differ between the groups.
+        DataError: No HDF5, no group ``imageA``, or no pair that can be read.
     """
     with open_hdf5(path) as file:
-        missing = [group for group in _IMAGES if group not in file]
+        there = file.names()
+        missing = [group for group in _IMAGES if group not in there]
         if missing:
             raise DataError(f"{path}: has no group {' and '.join(missing)}.", hint="Expected imageA, imageB and text.")
-        names = sorted(file["imageA"])
-        partners = set(file["imageB"])
-        texts = {group: set(file[group]) for group in file if group == "text" or group.startswith("text-")}
-    wanted = f"text-{features}" if features else "text"
-    if features and wanted not in texts:
-        raise DataError(f"{path}: has no group {wanted}; there are {', '.join(texts) or 'no texts'}.")
-    problems = [
-        Problem(kind="unpaired", message=f"{path}: {name} is in imageA but not in imageB.", paths=(str(path),))
-        for name in names
-        if name not in partners
-    ]
-    samples = tuple(
-        Sample(
-            id=name,
-            task=task,
-            sources=tuple(_array(path, group, name, _image) for group in _IMAGES),
-            text_features=_array(path, wanted, name, np.asarray) if name in texts.get(wanted, ()) else None,
-            meta={
-                VARIANTS_KEY: {
-                    group.removeprefix("text").removeprefix("-"): _array(path, group, name, np.asarray)
-                    for group, members in texts.items()
-                    if group != wanted and name in members
-                }
-            },
-        )
-        for name in names
-        if name in partners
-    )
+        first, second = (file.names(group) for group in _IMAGES)
+        texts = {group: set(file.names(group)) for group in there if group == "text" or group.startswith("text-")}
+        wanted = f"text-{features}" if features else "text"
+        if features and wanted not in texts:
+            raise DataError(f"{path}: has no group {wanted}; there are {', '.join(texts) or 'no texts'}.")
+        problems = list(_unpaired(path, first, second))
+        samples = []
+        partners = set(second)
+        for name in first:
+            if name not in partners:
+                continue
+            groups = [*_IMAGES, *(group for group, members in texts.items() if name in members)]
+            try:
+                samples.append(_sample(file, path, task, name, groups, wanted))
+            except DataError as error:
+                usable = name if usable_id(name) else None
+                problems.append(Problem(kind="unreadable", message=str(error), paths=(str(path),), sample=usable))
     if not samples:
-        raise DataError(f"{path}: holds no pair.")
+        first_reason = f" {problems[0].message}" if problems else ""
+        raise DataError(f"{path}: holds no pair.{first_reason}")
     return FileDataset(
-        name=path.stem, task=task, samples=samples, problems=tuple(problems), root=path.parent, split=split
+        name=path.stem, task=task, samples=tuple(samples), problems=tuple(problems), root=path.parent, split=split
+    )
+
+
+def _unpaired(path: Path, first: Sequence[str], second: Sequence[str]) -> Iterator[Problem]:
+    for here, there, other in ((_IMAGES[0], second, first), (_IMAGES[1], first, second)):
+        for name in sorted(set(other) - set(there), key=natural_key):
+            absent = _IMAGES[1] if here == _IMAGES[0] else _IMAGES[0]
+            message = f"{shown(path)}: {shown(name)} is in {here} but not in {absent}."
+            yield Problem(kind="unpaired", message=message, paths=(shown(path),))
+
+
+def _sample(file: Hdf5File, path: Path, task: Task, name: str, groups: Sequence[str], wanted: str) -> Sample:
+    if not usable_id(name):
+        raise DataError(f"{shown(path)}: {shown(name)!r} is not usable as a sample's id.")
+    images = tuple(_image(file, path, f"{group}/{name}") for group in _IMAGES)
+    # Texts are looked at when they are read: a bad one concerns the methods that read text, not the pair.
+    texts = {group: _lazy(path, f"{group}/{name}", MAX_VALUES) for group in groups if group not in _IMAGES}
+    return Sample(
+        id=name,
+        task=task,
+        sources=images,
+        text_features=texts.pop(wanted, None),
+        meta={VARIANTS_KEY: {group.removeprefix("text").removeprefix("-"): place for group, place in texts.items()}},
     )
 
 
@@ -85,23 +104,27 @@ def write_h5(
         Number of pairs, and of texts.
 
     Raises:
-        DataError, ImageError: A sample cannot be read, has more than two sources, or names collide.
+        DataError, ImageError: A sample cannot be read, has more than two sources, names collide, or the file
+            cannot be written.
         MissingExtraError: h5py is not installed.
     """
     h5py = require("h5py", extra="train", purpose=f"writing {path}")
     samples = list(samples)
     names = flat_names(sample.id for sample in samples)
     count = 0
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        groups = [file.create_group(name) for name in (*_IMAGES, "text")]
-        for sample in samples:
-            pair = _pair(sample)
-            pair = resize_as_released(pair, SIZE) if small else pair
-            for group, image in zip(groups, pair, strict=False):
-                group.create_dataset(names[sample.id], data=image[None].numpy())
-            count += _write_texts(file, sample, names[sample.id])
-            if progress is not None:
-                progress()
+    try:
+        with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+            groups = [file.create_group(name) for name in (*_IMAGES, "text")]
+            for sample in samples:
+                pair = _pair(sample)
+                pair = resize_as_released(pair, SIZE) if small else pair
+                for group, image in zip(groups, pair, strict=False):
+                    group.create_dataset(names[sample.id], data=image[None].numpy())
+                count += _write_texts(file, sample, names[sample.id])
+                if progress is not None:
+                    progress()
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be written: {error.strerror or error}.") from error
     return len(samples), count
 
 
@@ -121,20 +144,21 @@ def _write_texts(file: Any, sample: Sample, name: str) -> int:
     return int(sample.text_features is not None)
 
 
-def _array(path: Path, group: str, name: str, convert: Callable[[Any], np.ndarray]) -> LazyArray:
+def _image(file: Hdf5File, path: Path, member: str) -> LazyArray:
+    declared = file.declared(member, most=MAX_PIXELS)
+    if len(declared.shape) != 3 or declared.shape[0] != 1 or declared.dtype.kind != "f":
+        raise DataError(
+            f"{shown(path)}:{member}: an image of shape {declared.shape} and type {declared.dtype}; "
+            "expected 1 x h x w floats in [0, 1]."
+        )
+    return _lazy(path, member, MAX_PIXELS, shape=declared.shape[1:])
+
+
+def _lazy(path: Path, member: str, most: int, shape: tuple[int, ...] = ()) -> LazyArray:
     def read() -> np.ndarray:
         # Opened for each array: h5py's files cannot be shared by threads and processes.
         with open_hdf5(path) as file:
-            try:
-                return convert(file[group][name][()])
-            except (OSError, RuntimeError, KeyError) as error:
-                raise DataError(f"{path}:{group}/{name}: damaged ({error}).") from error
+            values = file.read(member, most=most)
+        return np.ascontiguousarray(values[0], dtype=np.float32) if shape else values
 
-    return LazyArray(name=f"{path.name}:{group}/{name}", read=read)
-
-
-def _image(array: np.ndarray) -> np.ndarray:
-    """1 x h x w as h x w float32."""
-    if array.ndim != 3 or array.shape[0] != 1 or array.dtype.kind != "f":
-        raise DataError(f"an image of shape {array.shape} and type {array.dtype}; expected 1 x h x w floats.")
-    return np.ascontiguousarray(array[0], dtype=np.float32)
+    return LazyArray(name=f"{path.name}:{member}", read=read, shape=shape)
