@@ -18,7 +18,9 @@ PLUGINS = sorted(path for folder in ("plugins", "baselines") for path in (ROOT /
 
 # From the ground up: a room imports only from rooms before it, type annotations included.
 ROOMS = (
+    "printable",
     "types",
+    "terminal",
     "extras",
     "allocator",
     "atomic",
