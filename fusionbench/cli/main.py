@@ -91,9 +91,13 @@ class FusionBenchGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """As of click; no argument can hold a NUL, which no file name and no text has."""
+        """As of click; refuses arguments that are neither text nor the name of a file."""
         for word in args:
-            if "\0" in word:
+            try:
+                holds_nul = b"\0" in os.fsencode(word)
+            except UnicodeEncodeError:
+                raise UserError(f"the argument {word!r} is no text: it holds half a character.") from None
+            if holds_nul:
                 raise UserError(f"the argument {word!r} holds a NUL character.")
         return super().make_context(info_name, args, parent, **extra)
 

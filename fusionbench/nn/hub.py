@@ -35,6 +35,9 @@ def fetch(text: str, *, default_file: str) -> Path:
     hub = require("huggingface_hub", extra="text", purpose=f"weights={text}")
     errors = require("huggingface_hub.errors", extra="text", purpose=f"weights={text}")
     name = match["file"] or default_file
+    steps = re.split(r"[/\\]", f"{match['repo']}/{match['revision'] or ''}/{name}")
+    if ".." in steps or Path(name).is_absolute():
+        raise UsageError(f"weights={text}: '..' and absolute paths name nothing on the hub.")
     try:
         return Path(hub.hf_hub_download(match["repo"], name, revision=match["revision"]))
     except errors.LocalEntryNotFoundError as error:
@@ -46,6 +49,6 @@ def fetch(text: str, *, default_file: str) -> Path:
         raise WeightsError(
             f"weights={text}: the hub has no such repository, revision or file ({name}), or it is private."
         ) from error
-    except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
+    except (errors.HfHubHTTPError, OSError, ValueError) as error:  # its own validation raises ValueErrors
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(f"weights={text}: cannot be downloaded: {reason}") from error

@@ -13,10 +13,13 @@ from typing import Any, Literal, get_args
 import yaml
 
 from fusionbench.plugins.registry import nearest
+from fusionbench.printable import encodable, is_text, printable
 from fusionbench.types import UsageError
 
 # Settings that change how a run is carried out but not what it finds.
 _INCIDENTAL = ("device", "batch_size", "workers", "timeout", "fail_fast", "out")
+# Seconds, about a year: more than that is a mistake, and clocks have limits of their own.
+_LONGEST = 30_000_000
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Colour = Literal["restore", "gray"]
@@ -113,16 +116,21 @@ class RunConfig:
     out: str = ""
 
     def __post_init__(self) -> None:
-        for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1), ("timeout", 0)):
+        _check_texts(self.to_dict(), "")
+        for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1)):
             value = getattr(self, name)
             if value is not None and value < smallest:
                 raise UsageError(f"{name} must be at least {smallest}, got {value}.")
+        if not 0 <= self.timeout <= _LONGEST:
+            raise UsageError(f"timeout must be from 0 (no limit) to {_LONGEST} seconds, got {self.timeout}.")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
             if getattr(self, name) not in choices:
                 raise UsageError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
         for kind, requests in (("method", self.methods), ("data set", self.datasets)):
+            if not all(request.name for request in requests):
+                raise UsageError(f"a {kind} is asked for without a name.")
             keys = [request.key for request in requests]
             twice = sorted({key for key in keys if keys.count(key) > 1})
             if twice:
@@ -212,6 +220,24 @@ class RunConfig:
         if not isinstance(data, Mapping):
             raise UsageError(f"configuration {path} must be a mapping of settings.")
         return cls.from_dict(data, source=str(path))
+
+
+def _check_texts(value: Any, place: str) -> None:
+    """Every text of the settings can be written into records, and none holds a NUL.
+
+    Raises:
+        UsageError: One cannot; it is named.
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_texts(key, place)
+            _check_texts(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_texts(item, place)
+    elif isinstance(value, str | Path) and (not is_text(str(value)) or "\0" in str(value)):
+        wrong = "a NUL character" if "\0" in str(value) else "characters that are not valid UTF-8"
+        raise UsageError(f"{encodable(place)}: {printable(value)!r} holds {wrong}.", hint="Rename it, or link to it.")
 
 
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:

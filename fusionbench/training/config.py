@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -64,6 +66,8 @@ class TrainingConfig:
         for name in ("workers", "checkpoint_steps", "picture_epochs", "seed"):
             if getattr(self, name) < 0:
                 raise UsageError(f"training.{name}: must not be negative, it is {getattr(self, name)}.")
+        if self.seed >= 2**63:
+            raise UsageError(f"training.seed: must be below 2**63, it is {self.seed}.")
         for name in ("clip_norm", "steps_per_epoch"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise UsageError(f"training.{name}: must be positive, it is {getattr(self, name)}.")
@@ -159,10 +163,9 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         return Path(value).expanduser()
     elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         # YAML 1.1 reads 1e-4 as a string, since it has no dot.
-        try:
-            return float(value)
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError, OverflowError):
+            if math.isfinite(number := float(value)):
+                return number
     elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise UsageError(f"{where}: expected {_describe(hint)}, got {value!r}.")

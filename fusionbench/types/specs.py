@@ -8,6 +8,7 @@ imports no torch.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,8 @@ class Option:
         kind = self.type or (type(self.default) if self.default is not None else None)
         if value is not None and kind is not None and not isinstance(value, kind):
             value = _convert(name, value, kind)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"option {name}: expected a number, got {value}.")
         if self.choices and value not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices if choice != "")
             raise UsageError(f"option {name}: {value!r} is not one of {allowed}.")
@@ -104,8 +107,8 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         if kind is int and isinstance(value, float) and value != int(value):
             raise ValueError(value)
         return kind(value)
-    except (ValueError, TypeError, KeyError):
-        raise UsageError(f"option {name}: expected {kind.__name__}, got {value!r}.") from None
+    except (ValueError, TypeError, KeyError, OverflowError):
+        raise UsageError(f"option {name}: expected {kind.__name__}, got {str(value)[:100]!r}.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

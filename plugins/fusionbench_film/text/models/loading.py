@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from fusionbench.extras import require
-from fusionbench.types import MissingExtraError, UsageError, WeightsError
+from fusionbench.types import MissingExtraError, WeightsError
 
 
 def from_pretrained(class_name: str, model: str, *, revision: str | None = None, **options: Any) -> Any:
@@ -48,15 +48,9 @@ def pick_device(name: str) -> str:
     Raises:
         UsageError: No such device.
     """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"--device {name}: no such device.", hint="auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: torch sees no GPU.", hint="Use --device cpu.")
-    return name
+    from fusionbench.fusing import pick_device as picked
+
+    return str(picked(name))
 
 
 def release(device: torch.device) -> None:
