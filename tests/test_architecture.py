@@ -24,6 +24,7 @@ ROOMS = (
     "extras",
     "allocator",
     "atomic",
+    "databases",
     "locking",
     "hookspecs",
     "plugins",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fusionbench.results.damage import explained, refuse_damaged
 from fusionbench.types import FusionBenchError
 
 # What identifies a metric in the journal: name, profile, version.
@@ -115,15 +116,19 @@ class Journal:
         try:
             if readonly:
                 self._db = _connect_for_reading(path)
+                refuse_damaged(self._db, path, _SCHEMA)
             else:
+                begun = path.exists() and path.stat().st_size > 0
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+                if begun:
+                    refuse_damaged(self._db, path, _SCHEMA)
                 # A row must survive power loss before the next one is begun.
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_SCHEMA)
                 self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (str(SCHEMA_VERSION),))
             found = self._db.execute("SELECT value FROM meta WHERE key='schema'").fetchone()
         except sqlite3.Error as error:
-            raise FusionBenchError(f"{path} is not a readable fusionbench journal: {error}") from error
+            raise explained(path, error) from error
         if found is None or int(found[0]) > SCHEMA_VERSION:
             raise FusionBenchError(
                 f"{path} has journal format {found and found[0]}, this fusionbench knows up to {SCHEMA_VERSION}.",
@@ -147,14 +152,12 @@ class Journal:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has given it up itself where the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise FusionBenchError(
-                f"the journal {self.path} cannot be written: {error}.",
-                hint="Free disk space and run the same command again; nothing finished is lost.",
-            ) from error
+        except sqlite3.DatabaseError as error:
+            raise explained(self.path, error) from error
 
     # Sessions -------------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ def describe(
         FusionBenchError: A model cannot be loaded, or the store cannot be used. What concerns single images is
             recorded in the outcome and in the store instead.
     """
+    if chain.writer:
+        chain.writer.make()  # Its options are checked before the hours that the other stages may take.
     samples = list(dataset.samples)[:limit]
     title, names = dataset_title(dataset), flat_names(sample.id for sample in samples)
     prompt = read_prompt(dataset.task, chain.prompt) if chain.writer else None
