@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusionbench.types import FusionBenchError
+from fusionbench.types import DataError, FusionBenchError
 
 # What a row's check is given: values by column. It returns what is wrong, or an empty text.
 Check = Callable[[Mapping[str, Any]], str]
 _TYPES: dict[str, tuple[type, ...]] = {"TEXT": (str,), "INTEGER": (int,), "REAL": (int, float)}
-_PLAIN = re.compile(r"'[^']*'|-?[0-9]+")
+_PLAIN = re.compile(r"'[^']*'|-?[0-9]+|CURRENT_TIMESTAMP")
 _NAMED = 5
 
 
-class DamagedError(FusionBenchError):
+class DamagedError(DataError):
     """A database that holds what cannot be read, or what nobody wrote."""
 
 

@@ -25,6 +25,7 @@ ROOMS = (
     "allocator",
     "atomic",
     "databases",
+    "salvage",
     "locking",
     "hookspecs",
     "plugins",

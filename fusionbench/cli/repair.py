@@ -18,14 +18,6 @@ def command(run: Path) -> None:
     from fusionbench.runs.repairing import repair_run
 
     saved = repair_run(run)
-    for name, (kept, dropped) in saved.rows.items():
-        left = f", {dropped} left out" if dropped else ""
-        part = "; a part of the table could not be read" if name in saved.broken else ""
-        click.echo(f"{name}: {kept} rows{left}{part}")
-    for reason in saved.reasons:
-        click.echo(f"  {reason}")
-    if saved.kept is None:
-        click.echo("nothing is damaged; nothing was changed")
-    else:
-        click.echo(f"the damaged journal is kept as {saved.kept}")
-        click.echo("run the same command as before in this folder: it computes what was lost")
+    click.echo(str(saved))
+    if saved.kept is not None:
+        click.echo("the same command that made the run computes what was lost")

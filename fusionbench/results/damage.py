@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusionbench.databases import Check, DamagedError, Table, complaints, tables, trouble
+from fusionbench.databases import DamagedError, Table, complaints, tables, trouble
 from fusionbench.printable import command_line
+from fusionbench.salvage import Plan
 from fusionbench.types import FusionBenchError, Task
 
 _WHAT = "journal"
@@ -37,7 +38,7 @@ def refuse_damaged(database: sqlite3.Connection, path: Path, ddl: str | None) ->
     stamp = _stamp(path)
     if stamp is not None and _whole.get(path.absolute()) == stamp:
         return
-    found = complaints(database, expected(database, ddl), CHECKS)
+    found = complaints(database, expected(database, ddl), JOURNAL_PLAN.checks)
     if found:
         listed = "".join(f"\n    {line}" for line in found)
         raise DamagedError(
@@ -51,7 +52,7 @@ def refuse_damaged(database: sqlite3.Connection, path: Path, ddl: str | None) ->
 def expected(database: sqlite3.Connection, ddl: str | None) -> dict[str, Table]:
     """The tables that a journal must have: as they are made today, or for an earlier format those that it has."""
     if ddl is None:
-        return {name: table for name, table in tables(database).items() if name in TABLES}
+        return {name: table for name, table in tables(database).items() if name in JOURNAL_PLAN.tables}
     model = sqlite3.connect(":memory:")
     try:
         model.executescript(ddl)
@@ -136,6 +137,17 @@ def _cell(row: Mapping[str, Any]) -> str:
     return ""
 
 
-CHECKS: dict[str, Check] = {"meta": _meta, "sessions": _session, "fusions": _fusion, "cells": _cell}
-TABLES = ("meta", "sessions", "files", "fusions", "pictures", "scores", "cells", "listings")
-"""All tables that a journal of any format has; of others in its file nothing is kept."""
+def _format(database: sqlite3.Connection, present: Mapping[str, Table]) -> None:
+    """The number of the format, where its row was lost: listings came with the second."""
+    if "meta" in present:
+        database.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", ("2" if "listings" in present else "1",))
+
+
+JOURNAL_PLAN = Plan(
+    what=_WHAT,
+    tables=("cells", "fusions", "scores", "meta", "sessions", "files", "pictures", "listings"),
+    checks={"meta": _meta, "sessions": _session, "fusions": _fusion, "cells": _cell},
+    tells={"cells.fusion": ("fusions", "scores"), "fusions.key": ("scores",)},
+    finish=_format,
+)
+"""Journals of all formats."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.locking import locked
+from fusionbench.results.damage import JOURNAL_PLAN
 from fusionbench.results.loading import JOURNAL
-from fusionbench.results.salvage import Saved, salvage_journal
 from fusionbench.runs.folder import LOCK
+from fusionbench.salvage import Saved, salvage
 from fusionbench.types import DataError, UsageError
 
 
 def repair_run(folder: Path) -> Saved:
-    """Save what can be read of a run's journal; see :func:`fusionbench.results.salvage.salvage_journal`.
+    """Save what can be read of a run's journal; see :func:`fusionbench.salvage.salvage`.
 
     Args:
         folder: The run folder, or the journal in it.
@@ -28,6 +29,6 @@ def repair_run(folder: Path) -> Saved:
         raise DataError(f"{folder} is no run folder: it holds no {JOURNAL}.")
     try:
         with locked(folder, LOCK):
-            return salvage_journal(path)
+            return salvage(path, JOURNAL_PLAN)
     except OSError as error:
         raise UsageError(f"the folder {folder} cannot be written: {error.strerror or error}.") from error

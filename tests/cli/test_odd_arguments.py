@@ -80,6 +80,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "text describe": ("-d", "folder=pairs", "--data-option", "task=IVF", "--out", "vlf"),
     "text encode": ("vlf", "--encoder", "none"),
     "text show": ("vlf", "000"),
+    "text repair": ("vlf",),
     "text stats": ("vlf",),
     "text check": ("pairs",),
     "text import": ("vlf", "--out", "imported"),

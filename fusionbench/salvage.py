@@ -1,4 +1,4 @@
-"""Saving what can be read of a damaged journal."""
+"""Saving what can be read of a damaged database: its rows in a new file, which takes the place of the old one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ import datetime
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fusionbench.databases import DamagedError, Scan, Table, quoted, tables
-from fusionbench.results.damage import CHECKS, TABLES
+from fusionbench.databases import Check, DamagedError, Scan, Table, quoted, tables
 
 # What SQLite keeps beside a file while it is written.
 _COMPANIONS = ("-journal", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is known of the databases of one kind.
+
+    Attributes:
+        what: What such a file is, in words.
+        tables: The tables that are kept, those first that tell what to look for in others.
+        checks: Table -> check of a row.
+        tells: Column, as ``table.column`` -> tables whose key begins with one of its values.
+        finish: Called with the new database and its tables by name when all rows are in it.
+    """
+
+    what: str
+    tables: Sequence[str]
+    checks: Mapping[str, Check]
+    tells: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    finish: Callable[[sqlite3.Connection, Mapping[str, Table]], None] | None = None
 
 
 @dataclass(slots=True)
@@ -40,12 +58,23 @@ class Saved:
         """Whether nothing was wrong."""
         return not (self.broken or self.reasons or any(dropped for _, dropped in self.rows.values()))
 
+    def __str__(self) -> str:
+        lines = []
+        for name, (kept, dropped) in self.rows.items():
+            left = f", {dropped} left out" if dropped else ""
+            lines.append(f"{name}: {kept} rows{left}")
+        lines += [f"  {reason}" for reason in self.reasons]
+        return "\n".join([*lines, f"the damaged file is kept as {self.kept}" if self.kept else "nothing is damaged"])
 
-def salvage_journal(path: Path) -> Saved:
-    """Write a new journal with every row that can be read and makes sense, and put it in the place of the old one.
 
-    The damaged file is kept beside it. Nobody else may work with the journal meanwhile. What is lost is computed again
-    by the next run in the folder.
+def salvage(path: Path, plan: Plan) -> Saved:
+    """Write a new database with every row that can be read and makes sense, and put it in the place of the old one.
+
+    The damaged file is kept beside it. Nobody else may work with the file meanwhile.
+
+    Args:
+        path: The file.
+        plan: What it should hold.
 
     Raises:
         DamagedError: Nothing can be read; the file is left as it is.
@@ -54,7 +83,7 @@ def salvage_journal(path: Path) -> Saved:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".repair-") as folder:
         copy, new = Path(folder) / "copy.sqlite", Path(folder) / "new.sqlite"
         _copied(path, copy)
-        saved = _salvage(path, copy, new)
+        saved = _salvage(path, copy, new, plan)
         if saved.whole:
             return saved
         saved.kept = _moved_aside(path)
@@ -70,50 +99,58 @@ def _copied(path: Path, copy: Path) -> None:
             shutil.copyfile(f"{path}{companion}", f"{copy}{companion}")
 
 
-def _salvage(path: Path, copy: Path, new: Path) -> Saved:
+def _salvage(path: Path, copy: Path, new: Path, plan: Plan) -> Saved:
     source, target = sqlite3.connect(copy), sqlite3.connect(new, isolation_level=None)
     try:
         try:
-            present = {name: table for name, table in tables(source).items() if name in TABLES}
+            found = tables(source)
         except sqlite3.DatabaseError as error:
             raise DamagedError(
-                f"nothing in the journal {path} can be read: {error}.",
-                hint="Move it away and run again; pictures in images/ are made again, too.",
+                f"nothing in the {plan.what} {path} can be read: {error}.",
+                hint="Move it away; the same command then begins anew.",
             ) from error
+        present = {name: found[name] for name in plan.tables if name in found}
         if not present:
-            raise DamagedError(f"{path} holds no table of a journal.", hint="Move it away and run again.")
-        return _copy_rows(source, target, present)
+            raise DamagedError(
+                f"{path} holds no table of a {plan.what}.", hint="Move it away; the same command then begins anew."
+            )
+        return _copy_rows(source, target, present, plan)
     finally:
         source.close()
         target.close()
 
 
-def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, present: Mapping[str, Table]) -> Saved:
+def _copy_rows(
+    source: sqlite3.Connection, target: sqlite3.Connection, present: Mapping[str, Table], plan: Plan
+) -> Saved:
     saved = Saved()
     saved.reasons += [" ".join(line.split()) for line in _check(source)]
-    keys: set[Any] = set()
+    wanted: dict[str, set[Any]] = {name: set() for name in present}
     target.execute("BEGIN")
-    # Cells and fusions first: they tell which scores to look for.
-    order = [name for name in ("cells", "fusions") if name in present]
-    for name in [*order, *(name for name in present if name not in order)]:
-        table = present[name]
+    for name, table in present.items():
         _create(target, table)
-        scan = Scan(source, table, CHECKS.get(name))
+        scan = Scan(source, table, plan.checks.get(name))
         place = ", ".join("?" * len(table.columns))
-        fusion = list(table.columns).index("fusion") if name == "cells" else 0
-        seek = sorted(keys) if name in ("fusions", "scores") else ()
-        for row in scan.rows(seek=seek):
-            target.execute(f'INSERT OR IGNORE INTO "{name}" VALUES ({place})', row)
-            if name in order:
-                keys.add(row[fusion])
+        told = [(index, plan.tells.get(f"{name}.{column}", ())) for index, column in enumerate(table.columns)]
+        for row in scan.rows(seek=sorted(wanted[name])):
+            target.execute(f"INSERT OR IGNORE INTO {quoted(name)} VALUES ({place})", row)
+            for index, others in told:
+                for other in others:
+                    wanted.get(other, set()).add(row[index])
         saved.rows[name] = (scan.kept, scan.dropped)
         saved.reasons += scan.reasons
         if scan.broken:
             saved.broken.append(name)
-    if "meta" in present:
-        target.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", ("2" if "listings" in present else "1",))
+    if plan.finish is not None:
+        plan.finish(target, present)
     target.execute("COMMIT")
+    target.execute(f"PRAGMA user_version={_version(source)}")
     return saved
+
+
+def _version(database: sqlite3.Connection) -> int:
+    """The number that some formats keep in the file's head."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _check(database: sqlite3.Connection) -> list[str]:
