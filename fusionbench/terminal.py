@@ -19,6 +19,8 @@ from fusionbench.printable import json_escape, printable
 from fusionbench.types import FusionBenchError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
 
 _ESCAPING = "fusionbench.escape"
@@ -175,6 +177,13 @@ def say(text: object) -> None:
     """A line on standard error. What cannot be written is dropped, also outside of the command line."""
     if (stream := _guard(sys.stderr, patient=True)) is not None:
         stream.write(f"{text}\n")
+
+
+def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python prints of a defect, with nothing in it that a terminal obeys; for ``sys.excepthook``."""
+    import traceback
+
+    say("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
 
 
 def overwrite(line: str) -> None:

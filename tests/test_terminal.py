@@ -184,3 +184,17 @@ def test_a_label_is_neither_markup_nor_control_sequence_on_the_live_display() ->
     watcher.finished(unit, Outcome("s\x9b", FusionRecord(key="k", status="failed", error="\x9b[/")))
     watcher.stop()
     assert "\x9b" not in stream.getvalue()
+
+
+def test_a_defect_s_traceback_obeys_nobody(tmp_path: Path) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        "import click\nfrom fusionbench.types import CommandSpec\n"
+        "@click.command()\ndef broken():\n    raise RuntimeError('\\x1b[2J\\u202e')\n"
+        "def fusionbench_commands():\n    return [CommandSpec(name='broken', command=broken, summary='x')]\n",
+        encoding="utf-8",
+    )
+    done = run("broken", FUSIONBENCH_PLUGINS=str(plugin))
+    assert done.returncode == 1
+    assert rb"RuntimeError: \x1b[2J\u202e" in done.stderr
+    assert b"\x1b" not in done.stderr

@@ -61,6 +61,8 @@ class FusionBenchGroup(click.Group):
 
         Exit statuses: of the command, 2 for wrong use and for what the outside world refuses, 130 when interrupted.
         """
+        if not args and extra.get("args") is None:  # a process of its own, whose defects are printed by Python
+            sys.excepthook = terminal.print_traceback
         with terminal.guarded():
             if not standalone_mode:
                 return super().main(*args, standalone_mode=False, **extra)
