@@ -35,7 +35,7 @@ def locked(folder: Path, name: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(
-            f"another fusionbench process{_named(folder / f'{name}.holder')} is working in {folder}.",
+            f"another fusionbench process is working in {folder}{_named(folder / f'{name}.holder')}.",
             hint="Wait for it, or choose another --out.",
         ) from None
     except OSError as error:
@@ -57,6 +57,6 @@ def _named(note: Path) -> str:
     """Who holds a folder, as far as the note tells."""
     try:
         facts = json.loads(note.read_text(encoding="utf-8")[:1000])
-        return f" (number {facts['process']:d} on {facts['host']}, since {facts['since']})"
+        return f": number {facts['process']:d} on {facts['host']}, since {facts['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -19,6 +19,7 @@ PLUGINS = sorted(path for folder in ("plugins", "baselines") for path in (ROOT /
 # From the ground up: a room imports only from rooms before it, type annotations included.
 ROOMS = (
     "printable",
+    "redaction",
     "types",
     "terminal",
     "extras",

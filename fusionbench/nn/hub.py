@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 from fusionbench.extras import require
+from fusionbench.redaction import Secret
 from fusionbench.types import UsageError, WeightsError
 
 PREFIX = "hf:"
@@ -15,6 +17,15 @@ _PATTERN = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?
 def is_hub_id(text: str) -> bool:
     """Whether a ``weights`` option names a file on the hub."""
     return text.startswith(PREFIX)
+
+
+def without_token(text: str) -> str:
+    """A message about the hub as it may be shown: without the user's token, which a server may have written back."""
+    try:
+        token = importlib.import_module("huggingface_hub").get_token()
+    except ImportError:
+        token = None
+    return Secret(token or "").hide(text)
 
 
 def fetch(text: str, *, default_file: str) -> Path:
@@ -50,5 +61,5 @@ def fetch(text: str, *, default_file: str) -> Path:
             f"weights={text}: the hub has no such repository, revision or file ({name}), or it is private."
         ) from error
     except (errors.HfHubHTTPError, OSError, ValueError) as error:  # its own validation raises ValueErrors
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = without_token((str(error).strip() or type(error).__name__).splitlines()[0])
         raise WeightsError(f"weights={text}: cannot be downloaded: {reason}") from error

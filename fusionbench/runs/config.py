@@ -237,7 +237,10 @@ def _check_texts(value: Any, place: str) -> None:
             _check_texts(item, place)
     elif isinstance(value, str | Path) and (not is_text(str(value)) or "\0" in str(value)):
         wrong = "a NUL character" if "\0" in str(value) else "characters that are not valid UTF-8"
-        raise UsageError(f"{encodable(place)}: {printable(value)!r} holds {wrong}.", hint="Rename it, or link to it.")
+        raise UsageError(
+            f"{encodable(place)}: '{printable(value)}' holds {wrong}.",
+            hint="Rename it, or link to it; where the locale is not UTF-8, set LC_ALL=C.UTF-8.",
+        )
 
 
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:

@@ -124,3 +124,17 @@ def test_weights_inside_the_package(tmp_path: Path, folder: Path) -> None:
 def test_hub_names_cannot_leave_the_hub(text: str) -> None:
     with pytest.raises(FusionBenchError, match="weights=hf"):
         hub.fetch(text, default_file="x.pth")
+
+
+def test_the_hub_s_answer_does_not_show_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    hugging_face = pytest.importorskip("huggingface_hub")
+    token = "hf_AbCdEfGhIjKlMnOpQrStUvWx"
+    monkeypatch.setenv("HF_TOKEN", token)
+
+    def download(*_: object, **__: object) -> str:
+        raise OSError(f"401 for Bearer {token}, said the proxy")
+
+    monkeypatch.setattr(hugging_face, "hf_hub_download", download)
+    with pytest.raises(FusionBenchError, match="said the proxy") as caught:
+        hub.fetch("hf:a/b", default_file="x.pth")
+    assert token[5:20] not in str(caught.value)

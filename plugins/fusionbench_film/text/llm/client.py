@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusionbench.printable import one_line
+from fusionbench.redaction import Secret
 from fusionbench.types import UsageError
-from fusionbench_film.text.llm.secrets import Secret
 from fusionbench_film.text.llm.transport import Deadline, TimedRequest, opener
 
 _MAX_ANSWER = 4_000_000  # bytes

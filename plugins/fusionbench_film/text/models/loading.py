@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from fusionbench.extras import require
+from fusionbench.nn.hub import without_token
 from fusionbench.types import MissingExtraError, WeightsError
 
 
@@ -28,7 +29,7 @@ def from_pretrained(class_name: str, model: str, *, revision: str | None = None,
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "an import failed")
         raise MissingExtraError(f"{model}: {first}", hint="Install the package it names.") from error
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = without_token(" ".join(str(error).split())[:2000])[:300]
         raise WeightsError(
             f"{model}: cannot be loaded as {class_name}: {reason}",
             hint="Check the id. Offline, give a folder that holds the model (config.json, *.safetensors, tokenizer).",
