@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder or file cannot be written; what stood there before still does.
     """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, "a folder, not a file", str(path))
     make_folder(path.parent)
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

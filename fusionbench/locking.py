@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import json
+import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +21,10 @@ def locked(folder: Path, name: str) -> Iterator[None]:
 
     Args:
         folder: The folder.
-        name: Its lock file.
+        name: Its lock file. Beside it lies, while the folder is held, a note of who holds it.
 
     Raises:
-        UsageError: Another process holds it, or it cannot be made or written.
+        UsageError: Another process holds it, which is named; or it cannot be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,11 +35,28 @@ def locked(folder: Path, name: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(
-            f"another fusionbench process is working in {folder}.", hint="Wait for it, or choose another --out."
+            f"another fusionbench process is working in {folder}{_named(folder / f'{name}.holder')}.",
+            hint="Wait for it, or choose another --out.",
         ) from None
     except OSError as error:
         raise UsageError(f"the folder {folder} cannot be written: {error.strerror}.") from error
+    note = folder / f"{name}.holder"
     try:
+        with contextlib.suppress(OSError):  # The lock holds without it.
+            since = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+            facts = {"process": os.getpid(), "host": platform.node(), "since": since}
+            note.write_text(json.dumps(facts), encoding="utf-8")
         yield
     finally:
+        with contextlib.suppress(OSError):
+            note.unlink()
         lock.release()
+
+
+def _named(note: Path) -> str:
+    """Who holds a folder, as far as the note tells."""
+    try:
+        facts = json.loads(note.read_text(encoding="utf-8")[:1000])
+        return f": number {facts['process']:d} on {facts['host']}, since {facts['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

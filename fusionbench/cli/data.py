@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import click
 
 from fusionbench.cli.main import FusionBenchGroup
 from fusionbench.cli.options import DATASET, data_root_option, open_chosen, options_option, plugin_option
+from fusionbench.printable import json_text
 
 if TYPE_CHECKING:
     from fusionbench.data import Report
@@ -48,16 +47,16 @@ def check(
 
     Exit status: 0 nothing wrong, 1 samples that cannot be used, 2 wrong use.
     """
+    from fusionbench.cli.progress import bar
     from fusionbench.data import check_dataset
 
     datasets = open_chosen(references, data_root, options)
     reports = []
     for dataset in datasets:
-        hidden = as_json or not sys.stderr.isatty()
-        with click.progressbar(length=len(dataset.samples), label=dataset.name, file=sys.stderr, hidden=hidden) as bar:
-            reports.append(check_dataset(dataset, workers, decode=not headers_only, progress=bar.update))
+        with bar(dataset.name, len(dataset.samples)) as advance:
+            reports.append(check_dataset(dataset, workers, decode=not headers_only, progress=advance))
     if as_json:
-        click.echo(json.dumps([report.as_dict() for report in reports], indent=2, ensure_ascii=False))
+        click.echo(json_text([report.as_dict() for report in reports], indent=2))
     else:
         click.echo("\n\n".join(_text(report) for report in reports))
     ctx.exit(1 if any(report.fatal for report in reports) else 0)

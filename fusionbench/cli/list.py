@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from fusionbench import terminal
 from fusionbench.cli.options import plugin_option
+from fusionbench.printable import json_text, printable
 
 if TYPE_CHECKING:
     from fusionbench.types import MethodSpec
@@ -31,19 +31,18 @@ def command(what: str, task: str | None, profile: str | None, as_json: bool, plu
     if profile is not None:
         rows = [row for row in rows if row.get("profile", profile) == profile]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json_text(rows, indent=2))
         return
-    console = Console(width=None if Console().is_terminal else 160)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in rows[0] if rows else ():
         table.add_column(column)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table, markup=False)
+    terminal.console().print(table, markup=False)
 
 
 def _cell(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return printable(", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value)
 
 
 def _methods() -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import sys
 from typing import Any
 
 import click
 
-from fusionbench import __version__
+from fusionbench import __version__, terminal
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import FusionBenchError, PluginError, resolve
 
@@ -25,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
+    "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 
@@ -40,7 +43,7 @@ class UserError(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the message to standard error."""
-        click.echo(click.style("error: ", fg="red", bold=True) + self.format_message(), err=True, file=file)
+        terminal.complain("error:", self.format_message())
 
 
 class FusionBenchGroup(click.Group):
@@ -57,6 +60,54 @@ class FusionBenchGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.table = table or {}
         self.path = path
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As of click, but nothing that is printed is obeyed by a terminal or ends the process.
+
+        Exit statuses: of the command, 2 for wrong use and for what the outside world refuses, 130 when interrupted.
+        """
+        if not args and extra.get("args") is None:  # a process of its own, whose defects are printed by Python
+            sys.excepthook = terminal.print_traceback
+        with terminal.guarded():
+            if not standalone_mode:
+                return super().main(*args, standalone_mode=False, **extra)
+            sys.exit(self._status(*args, **extra))
+
+    def _status(self, *args: Any, **extra: Any) -> int:
+        try:
+            status = super().main(*args, standalone_mode=False, **extra)
+        except UserError as error:
+            error.show()
+            return error.exit_code
+        except click.ClickException as error:
+            text = io.StringIO()
+            error.show(text)
+            terminal.say(text.getvalue().rstrip("\n"))
+            return error.exit_code
+        except click.Abort:
+            terminal.say("interrupted")
+            return 130
+        except OSError as error:
+            if os.environ.get("FUSIONBENCH_DEBUG"):
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            terminal.complain("error:", f"{place}{error.strerror or error}.")
+            return 2
+        # Commands return nothing; a number is what one of them left with (click's own rule without `standalone_mode`).
+        return status if isinstance(status, int) else 0
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As of click; refuses arguments that are neither text nor the name of a file."""
+        for word in args:
+            try:
+                holds_nul = b"\0" in os.fsencode(word)
+            except UnicodeEncodeError:
+                raise UserError(f"the argument {word!r} is no text: it holds half a character.") from None
+            if holds_nul:
+                raise UserError(f"the argument {word!r} holds a NUL character.")
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of our own sub-commands, then of those that plugins add."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from fusionbench import terminal
+from fusionbench.printable import printable
 
 if TYPE_CHECKING:
     from fusionbench.runs.engine import Watcher
@@ -39,7 +44,7 @@ class PlainWatcher:
 
     def say(self, message: str) -> None:
         """Print one line."""
-        click.echo(message, err=True)
+        terminal.say(message)
 
     def checking(self, dataset: str, total: int) -> None:
         """Announce the look at a data set's files."""
@@ -84,7 +89,7 @@ class LiveWatcher(PlainWatcher):
         super().__init__()
         self._console = console
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -97,11 +102,11 @@ class LiveWatcher(PlainWatcher):
 
     def say(self, message: str) -> None:
         """Print above the bar."""
-        self._console.print(message, markup=False, highlight=False)
+        self._console.print(printable(message), markup=False, highlight=False)
 
     def checking(self, dataset: str, total: int) -> None:
         """Show the look at a data set's files."""
-        self._progress.reset(self._task, description=f"checking {dataset}", total=total, rate="")
+        self._progress.reset(self._task, description=printable(f"checking {dataset}"), total=total, rate="")
 
     def checked(self, count: int) -> None:
         """Advance the bar."""
@@ -118,7 +123,10 @@ class LiveWatcher(PlainWatcher):
         super().finished(unit, outcome)
         rate = self._done / max(time.monotonic() - self._started, 1e-9)
         self._progress.update(
-            self._task, advance=1, description=f"{unit.method} on {unit.dataset}", rate=f"{rate:.1f}/s"
+            self._task,
+            advance=1,
+            description=printable(f"{unit.method} on {unit.dataset}"),
+            rate=f"{rate:.1f}/s",
         )
 
     def stop(self) -> None:
@@ -128,8 +136,40 @@ class LiveWatcher(PlainWatcher):
 
 def make_watcher() -> Watcher:
     """A live display where standard error is a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
+    console = terminal.console(err=True)
     return LiveWatcher(console) if console.is_terminal else PlainWatcher()
+
+
+@contextmanager
+def stage_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Takes ``(stage, done, total)``: a bar with the remaining time for each stage; silent where no terminal is."""
+    if not terminal.on_terminal(sys.stderr):
+        yield lambda stage, done, total: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=terminal.console(err=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(printable(stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+@contextmanager
+def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Takes the number of things done since the last call; a single bar as of :func:`stage_bars`."""
+    with stage_bars() as report:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            report(label, done, total)
+
+        yield advance
 
 
 def stop(watcher: Watcher) -> None:

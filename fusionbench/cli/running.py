@@ -7,6 +7,7 @@ import sys
 import click
 
 from fusionbench.cli import progress
+from fusionbench.printable import command_line
 from fusionbench.runs import Run, RunConfig, execute
 from fusionbench.runs.feasibility import would_fail
 from fusionbench.runs.preparing import prepare
@@ -42,7 +43,8 @@ def report(run: Run) -> None:
             f"{run.failed} samples failed; their rows say why (frame().error, `fusionbench table` marks them).",
             err=True,
         )
-    click.echo(f"results: {run.path}   table: fusionbench table {run.path} --format latex", err=True)
+    command = command_line("fusionbench", "table", run.path, "--format", "latex")
+    click.echo(f"results: {run.path}   table: {command}", err=True)
 
 
 def dry(config: RunConfig, complaints: Complaints | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fusionbench.cli.options import plugin_option
+from fusionbench.printable import command_line
 from fusionbench.reports.model import LAYOUTS, MARKS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def command(
         {str(path): load_run(path) for path in runs},
         registries,
         published=published,
-        command=shlex.join(["fusionbench", *sys.argv[1:]]),
+        command=command_line("fusionbench", *sys.argv[1:]),
         layout=layout,
         metrics=metrics,
         decimals=decimals,

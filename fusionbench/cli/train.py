@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fusionbench import terminal
 from fusionbench.cli.options import options_option, plugin_option
 
 if TYPE_CHECKING:
@@ -88,7 +89,4 @@ def _show(progress: Progress) -> None:
         f"epoch {progress.epoch + 1}/{progress.epochs} step {progress.step}/{progress.steps} "
         f"loss {progress.losses['loss/total']:.4f}, {remaining / 3600:.1f} h left"
     )
-    if sys.stderr.isatty():
-        click.echo(f"\r{line}   ", nl=False, err=True)
-    else:
-        click.echo(line, err=True)
+    terminal.overwrite(line)

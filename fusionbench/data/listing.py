@@ -16,6 +16,7 @@ from fusionbench.data.names import (
     split_extension,
 )
 from fusionbench.images.names import shown
+from fusionbench.printable import is_text
 from fusionbench.types import DataError, Problem
 
 
@@ -137,9 +138,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _complaint(entry: os.DirEntry[str], folder: Path, root: Path) -> str:
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
+    if not is_text(entry.name):
         return "the name is not valid UTF-8; rename the file."
     if has_control(entry.name) or "\\" in entry.name:
         return "the name holds control characters or backslashes; rename the file."

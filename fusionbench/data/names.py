@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from fusionbench.printable import is_text
+
 IMAGE_EXTENSIONS = frozenset(
     (
         ".bmp",
@@ -52,13 +54,12 @@ def has_control(text: str) -> bool:
     return any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text)
 
 
-def usable_id(text: str) -> bool:
+def usable_id(text: object) -> bool:
     """Whether a sample's id can be a relative path, a row's key and a line of text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
+    if not isinstance(text, str):
         return False
-    return not has_control(text) and "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))
+    steps = text.split("/")
+    return is_text(text) and not has_control(text) and "\\" not in text and not {"", ".", ".."} & {*steps}
 
 
 def normal(text: str) -> str:

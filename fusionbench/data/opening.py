@@ -14,6 +14,7 @@ from fusionbench.data.names import usable_id
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
+from fusionbench.printable import is_text
 from fusionbench.types import (
     DataError,
     Dataset,
@@ -161,7 +162,7 @@ def open_dataset(
     root = _root(spec, ref, data_root) if spec.needs_root else ref.root
     opener = resolve(spec.opener, owner=f"data set {spec.name}")
     try:
-        dataset = _checked(opener(root, split, **settings), spec)
+        dataset = check_samples(opener(root, split, **settings), spec.name)
     except LayoutError as error:
         raise LayoutError(f"data set {spec.name}: {error}", hint=remedy(spec)) from error
     except (FusionBenchError, KeyboardInterrupt):
@@ -205,20 +206,31 @@ def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
 
 def _named_in_utf8(root: Path) -> Path:
     """The folder itself, if records and tables can hold its path."""
-    if shown(root) != str(root):
+    if not is_text(str(root)):
         raise DataError(f"folder {shown(root)}: its path is not valid UTF-8.", hint="Rename it, or link to it.")
     return root
 
 
-def _checked(dataset: Dataset, spec: DatasetSpec) -> Dataset:
-    """Hold an opener's result against the contract: unique safe ids, two sources or more."""
+def check_samples(dataset: Dataset, name: str) -> Dataset:
+    """Hold a data set against the contract: unique safe ids, two sources or more.
+
+    Args:
+        dataset: What an opener returned, or what was made in Python.
+        name: For messages.
+
+    Raises:
+        DataError: A sample breaks the contract; it is named.
+    """
     seen: set[str] = set()
     for sample in dataset.samples:
         if not usable_id(sample.id):
-            raise DataError(f"data set {spec.name}: {shown(sample.id)!r} is not usable as a sample's id.")
+            raise DataError(f"data set {name}: {shown(sample.id)!r} is not usable as a sample's id.")
         if sample.id in seen:
-            raise DataError(f"data set {spec.name}: two samples are called {sample.id!r}.")
+            raise DataError(f"data set {name}: two samples are called {sample.id!r}.")
         if len(sample.sources) < 2:
-            raise DataError(f"data set {spec.name}: sample {sample.id!r} has fewer than two sources.")
+            raise DataError(f"data set {name}: sample {sample.id!r} has fewer than two sources.")
+        for source in sample.sources:
+            if isinstance(source, Path) and not is_text(str(source)):
+                raise DataError(f"data set {name}: the path {shown(source)} is not valid UTF-8.", hint="Rename it.")
         seen.add(sample.id)
     return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from fusionbench.types import (
     resolve,
 )
 
+_DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]?))?")
+
 
 def pick_device(name: str) -> torch.device:
     """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
@@ -33,10 +36,9 @@ def pick_device(name: str) -> torch.device:
     name = name.strip().lower()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N.") from None
+    if not _DEVICE.fullmatch(name):  # torch knows more names than there is hardware that the suite is made for
+        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N.")
+    device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if not count:

@@ -36,6 +36,12 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
         table = tidy(pd.read_csv(path, dtype={"image": str, "method": str}))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV table: {error}") from error
+    except (TypeError, ValueError) as error:  # text where a long table has its numbers
+        raise DataError(f"{path}: the column 'value' holds what is no number: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if "method" not in table.columns:
+        raise DataError(f"{path} has no column 'method'; it has {', '.join(map(str, table.columns)) or 'none'}.")
     for condition in where:
         column, value = split_assignment(condition, "--where", form="COLUMN=VALUE")
         if column not in table.columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,12 +116,25 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
                 continue
             for column, metric in columns.items():
                 if pd.notna(row[column]):
-                    rows += _compared(str(method), name, metric, float(row[column]), values)
+                    rows += _compared(str(method), name, metric, _number(row[column], method, column), values)
     if not rows:
         raise DataError("no printed number belongs to an image and a metric that could be scored.")
     result = pd.DataFrame(rows)
     order = ["method", "image", "metric"]
     return result.sort_values([*order, "error", "deviations"], kind="stable", ignore_index=True)
+
+
+def _number(value: Any, method: Any, column: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"the published table has {value!r} for {method} in column {column!r}, which is no number.",
+            hint="Leave a value that is missing empty.",
+        )
+    return number
 
 
 def _compared(

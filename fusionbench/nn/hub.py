@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 from fusionbench.extras import require
+from fusionbench.redaction import Secret
 from fusionbench.types import UsageError, WeightsError, first_line
 
 PREFIX = "hf:"
@@ -15,6 +17,15 @@ _PATTERN = re.compile(r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?
 def is_hub_id(text: str) -> bool:
     """Whether a ``weights`` option names a file on the hub."""
     return text.startswith(PREFIX)
+
+
+def without_token(text: str) -> str:
+    """A message about the hub as it may be shown: without the user's token, which a server may have written back."""
+    try:
+        token = importlib.import_module("huggingface_hub").get_token()
+    except ImportError:
+        token = None
+    return Secret(token or "").hide(text)
 
 
 def fetch(text: str, *, default_file: str) -> Path:
@@ -35,6 +46,9 @@ def fetch(text: str, *, default_file: str) -> Path:
     hub = require("huggingface_hub", extra="text", purpose=f"weights={text}")
     errors = require("huggingface_hub.errors", extra="text", purpose=f"weights={text}")
     name = match["file"] or default_file
+    steps = re.split(r"[/\\]", f"{match['repo']}/{match['revision'] or ''}/{name}")
+    if ".." in steps or Path(name).is_absolute():
+        raise UsageError(f"weights={text}: '..' and absolute paths name nothing on the hub.")
     try:
         return Path(hub.hf_hub_download(match["repo"], name, revision=match["revision"]))
     except errors.LocalEntryNotFoundError as error:
@@ -46,5 +60,6 @@ def fetch(text: str, *, default_file: str) -> Path:
         raise WeightsError(
             f"weights={text}: the hub has no such repository, revision or file ({name}), or it is private."
         ) from error
-    except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
-        raise WeightsError(f"weights={text}: cannot be downloaded: {first_line(error)}") from error
+    except (errors.HfHubHTTPError, OSError, ValueError) as error:  # its own validation raises ValueErrors
+        reason = without_token(first_line(error))
+        raise WeightsError(f"weights={text}: cannot be downloaded: {reason}") from error

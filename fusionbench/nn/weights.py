@@ -14,6 +14,7 @@ from typing import Any
 
 from fusionbench.nn.hub import fetch, is_hub_id
 from fusionbench.nn.tensorflow_bundle import bundle_index
+from fusionbench.printable import command_line
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
 
 ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
@@ -105,7 +106,8 @@ def how_to_get(spec: MethodSpec, weight: WeightSpec) -> str:
     if weight.how:
         return weight.how.replace("{target}", str(target))
     if weight.hub is not None:
-        return f"fusionbench weights fetch {spec.name} --name {weight.name}   (stores {target})"
+        fetch = command_line("fusionbench", "weights", "fetch", spec.name, "--name", weight.name)
+        return f"{fetch}   (stores {target})"
     what = " and ".join(weight.official) or "them"
     where = f" from {weight.page}" if weight.page else ""
     return (

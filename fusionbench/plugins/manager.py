@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from fusionbench import hookspecs
+from fusionbench import hookspecs, terminal
 from fusionbench.plugins import sources
 from fusionbench.plugins.neighbours import FINDER
 from fusionbench.plugins.registry import Registry, nearest
@@ -258,7 +257,7 @@ class Plugins:
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
+    terminal.say(line)
 
 
 def module_file(module: ModuleType) -> str:

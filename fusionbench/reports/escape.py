@@ -6,6 +6,8 @@ import html
 import re
 import unicodedata
 
+from fusionbench.printable import one_line
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -73,12 +75,6 @@ _ACCENTS = {
     "\u030c": "v",
     "\u0327": "c",
 }
-
-
-def one_line(text: str) -> str:
-    """Composed Unicode, control characters and line breaks as spaces."""
-    composed = unicodedata.normalize("NFC", str(text))
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in composed)
 
 
 def latex(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fusionbench.reports.escape import one_line
+from fusionbench.printable import one_line
 from fusionbench.types import UsageError
 
 INK = (27, 27, 27)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.results import schema
+from fusionbench.results.damage import explained, refuse_damaged
 from fusionbench.results.records import Cell, FileRecord, FusionRecord, MetricKey, PictureRecord, Row
 from fusionbench.types import FusionBenchError
 
@@ -42,33 +43,24 @@ class Journal:
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
         try:
-            if readonly:
-                self._db = _connect_for_reading(path)
-            else:
-                self._db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
-                # A row must survive power loss before the next one is begun.
-                self._db.execute("PRAGMA synchronous=FULL")
+            self._db = _connect_for_reading(path) if readonly else _connect_for_writing(path)
             try:
                 self._bring_up_to_date(readonly)
             except BaseException:
                 self._db.close()
                 raise
-        except (sqlite3.Error, ValueError) as error:
-            raise FusionBenchError(f"{path} is not a readable fusionbench journal: {error}") from error
+        except sqlite3.Error as error:
+            raise explained(path, error) from error
 
     def _bring_up_to_date(self, readonly: bool) -> None:
-        found = schema.format_of(self._db)
-        if found is not None and found > schema.SCHEMA_VERSION:
-            raise FusionBenchError(
-                f"{self.path} has journal format {found}, this fusionbench knows up to {schema.SCHEMA_VERSION}.",
-                hint="Install the fusionbench version that wrote it, or a newer one.",
-            )
-        if found is None and readonly:
-            raise ValueError("it is empty")
-        if found is None:
+        if self._db.execute("SELECT count(*) FROM main.sqlite_master").fetchone()[0] or readonly:
+            earlier = schema.is_earlier(self._db)
+            # Of an earlier format only what its own tables hold can be looked at.
+            refuse_damaged(self._db, self.path, None if earlier else schema.TABLES)
+            if earlier:
+                (schema.show_as_today if readonly else schema.migrate)(self._db)
+        else:
             schema.create(self._db)
-        elif found < schema.SCHEMA_VERSION:
-            (schema.show_as_today if readonly else schema.migrate)(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -87,14 +79,12 @@ class Journal:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has given it up itself where the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise FusionBenchError(
-                f"the journal {self.path} cannot be written: {error}.",
-                hint="Free disk space and run the same command again; nothing finished is lost.",
-            ) from error
+        except sqlite3.DatabaseError as error:
+            raise explained(self.path, error) from error
 
     # Sessions -------------------------------------------------------------------------------------
 
@@ -315,6 +305,13 @@ class Journal:
                 hint="No fusionbench wrote that: the journal was altered. Do not trust what else it says.",
             )
         return path
+
+
+def _connect_for_writing(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+    # A row must survive power loss before the next one is begun.
+    database.execute("PRAGMA synchronous=FULL")
+    return database
 
 
 def _connect_for_reading(path: Path) -> sqlite3.Connection:

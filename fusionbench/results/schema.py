@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 
+from fusionbench.types import FusionBenchError
+
 SCHEMA_VERSION = 2
 
-_TABLES = """
+TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, started TEXT NOT NULL, finished TEXT, outcome TEXT, provenance TEXT NOT NULL);
@@ -50,24 +52,29 @@ _LISTINGS_OF_1 = """
     SELECT dataset, sample, min(position) AS position, '' AS content FROM {schema}.cells GROUP BY dataset, sample"""
 
 
-def format_of(database: sqlite3.Connection) -> int | None:
-    """The format of a journal; None for an empty database.
+def is_earlier(database: sqlite3.Connection) -> bool:
+    """Whether a journal is of an earlier format; whatever is wrong with one that is not is for others to say.
 
     Raises:
-        sqlite3.Error: It is no journal, or damaged.
-        ValueError: The format is no number.
+        sqlite3.Error: It cannot be read.
+        FusionBenchError: A newer version wrote it.
     """
-    if not database.execute("SELECT count(*) FROM main.sqlite_master").fetchone()[0]:
-        return None
+    if not database.execute("SELECT count(*) FROM main.sqlite_master WHERE name='meta'").fetchone()[0]:
+        return False
     row = database.execute("SELECT value FROM main.meta WHERE key='schema'").fetchone()
-    if row is None:
-        raise ValueError("it does not say which format it has")
-    return int(row[0])
+    told = str(row[0]) if row else ""
+    found = int(told) if told.isascii() and told.isdecimal() and len(told) < 5 else SCHEMA_VERSION
+    if found > SCHEMA_VERSION:
+        raise FusionBenchError(
+            f"it has journal format {found}, this fusionbench knows up to {SCHEMA_VERSION}.",
+            hint="Install the fusionbench version that wrote it, or a newer one.",
+        )
+    return found < SCHEMA_VERSION
 
 
 def create(database: sqlite3.Connection) -> None:
     """Make the tables of an empty database, in one transaction."""
-    _at_once(database, _TABLES)
+    _at_once(database, TABLES)
 
 
 def migrate(database: sqlite3.Connection) -> None:
@@ -84,7 +91,7 @@ DROP TABLE files;
 DROP TABLE cells;
 """
     kept = ("CREATE TABLE files", "CREATE TABLE fusions", "CREATE TABLE pictures", "CREATE TABLE cells")
-    tables = [t for t in _TABLES.split(";") if t.strip().startswith((*kept, "CREATE TABLE listings"))]
+    tables = [t for t in TABLES.split(";") if t.strip().startswith((*kept, "CREATE TABLE listings"))]
     filled = """
 INSERT INTO fusions SELECT key, status, error, seconds, timings, image_sha256, notes, session FROM former_fusions;
 DROP TABLE former_fusions;

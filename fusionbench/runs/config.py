@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fusionbench.configuration.assignments import split_assignment, split_names
-from fusionbench.configuration.documents import read_yaml, yaml_text
+from fusionbench.configuration.documents import MAX_DIGITS, read_yaml, yaml_text
 from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
+from fusionbench.printable import encodable, is_text, printable
 from fusionbench.types import UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, expanded, one_of, written
 
 # Settings that change how a run is carried out but not what it finds.
 _INCIDENTAL = ("device", "batch_size", "workers", "timeout", "fail_fast", "out")
+# Seconds, about a year: more than that is a mistake, and clocks have limits of their own.
+_LONGEST = 30_000_000
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Colour = Literal["restore", "gray"]
@@ -162,10 +165,13 @@ class RunConfig:
         if [name.casefold() for name in self.metrics] == ["all"]:
             object.__setattr__(self, "metrics", ("all",))
         complaints = Complaints()
-        for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1), ("timeout", 0)):
+        _check_texts(self.to_dict(), "", complaints)
+        for name, smallest in (("workers", 1), ("batch_size", 1), ("limit", 1)):
             value = getattr(self, name)
             if value is not None and not smallest <= value < float("inf"):
                 complaints.add(UsageError(f"{name} must be at least {smallest}, got {value}."))
+        if not 0 <= self.timeout <= _LONGEST:
+            complaints.add(UsageError(f"timeout must be from 0 (no limit) to {_LONGEST} seconds, got {self.timeout}."))
         if not 0 <= self.seed < 2**32:
             complaints.add(UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}."))
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
@@ -174,6 +180,8 @@ class RunConfig:
             except Misfit as error:
                 complaints.add(UsageError(f"{name} must be {error.expected}, got {getattr(self, name)!r}."))
         for kind, requests in (("method", self.methods), ("data set", self.datasets)):
+            if not all(request.name for request in requests):
+                raise UsageError(f"a {kind} is asked for without a name.")
             keys = [request.key for request in requests]
             for key in sorted({key for key in keys if keys.count(key) > 1}):
                 form = "-m LABEL=NAME" if kind == "method" else "-d LABEL=NAME[@SPLIT][=ROOT]"
@@ -287,6 +295,27 @@ def _located(request: MethodRequest | DatasetRequest, registered: Mapping[str, A
         else value
         for key, value in request.options.items()
     }
+
+
+def _check_texts(value: Any, place: str, complaints: Complaints) -> None:
+    """Every text and number of the settings can be written into records and read again; what cannot is named."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_texts(key, place, complaints)
+            _check_texts(item, f"{place}.{key}" if place else str(key), complaints)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_texts(item, place, complaints)
+    elif isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        complaints.add(UsageError(f"{encodable(place)}: a number of more than {MAX_DIGITS} digits."))
+    elif isinstance(value, str | Path) and (not is_text(str(value)) or "\0" in str(value)):
+        wrong = "a NUL character" if "\0" in str(value) else "characters that are not valid UTF-8"
+        complaints.add(
+            UsageError(
+                f"{encodable(place)}: '{printable(value)}' holds {wrong}.",
+                hint="Rename it, or link to it; where the locale is not UTF-8, set LC_ALL=C.UTF-8.",
+            )
+        )
 
 
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:

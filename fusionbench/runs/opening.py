@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data.opening import check_samples
 from fusionbench.runs.config import DatasetRequest, RunConfig
 from fusionbench.types import Dataset, Problem, Sample, Task, UsageError
 
@@ -50,7 +51,7 @@ def open_request(request: DatasetRequest, config: RunConfig) -> OpenedDataset:
 
 def adopt(dataset: Dataset, request: DatasetRequest, config: RunConfig) -> OpenedDataset:
     """Apply a run's limit and text features to a data set that is already open."""
-    samples: Sequence[Sample] = dataset.samples
+    samples: Sequence[Sample] = check_samples(dataset, request.key).samples
     if config.limit is not None:
         samples = samples[: config.limit]
     if config.text_features:

@@ -65,6 +65,8 @@ class TrainingConfig:
         for name in ("workers", "checkpoint_steps", "picture_epochs", "seed"):
             if getattr(self, name) < 0:
                 raise UsageError(f"training.{name}: must not be negative, it is {getattr(self, name)}.")
+        if self.seed >= 2**63:
+            raise UsageError(f"training.seed: must be below 2**63, it is {self.seed}.")
         for name in ("clip_norm", "steps_per_epoch"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise UsageError(f"training.{name}: must be positive, it is {getattr(self, name)}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fusionbench.printable import printable
+
 
 def first_line(error: BaseException, *, limit: int = 500) -> str:
     """The first line of what an error says, as records and terminals can hold it: printable, never empty.
@@ -42,10 +44,7 @@ def _lines(error: BaseException) -> list[str]:
 
 
 def _printable(text: str, limit: int) -> str:
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in cut
-    )
+    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 class FusionBenchError(Exception):

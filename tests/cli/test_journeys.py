@@ -406,8 +406,8 @@ class TestDryRun:
     def test_missing_text_features(self, pairs: Path) -> None:
         arguments = ["run", "-m", "film-compact", "-d", f"folder={pairs}", "--option", "folder.task=IVF", "--dry-run"]
         result = invoke(*arguments, "--option", "film-compact.text=required")
-        assert result.exit_code == 1
-        assert "would fail: film-compact on folder: 000, 001, 002: FILM: no text features." in result.output
+        assert result.exit_code == 2
+        assert "FILM reads text features, and no sample of folder has text features." in result.output
 
     def test_methods_that_cannot_be_loaded(self, tmp_path: Path, pairs: Path, mine: Path) -> None:
         broken = tmp_path / "broken.py"
@@ -535,7 +535,7 @@ def test_info_of_a_metric_whose_code_is_gone_says_so(tmp_path: Path) -> None:
 
 def test_values_of_options_ignore_case(pairs: Path, mine: Path, tmp_path: Path) -> None:
     settings = ["--colour", "GRAY", "--precision", "Float32", "--device", "CPU", "--profile", "Zhao", "--metrics", "en"]
-    result = invoke(*run_arguments(pairs, mine, *settings, "--option", "folder.task=ivf", "--out", tmp_path / "run"))
+    result = invoke(*run_arguments(pairs, mine, *settings, "--out", tmp_path / "run"))
     assert result.exit_code == 0, result.output
     frame = fb.load_run(tmp_path / "run").frame()
     assert set(frame.metric) == {"EN"}

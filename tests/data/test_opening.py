@@ -96,6 +96,8 @@ def registered(opener: Callable[..., object]) -> None:
         (["a//b"], "id"),
         ([""], "id"),
         (["caf\udce9"], "id"),
+        (["\ud800"], "id"),
+        ([3], "id"),
     ],
 )
 def test_openers_are_held_to_their_contract(ids: list[str], words: str) -> None:

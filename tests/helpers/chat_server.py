@@ -24,6 +24,7 @@ class Reply:
     delay: float = 0.0
     drip: float = 0.0  # seconds between the bytes of the body
     cut: bool = False  # announce more bytes than are sent
+    raw: bytes = b""  # sent in the place of everything, status line and headers included
 
 
 def answer(text: str | None = PARAGRAPH, *, finish: str = "stop", **message: Any) -> Reply:
@@ -78,6 +79,10 @@ def chat_server(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatS
 
         def _answer(self, given: Reply) -> None:
             time.sleep(given.delay)
+            if given.raw:
+                self._send(given.raw, given.drip)
+                self.close_connection = True
+                return
             self.send_response(given.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(given.body) + (100 if given.cut else 0)))
@@ -85,13 +90,16 @@ def chat_server(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatS
             for name, value in given.headers.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            if not given.drip:
-                self.wfile.write(given.body)
-            for byte in given.body if given.drip else b"":
+            self._send(given.body, given.drip)
+            self.close_connection = True
+
+        def _send(self, data: bytes, drip: float) -> None:
+            if not drip:
+                self.wfile.write(data)
+            for byte in data if drip else b"":
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
-                time.sleep(given.drip)
-            self.close_connection = True
+                time.sleep(drip)
 
         def log_message(self, *_: object) -> None:
             """Stay silent."""

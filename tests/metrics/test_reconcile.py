@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from fusionbench.cli import main
 from fusionbench.images.encode import write_png
 from fusionbench.metrics import evaluate
+from fusionbench.metrics.published import read_table
 from fusionbench.metrics.reconcile import Sample, reconcile, verdict
 from fusionbench.types import DataError
 from tests.helpers.shared import shared_path
@@ -129,3 +130,18 @@ def test_published_tno_values() -> None:
     assert found["SD"] == "tang-published"
     assert found["SF"] == "tang-published"
     assert all("tang" in found[name] for name in ("MI", "PSNR", "AG"))
+
+
+@pytest.mark.parametrize("value", ["abc", "-", "1e999"])
+def test_what_is_no_number_is_named_with_its_place(samples: list[Sample], value: str) -> None:
+    table = pd.DataFrame({"method": ["m"], "EN": [value]})
+    with pytest.raises(DataError, match=f"'{value}'|inf.* for m in column 'EN'"):
+        reconcile(table, lambda method: samples)
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "method,metric,value\nx,EN,abc\n", "a\0b\n1\n", ""])
+def test_a_file_that_is_no_published_table_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"table\.csv"):
+        read_table(path)

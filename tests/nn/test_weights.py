@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fusionbench import MethodSpec, Option, Task, WeightSpec
+from fusionbench.nn import hub
 from fusionbench.nn.weights import choose_weights, find_weights, weights_folder
-from fusionbench.types import WeightsError
+from fusionbench.types import FusionBenchError, WeightsError
 from tests.nn.bundles import write_bundle
 
 SPEC = MethodSpec(
@@ -114,3 +115,26 @@ def test_weights_inside_the_package(tmp_path: Path, folder: Path) -> None:
     assert find_weights(spec, Task.IVF) == shipped
     (folder / "net.safetensors").touch()
     assert find_weights(spec, Task.IVF) == folder / "net.safetensors"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hf:a/..", "hf:../b", "hf:a/b@../../x", "hf:a/b:../../x", "hf:a/b:/etc/passwd", "hf:a/b:c\\..\\d", "hf:a/b:x:y"],
+)
+def test_hub_names_cannot_leave_the_hub(text: str) -> None:
+    with pytest.raises(FusionBenchError, match="weights=hf"):
+        hub.fetch(text, default_file="x.pth")
+
+
+def test_the_hub_s_answer_does_not_show_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    hugging_face = pytest.importorskip("huggingface_hub")
+    token = "hf_AbCdEfGhIjKlMnOpQrStUvWx"
+    monkeypatch.setenv("HF_TOKEN", token)
+
+    def download(*_: object, **__: object) -> str:
+        raise OSError(f"401 for Bearer {token}, said the proxy")
+
+    monkeypatch.setattr(hugging_face, "hf_hub_download", download)
+    with pytest.raises(FusionBenchError, match="said the proxy") as caught:
+        hub.fetch("hf:a/b", default_file="x.pth")
+    assert token[5:20] not in str(caught.value)

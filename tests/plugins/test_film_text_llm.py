@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import socket
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -138,10 +139,169 @@ def test_a_silent_endpoint_times_out() -> None:
     assert time.perf_counter() - start < 3
 
 
-def test_a_dripping_endpoint_times_out() -> None:
-    body = answer().body
-    (written,), _, _ = _write(lambda number, _: Reply(body=body, drip=0.05), attempts=1, timeout=0.3)
-    assert "no answer within" in written.error
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+DRIPS = {
+    "body": Reply(body=answer().body, drip=0.1),
+    "error body": Reply(500, body=b"x" * 300, drip=0.1),
+    "status line": Reply(raw=b"HTTP/1.1 200 " + b"O" * 300, drip=0.1),
+    "headers": Reply(raw=_OK + b"X-Slow: " + b"x" * 300, drip=0.1),
+    "many headers": Reply(raw=_OK + b"A: b\r\n" * 60, drip=0.1),
+    "going on": Reply(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 20, drip=0.1),
+    "chunks": Reply(raw=_OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 60, drip=0.1),
+    "cut error": Reply(503, body=b"x" * 20, cut=True, delay=0.05),
+}
+
+
+@pytest.mark.parametrize("where", DRIPS)
+def test_a_dripping_endpoint_is_given_up_in_time(where: str) -> None:
+    start = time.perf_counter()
+    (written,), _, _ = _write(lambda number, _: DRIPS[where], attempts=1, timeout=0.4)
+    assert time.perf_counter() - start < 5, "what drips takes half a minute"
+    assert ("HTTP 50" if "error" in where else "no answer within 0.4 s") in written.error
+    assert written.retry
+
+
+def test_a_name_that_is_never_found_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> socket.socket:
+        time.sleep(8)
+        raise OSError("too late")
+
+    monkeypatch.setattr(socket, "create_connection", never)
+    made = OpenAIWriter(model="tiny", base_url="https://example.org/v1", timeout=0.2, attempts=1)
+    made.load("cpu")
+    start = time.perf_counter()
+    (written,) = made.write(_requests(1))
+    assert time.perf_counter() - start < 5
+    assert "no answer within 0.2 s" in written.error
+
+
+LONG_KEY = "sk-proj-Ab12Cd34Ef56Gh78Ij90KlMnOpQr"
+_BASIC = base64.b64encode(f"user:{LONG_KEY}".encode()).decode()
+ECHOES = {
+    "alone": LONG_KEY,
+    "inside a word": f"provided:'{LONG_KEY}',x",
+    "inside letters": f"abc{LONG_KEY}def",
+    "its first half": f"key {LONG_KEY[:18]} is wrong",
+    "its last part": f"key ending in {LONG_KEY[-12:]}",
+    "with hyphens": "-".join(LONG_KEY),
+    "with blanks": " ".join(LONG_KEY),
+    "in capitals": LONG_KEY.upper(),
+    "percent-encoded": "".join(f"%{ord(c):02x}" for c in LONG_KEY),
+    "escaped": "".join(f"\\u{ord(c):04x}" for c in LONG_KEY),
+    "as entities": "".join(f"&#{ord(c)};" for c in LONG_KEY),
+    "in hexadecimal": LONG_KEY.encode().hex(),
+    "in base64": f"Authorization: Basic {_BASIC}",
+    "in base64 after a byte": base64.b64encode(b"xx" + LONG_KEY.encode()).decode(),
+    "in base64 twice": base64.b64encode(_BASIC.encode()).decode(),
+    "backwards": LONG_KEY[::-1],
+    "behind a flood": "x " * 90 + LONG_KEY,
+    "across what is cut off": "y" * 190 + LONG_KEY,
+}
+
+
+@pytest.mark.parametrize("how", ECHOES)
+@pytest.mark.parametrize("place", ["message", "plain", "status line", "refusal", "header"])
+def test_a_key_that_is_sent_back_is_never_shown(how: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", LONG_KEY)
+    echo = ECHOES[how]
+    replies = {
+        "message": failure(400, echo),
+        "plain": Reply(400, echo.encode()),
+        "status line": Reply(raw=f"nonsense {echo}\r\n\r\n".encode()),
+        "refusal": answer(f"I'm sorry, but {echo}."),
+        "header": Reply(400, b"", headers={"X-Key": echo}),
+    }
+    (written,), _, _ = _write(lambda number, _: replies[place], attempts=1)
+    error = written.error.casefold()
+    assert error
+    for text in (error, "".join(c for c in error if c.isalnum()), error[::-1]):
+        assert not any(LONG_KEY[i : i + 8].casefold() in text for i in range(len(LONG_KEY) - 7))
+    parts = {echo[i : i + 24] for i in range(len(echo) - 23)}
+    assert not any(part in written.error for part in parts if len(set(part)) > 2)
+
+
+def test_a_paragraph_with_the_key_in_it_is_not_kept() -> None:
+    (written,), _, made = _write(lambda number, _: answer(PARAGRAPH + f" The key is {KEY}."), attempts=1)
+    assert not written.paragraph
+    assert "repeats the key" in written.error
+    assert made.budget.tokens > 0
+
+
+def test_words_of_an_endpoint_stay_readable() -> None:
+    (written,), _, _ = _write(
+        lambda number, _: failure(400, "model 'tiny' is\x1b[31m not here,\nsee sk-docs"), attempts=1
+    )
+    assert written.error == "HTTP 400: model 'tiny' is [31m not here, see sk-docs (attempt 1)"
+
+
+USAGES: dict[str, str] = {
+    "1 with 400 zeros": "1" + "0" * 400,
+    "5,000 digits": "9" * 5000,
+    "infinite": "1e999",
+    "infinity": "Infinity",
+    "nan": "NaN",
+    "negative": "-5",
+    "text": '"many"',
+    "true": "true",
+    "a list": "[1]",
+    "nothing": "null",
+    "a fraction": "0.5",
+}
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_absurd_counts_of_tokens_cost_no_paragraph(name: str) -> None:
+    message = json.dumps({"message": {"content": PARAGRAPH}, "finish_reason": "stop"})
+    usage = f'{{"prompt_tokens": {USAGES[name]}, "completion_tokens": {USAGES[name]}}}'
+    body = f'{{"choices": [{message}], "usage": {usage}}}'.encode()
+    (written,), server, made = _write(lambda number, _: Reply(body=body), price_in=1.0, price_out=2.0, max_cost=100.0)
+    assert written.paragraph == PARAGRAPH
+    assert len(server.requests) == 1
+    assert 0 < made.budget.tokens < 10_000
+    assert 0 < written.tokens_in < 10_000
+    odd = f'{{"choices": [{message}], "usage": {USAGES[name]}}}'.encode()
+    (written,), _, _ = _write(lambda number, _: Reply(body=odd))
+    assert written.paragraph == PARAGRAPH
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("concurrency", 0),
+        ("concurrency", 10**9),
+        ("attempts", 0),
+        ("max_tokens", 10**400),
+        ("price_in", -1.0),
+        ("price_out", float("inf")),
+        ("max_cost", float("nan")),
+        ("max_total_tokens", 10**400),
+        ("temperature", float("nan")),
+        ("requests_per_minute", -1),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(option: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"openai: {option} must be from"):
+        OpenAIWriter(model="m", base_url="https://example.org/v1", **{option: value})
+
+
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+def test_times_that_are_none_are_refused(timeout: float) -> None:
+    with pytest.raises(UsageError, match="timeout must be above 0"):
+        ChatClient(base_url="https://example.org/v1", model="m", key_env="OPENAI_API_KEY", timeout=timeout)
+
+
+@pytest.mark.parametrize("url", ["https://user:hunter2@example.org/v1", "https://example.org/v1?key=hunter2"])
+def test_an_address_with_a_password_in_it_is_not_repeated(url: str) -> None:
+    with pytest.raises(UsageError, match="not the address") as caught:
+        ChatClient(base_url=url, model="m", key_env="OPENAI_API_KEY", timeout=1.0)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [KEY, "AbCdEf0123456789AbCdEf0123456789", "", "a b", "x" * 99])
+def test_a_key_given_as_the_name_of_its_variable_is_not_repeated(name: str) -> None:
+    with pytest.raises(UsageError, match="the name of an environment variable") as caught:
+        ChatClient(base_url="https://example.org/v1", model="m", key_env=name, timeout=1.0)
+    assert not name or name not in str(caught.value).replace("a b", "")
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
@@ -251,6 +411,10 @@ def test_backoff_grows_has_jitter_and_respects_what_was_asked() -> None:
         ("ftp://example.org", KEY, "not the address"),
         ("https://user:pass@example.org", KEY, "not the address"),
         ("nonsense", KEY, "not the address"),
+        ("http://[::1", KEY, "not the address"),
+        ("https://example.org:99999999/v1", KEY, "not the address"),
+        ("https://exa mple.org/v1", KEY, "not the address"),
+        ("https://example.org/\x1b", KEY, "not the address"),
     ],
 )
 def test_unsafe_addresses(url: str, key: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from fusionbench.cli import main
 from fusionbench.data import open_dataset, read_features
 from fusionbench.images import write_png
+from fusionbench.locking import locked
 from fusionbench.types import DataError, Dataset, ProviderSpec, Task, UnknownNameError, UsageError
 from fusionbench_film.network import Film
 from fusionbench_film.text.chain import Chain
@@ -33,7 +34,7 @@ from fusionbench_film.text.findings import findings_of, labelled
 from fusionbench_film.text.prompts import FOLDER, read_prompt
 from fusionbench_film.text.providers import ChosenProvider, choose
 from fusionbench_film.text.showing import collect, picture
-from fusionbench_film.text.store import Output, Store
+from fusionbench_film.text.store import LOCK, Output, Store
 from fusionbench_film.text.transfer import export_vlf, import_vlf
 from fusionbench_film.text.vlf import VlfFolder, described, flat_name, flat_names
 from tests.helpers.chat_server import PARAGRAPH, answer, chat_server
@@ -464,13 +465,75 @@ def test_chains_that_make_no_sense() -> None:
 
 def test_the_store_explains_itself(tmp_path: Path) -> None:
     (tmp_path / "text.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 40)
-    with pytest.raises(DataError, match="cannot be used as a store"):
+    with pytest.raises(DataError, match=r"the text store .* is damaged"):
         Store(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be made"):
+        Store(tmp_path / "file")
     with Store(tmp_path / "new") as store:
-        output = Output(key="k", stage="caption", image="i", provider="{}", value=["é", {"a": 1}], attempts=2)
+        output = Output(key="k", stage="other", image="i", provider="{}", value=["é", {"a": 1}], attempts=2)
         store.put([output])
         assert store.get("k") == output
         assert store.get("other") is None
+
+
+@pytest.mark.parametrize("command", ["describe", "encode", "import"])
+def test_two_at_once_do_not_pay_twice(dataset: Dataset, tmp_path: Path, command: str) -> None:
+    vlf = tmp_path / "vlf"
+    describe(dataset, STATISTICS, vlf)
+    data = ["-d", f"folder={tmp_path / 'images'}", "--data-option", "task=IVF", "--data-option", "sides=ir,vi"]
+    arguments = {"describe": [*data, "--out"], "encode": [], "import": [str(vlf), "--out"]}[command]
+    with locked(vlf, LOCK):
+        result = _run(command, *arguments, str(vlf))
+    assert result.exit_code == 2
+    assert "another fusionbench process is working in" in result.output
+    assert f": number {os.getpid()} on " in result.output
+    assert _run(command, *arguments, str(vlf)).exit_code == 0
+    assert not (vlf / f"{LOCK}.holder").exists()
+
+
+STORE_EDITS = [
+    "UPDATE outputs SET value='{'",
+    "UPDATE outputs SET value='3'",
+    "UPDATE outputs SET tokens_in='many'",
+    "UPDATE outputs SET value=CAST(x'ff' AS TEXT)",
+    "UPDATE pictures SET stages='[]'",
+    "UPDATE pictures SET stages='x'",
+    "UPDATE features SET tokens=1.5",
+]
+
+
+@pytest.mark.parametrize("edit", STORE_EDITS)
+def test_a_store_that_was_changed_by_hand_is_refused_and_the_rest_is_saved(
+    dataset: Dataset, tmp_path: Path, edit: str
+) -> None:
+    describe(dataset, STATISTICS, tmp_path)
+    encode(tmp_path, choose("text_encoder", "minilm"))
+    database = sqlite3.connect(tmp_path / "text.sqlite")
+    with database:
+        database.execute(edit)
+    database.close()
+    with pytest.raises(DataError, match="fusionbench text repair"):
+        collect(tmp_path, "a")
+    repaired = _run("repair", str(tmp_path))
+    assert repaired.exit_code == 0, repaired.output
+    assert "left out" in repaired.output
+    assert len(list(tmp_path.glob("text.damaged-*.sqlite"))) == 1
+    outcome = describe(dataset, STATISTICS, tmp_path)
+    assert outcome.written == 6
+    assert collect(tmp_path, "a")[0].paragraph
+
+
+def test_a_damaged_page_of_the_store_loses_no_other(dataset: Dataset, tmp_path: Path) -> None:
+    describe(dataset, STATISTICS, tmp_path)
+    path = tmp_path / "text.sqlite"
+    sound = path.read_bytes()
+    for page in range(1, len(sound) // 4096):
+        path.write_bytes(sound[: page * 4096] + b"\xff" * 4096 + sound[(page + 1) * 4096 :])
+        with pytest.raises(DataError, match="damaged"):
+            describe(dataset, STATISTICS, tmp_path)
+        assert _run("repair", str(tmp_path)).exit_code == 0
+        assert describe(dataset, STATISTICS, tmp_path).written == 6
 
 
 def _run(*arguments: str) -> Any:

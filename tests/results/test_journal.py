@@ -191,11 +191,11 @@ def test_a_migration_that_fails_half_way_leaves_format_1(
         with pytest.raises(FusionBenchError):
             Journal(folder / "journal.sqlite")
     with sqlite3.connect(folder / "journal.sqlite") as database:
-        assert schema.format_of(database) == 1
+        assert schema.is_earlier(database)
     assert fb.run(["average", "maximum"], dataset, out=folder, metrics=METRICS).computed == 0
 
 
-@pytest.mark.parametrize(("value", "words"), [("99", "journal format 99"), ("two", "not a readable")])
+@pytest.mark.parametrize(("value", "words"), [("99", "journal format 99"), ("two", "is damaged")])
 def test_a_journal_of_an_unknown_format_is_refused_and_left_alone(tmp_path: Path, value: str, words: str) -> None:
     path = tmp_path / "journal.sqlite"
     Journal(path).close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -445,3 +446,19 @@ def test_settings_in_python_are_checked_like_those_of_yaml(tmp_path: Path, name:
 
 def test_paths_may_be_given_as_such(tmp_path: Path) -> None:
     assert fb.run(mean, pairs_dataset(tmp_path, 1), metrics=("EN",), out=tmp_path / "run").complete
+
+
+@pytest.mark.parametrize("name", ["\ud800", "caf\udce9", "a\0b", "../x", 3])
+def test_odd_ids_of_a_data_set_made_in_python_are_refused(tmp_path: Path, name: Any) -> None:
+    sample = dataclasses.replace(write_pairs(tmp_path / "data", 1)[0], id=name)
+    with pytest.raises(DataError, match="not usable as a sample's id"):
+        fb.run("average", FolderOfPairs("pairs", Task.IVF, [sample]), out=str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "a\0b"])
+def test_labels_and_folders_that_no_record_can_hold_are_refused(tmp_path: Path, name: str) -> None:
+    data = FolderOfPairs("pairs", Task.IVF, write_pairs(tmp_path / "data", 1))
+    with pytest.raises(UsageError, match=r"methods.*(UTF-8|NUL)"):
+        fb.run(f"{name}=average", data, out=str(tmp_path / "run"))
+    with pytest.raises(UsageError, match=r"out.*(UTF-8|NUL)"):
+        fb.run("average", data, out=str(tmp_path / name))

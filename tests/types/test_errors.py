@@ -23,7 +23,7 @@ class Hostile(Exception):
         (Hostile(), "Hostile", "Hostile"),
         (UsageError("wrong", hint="do it right"), "wrong", "UsageError: wrong"),
         (ValueError("a\x1b[31mred\x07"), "a\\x1b[31mred\\x07", "ValueError: a\\x1b[31mred\\x07"),
-        (ValueError("lone \udc80 surrogate"), "lone \\udc80 surrogate", "ValueError: lone \\udc80 surrogate"),
+        (ValueError("lone \udc80 surrogate"), "lone \\x80 surrogate", "ValueError: lone \\x80 surrogate"),
         (ValueError("Größe 图像"), "Größe 图像", "ValueError: Größe 图像"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fusionbench.locking import locked
 from fusionbench.plugins import current_plugins
 from fusionbench.types import Dataset
 from fusionbench_film.text.chain import Chain, record_chain
@@ -11,7 +12,7 @@ from fusionbench_film.text.contracts import Progress, silent
 from fusionbench_film.text.pictures import sources
 from fusionbench_film.text.prompts import read_prompt
 from fusionbench_film.text.stages import PARAGRAPH, Item, Outcome, Stages
-from fusionbench_film.text.store import PictureRow, Store
+from fusionbench_film.text.store import LOCK, PictureRow, Store
 from fusionbench_film.text.vlf import VlfFolder, flat_name, flat_names, side, write_text
 
 
@@ -43,14 +44,17 @@ def describe(
         progress: Told how far each stage is.
 
     Raises:
+        UsageError: Another process works in the folder.
         FusionBenchError: A model cannot be loaded, or the store cannot be used. What concerns single images is
             recorded in the outcome and in the store instead.
     """
+    if chain.writer:
+        chain.writer.make()  # Its options are checked before the hours that the other stages may take.
     samples = list(dataset.samples)[:limit]
     title, names = dataset_title(dataset), flat_names(sample.id for sample in samples)
     prompt = read_prompt(dataset.task, chain.prompt) if chain.writer else None
     outcome = Outcome(chain.label)
-    with Store(out) as store:
+    with locked(out, LOCK), Store(out) as store:
         run = Stages(store, outcome, device, retry_failed, progress)
         items = run.identify(sources(samples))
         if chain.describer:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from fusionbench.data import read_features
+from fusionbench.locking import locked
 from fusionbench.types import DataError
 from fusionbench_film.text.chain import chain_label
 from fusionbench_film.text.contracts import Progress, silent
 from fusionbench_film.text.providers import ChosenProvider
-from fusionbench_film.text.store import FeatureRow, Store, digest
+from fusionbench_film.text.store import LOCK, FeatureRow, Store, digest
 from fusionbench_film.text.vlf import FEATURES, DescribedSample, VlfFolder, described, write_features, write_text
 
 _CHUNK = 64  # samples between two writes: what a kill can cost
@@ -49,14 +50,15 @@ def encode(vlf: Path, encoder: ChosenProvider, *, device: str = "cpu", progress:
 
     Raises:
         DataError: There are no paragraphs.
+        UsageError: Another process works in the folder.
         FusionBenchError: The encoder cannot be loaded.
     """
     folder, result = VlfFolder(vlf), Encoded()
-    samples = list(described(folder))
-    if not samples:
+    if not any(described(folder)):
         raise DataError(f"{vlf}: no paragraphs in Text/.", hint="Make them with `fusionbench text describe`.")
     identity = encoder.identity()
-    with Store(vlf) as store:
+    with locked(vlf, LOCK), Store(vlf) as store:
+        samples = list(described(folder))
         missing = [sample for sample in samples if not _settled(store, folder, identity, sample, result)]
         if missing:
             worker = encoder.make()
@@ -68,8 +70,8 @@ def encode(vlf: Path, encoder: ChosenProvider, *, device: str = "cpu", progress:
                     progress("encode", start + len(chunk), len(missing))
             finally:
                 worker.close()
-    for place in sorted({(sample.task, sample.dataset) for sample in samples}):
-        _record_label(folder, *place, encoder, result)
+        for place in sorted({(sample.task, sample.dataset) for sample in samples}):
+            _record_label(folder, *place, encoder, result)
     return result
 
 

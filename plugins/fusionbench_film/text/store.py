@@ -9,15 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusionbench.types import DataError
+from fusionbench.databases import DamagedError, complaints, tables, trouble
+from fusionbench.printable import command_line
+from fusionbench.salvage import Plan
+from fusionbench.types import DataError, FusionBenchError
+from fusionbench_film.text.contracts import Region
 
 FILENAME = "text.sqlite"
+LOCK = "text.lock"
+"""Held in a VLF folder by whoever writes to it: two at once would pay twice for the same paragraphs."""
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outputs (
@@ -92,6 +98,44 @@ class FeatureRow:
     width: int
 
 
+_KINDS = {"paragraph": str, "caption": str, "prompt": dict, "dense": list, "masks": list}
+
+
+def _output(row: Mapping[str, Any]) -> str:
+    if row["error"]:
+        return ""
+    value = _loaded(row["value"] or "null")
+    if not isinstance(value, _KINDS.get(row["stage"], object)):
+        return "the value is not of the kind that the stage makes"
+    try:
+        for region in value if row["stage"] in ("dense", "masks") else ():
+            Region.from_json(region)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return "a region has not the form of one"
+    return ""
+
+
+def _picture(row: Mapping[str, Any]) -> str:
+    stages = _loaded(row["stages"])
+    plain = isinstance(stages, dict) and all(isinstance(key, str) for key in stages.values())
+    return "" if plain else "stages are no JSON object of texts"
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+STORE_PLAN = Plan(
+    what="text store",
+    tables=("pictures", "outputs", "features"),
+    checks={"outputs": _output, "pictures": _picture},
+)
+"""What a text store holds."""
+
+
 def digest(**parts: Any) -> str:
     """SHA-256 of plain data, the same in every process."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
@@ -101,14 +145,19 @@ class Store:
     """The store of one VLF folder. Use it in the thread that opened it.
 
     Raises:
-        DataError: The file is no store, or one of a later format.
+        DataError: The store is one of a later format.
+        DamagedError: It holds what cannot be read or what nobody wrote.
+        FusionBenchError: It cannot be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILENAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            begun = self.path.exists() and self.path.stat().st_size > 0
             self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            if begun:
+                self._refuse_damaged()
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -116,10 +165,39 @@ class Store:
                 raise DataError(f"{self.path}: written by a later version of fusionbench (format {version}).")
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version={_FORMAT}")
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             raise DataError(
-                f"{self.path}: cannot be used as a store: {error}.", hint="Give another --out folder."
+                f"{folder}: cannot be made: {error.strerror}.", hint="Give another --out folder."
             ) from error
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+
+    def _refuse_damaged(self) -> None:
+        model = sqlite3.connect(":memory:")
+        try:
+            model.executescript(_SCHEMA)
+            expected = tables(model)
+        finally:
+            model.close()
+        if self._db.execute("PRAGMA user_version").fetchone()[0] > _FORMAT:
+            return  # That is said in its own words.
+        # Values can be large: each is looked at when it is used.
+        if found := complaints(self._db, expected, {}):
+            raise self._damaged(found)
+
+    def _damaged(self, found: Sequence[str]) -> DamagedError:
+        listed = "".join(f"\n    {line}" for line in found)
+        return DamagedError(
+            f"the text store {self.path} is damaged, or was changed by hand:{listed}",
+            hint=f"{self._repair} saves what can be read, and keeps the damaged file beside it.",
+        )
+
+    @property
+    def _repair(self) -> str:
+        return command_line("fusionbench", "text", "repair", self.path.parent)
+
+    def _trouble(self, error: sqlite3.Error) -> FusionBenchError:
+        return trouble(self.path, error, what=STORE_PLAN.what, repair=self._repair)
 
     def close(self) -> None:
         """Close the file."""
@@ -133,13 +211,17 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                if self._db.in_transaction:  # SQLite has given it up itself where the disk is full
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise self._trouble(error) from error
 
     def put(self, outputs: Iterable[Output]) -> None:
         """Store results; durable when this returns. A later result of the same key replaces an earlier one."""
@@ -159,6 +241,8 @@ class Store:
         if row is None:
             return None
         fields = dict(zip(_OUTPUT_COLUMNS, row, strict=True))
+        if reason := _output(fields):
+            raise self._damaged([f"outputs: {reason} ({key})"])
         return Output(**{**fields, "value": json.loads(fields["value"] or "null"), "retry": bool(fields["retry"])})
 
     def put_picture(self, row: PictureRow) -> None:
@@ -184,10 +268,10 @@ class Store:
         """All source images that were described, in order of name."""
         names = ["task", "dataset", "name", "folder", "sample", "role", "source", "image", "chain", "stages"]
         rows = self._db.execute(f"SELECT {','.join(names)} FROM pictures ORDER BY task, dataset, name, folder")
-        return [
-            PictureRow(**{**dict(zip(names, row, strict=True)), "stages": json.loads(row[-1])})
-            for row in rows.fetchall()
-        ]
+        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+        if reasons := [f"pictures: {reason} ({row['name']})" for row in found if (reason := _picture(row))]:
+            raise self._damaged(reasons[:5])
+        return [PictureRow(**{**row, "stages": json.loads(row["stages"])}) for row in found]
 
     def put_feature(self, row: FeatureRow) -> None:
         """Record how a feature file was made."""

@@ -12,10 +12,12 @@ import numpy as np
 
 from fusionbench.data import read_features
 from fusionbench.images import write_png
+from fusionbench.locking import locked
 from fusionbench.types import DataError, Dataset, FusionBenchError, Sample, Task, UsageError
 from fusionbench_film.text.chain import chain_label
 from fusionbench_film.text.describing import dataset_title
 from fusionbench_film.text.pictures import as_rgb
+from fusionbench_film.text.store import LOCK
 from fusionbench_film.text.vlf import (
     FEATURES,
     VlfFolder,
@@ -52,23 +54,25 @@ def import_vlf(source: Path, target: Path, *, label: str | None = None, task: Ta
 
     Raises:
         DataError: The source is neither.
+        UsageError: Another process works in the target.
     """
-    folder, result = VlfFolder(target), Transferred()
-    if source.suffix.lower() in (".h5", ".hdf5"):
-        if task is None:
-            raise UsageError(f"{source.name}: a .h5 file does not say its task.", hint="Add --task IVF (or another).")
-        _import_hdf5(source, folder, task, label or "imported", result)
-        return result
+    hdf5 = source.suffix.lower() in (".h5", ".hdf5")
+    if hdf5 and task is None:
+        raise UsageError(f"{source.name}: a .h5 file does not say its task.", hint="Add --task IVF (or another).")
     trees = [tree for tree in ("Text", "TextFeature") if (source / tree).is_dir()]
-    if not trees:
+    if not hdf5 and not trees:
         raise DataError(
             f"{source}: neither Text/ nor TextFeature/ is in it.",
             hint="Give the folder that holds them (VLFDataset), or a .h5 file.",
         )
-    if "Text" in trees:
-        _import_texts(VlfFolder(source), folder, label, result)
-    if "TextFeature" in trees:
-        _import_features(VlfFolder(source), folder, label, result)
+    folder, result = VlfFolder(target), Transferred()
+    with locked(target, LOCK):
+        if hdf5 and task is not None:
+            _import_hdf5(source, folder, task, label or "imported", result)
+        if "Text" in trees:
+            _import_texts(VlfFolder(source), folder, label, result)
+        if "TextFeature" in trees:
+            _import_features(VlfFolder(source), folder, label, result)
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -45,6 +44,7 @@ def prepare(
     fusionbench data prepare-vlf vlf-ivf@train=VLFDataset_h5/MSRS_train.h5 --folders --out VLF
     fusionbench data prepare-vlf roadscene=RoadScene --features features/ --out RoadScene_test.h5
     """
+    from fusionbench.cli.progress import bar
     from fusionbench.types import Task
     from fusionbench_film.vlf.attaching import attach_features
     from fusionbench_film.vlf.folder import write_folder
@@ -56,13 +56,13 @@ def prepare(
     label = name or dataset.name.removeprefix("vlf-").removesuffix(f"_{own}")
     split = split or own
     resize = small if small is not None else split == "train" and dataset.task is not Task.MIF
-    with click.progressbar(length=len(samples), label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with bar(label, len(samples)) as advance:
         if folders:
-            pairs, texts = write_folder(samples, out, label, split, progress=lambda: bar.update(1))
+            pairs, texts = write_folder(samples, out, label, split, progress=lambda: advance(1))
             target = out
         else:
             target = out if out.suffix == ".h5" else out / f"{label}_{split}.h5"
-            pairs, texts = write_h5(samples, target, small=resize, progress=lambda: bar.update(1))
+            pairs, texts = write_h5(samples, target, small=resize, progress=lambda: advance(1))
     for problem in dataset.problems:
         click.echo(f"left out: {problem.message}" if problem.fatal else f"note: {problem.message}", err=True)
     click.echo(

@@ -16,6 +16,7 @@ COMMANDS = {
     "check": (f"{_HERE}.check", "Find out how the features of given paragraphs were made."),
     "import": (f"{_HERE}.import_", "Take paragraphs and features from another VLF folder or .h5 file."),
     "export": (f"{_HERE}.export", "Write a complete VLF folder or .h5 file: images, lists, texts, features."),
+    "repair": (f"{_HERE}.repair", "Save what can be read of a damaged store of texts."),
     "extract-encoder": (f"{_HERE}.extract_encoder", "Cut the small text encoder out of a BLIP-2 checkpoint."),
     "parts": (f"{_HERE}.parts", "List captioners, segmenters, writers, encoders and their options."),
     "prompts": (f"{_HERE}.prompts", "List the prompts, or copy them to change them."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fusionbench.cli.options import plugin_option
-from fusionbench_film.text.cli.shared import FOLDER, dataset_options, open_chosen, progress_bar, report_failures
+from fusionbench_film.text.cli.shared import FOLDER, dataset_options, open_chosen, report_failures
 
 _PART = "NAME[:OPTION=VALUE,...]"
 
@@ -70,9 +70,10 @@ def command(
 
         click.echo(str(estimate(opened, chain, limit=limit)))
         return
+    from fusionbench.cli.progress import stage_bars
     from fusionbench_film.text.models.loading import pick_device
 
-    with progress_bar() as progress:
+    with stage_bars() as progress:
         outcome = describe(
             opened,
             chain,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fusionbench.cli.options import plugin_option
-from fusionbench_film.text.cli.shared import FOLDER, progress_bar, report_failures
+from fusionbench_film.text.cli.shared import FOLDER, report_failures
 
 
 @click.command()
@@ -20,12 +20,13 @@ def command(plugins: tuple[str, ...], vlf: Path, encoder: str, device: str) -> N
 
     minilm needs no download (384 wide); blip2 is the paper's encoder (768 wide).
     """
+    from fusionbench.cli.progress import stage_bars
     from fusionbench_film.text.encoding import encode
     from fusionbench_film.text.models.loading import pick_device
     from fusionbench_film.text.providers import choose
 
     chosen = choose("text_encoder", encoder)
-    with progress_bar() as progress:
+    with stage_bars() as progress:
         result = encode(vlf, chosen, device=pick_device(device), progress=progress)
     for place, label in result.label.items():
         click.echo(f"{place}: {label}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fusionbench.printable import command_line
 from fusionbench_film.text.cli.shared import FOLDER
 
 
@@ -21,4 +22,5 @@ def command(target: Path, model: str, revision: str | None) -> None:
     from fusionbench_film.text.extraction import extract_encoder
 
     parameters = extract_encoder(model, target, revision=revision)
-    click.echo(f"{parameters / 1e6:.1f} million parameters in {target}; use it as --encoder blip2:model={target}")
+    option = command_line("--encoder", f"blip2:model={target}")
+    click.echo(f"{parameters / 1e6:.1f} million parameters in {target}; use it as {option}")

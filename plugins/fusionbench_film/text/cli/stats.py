@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from fusionbench.printable import json_text
 from fusionbench_film.text.cli.shared import FOLDER
 
 
@@ -23,7 +23,7 @@ def command(vlf: Path, as_json: bool) -> None:
 
     rows = count(vlf)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        click.echo(json_text([asdict(row) for row in rows], indent=2))
         return
     for row in rows:
         click.echo(f"{row.task}/{row.dataset}  ({row.chain})")

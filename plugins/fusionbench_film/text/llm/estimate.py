@@ -54,6 +54,7 @@ def estimate(dataset: Dataset, chain: Chain, *, limit: int | None = None) -> Est
     """
     if chain.writer is None:
         raise UsageError("--dry-run estimates a writer; this chain has none and costs nothing.")
+    chain.writer.make()  # refuses options that make no sense
     options = chain.writer.options
     images = sum(len(sample.sources) for sample in list(dataset.samples)[:limit])
     prompt = read_prompt(dataset.task, chain.prompt)

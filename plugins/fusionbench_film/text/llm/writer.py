@@ -18,6 +18,22 @@ from fusionbench_film.text.llm.estimate import IMAGE_TOKENS, count_tokens
 from fusionbench_film.text.llm.limits import Budget, CeilingReached, RateLimit, backoff
 
 _LONGEST_SIDE = 1024  # of an attached image; more costs tokens and shows nothing new
+_MANY = 10**12
+# Beyond these, a number is a mistake, or a machine's arithmetic ends.
+_RANGES: dict[str, tuple[float, float]] = {
+    "concurrency": (1, 256),
+    "attempts": (1, 100),
+    "requests_per_minute": (0, _MANY),
+    "tokens_per_minute": (0, _MANY),
+    "temperature": (0, 10),
+    "max_tokens": (1, 10_000_000),
+    "min_sentences": (0, 10_000),
+    "max_words": (1, 10_000_000),
+    "price_in": (0, _MANY),
+    "price_out": (0, _MANY),
+    "max_cost": (0, _MANY),
+    "max_total_tokens": (0, _MANY),
+}
 _DEAD_AFTER = 3  # requests in a row without any connection end the run
 
 
@@ -45,10 +61,14 @@ class OpenAIWriter:
         max_cost: float = 0.0,
         max_total_tokens: int = 0,
     ) -> None:
+        given = locals()
+        for name, (least, most) in _RANGES.items():
+            if not least <= given[name] <= most:
+                raise UsageError(f"openai: {name} must be from {least} to {most}, got {str(given[name])[:40]}.")
         if max_cost and not (price_in or price_out):
             raise UsageError("openai: max_cost needs the prices.", hint="Add price_in=...,price_out=... per million.")
         self.looks = attach
-        self.concurrency, self.attempts = max(1, concurrency), max(1, attempts)
+        self.concurrency, self.attempts = concurrency, attempts
         self.temperature, self.max_tokens = temperature, max_tokens
         self.min_sentences, self.max_words = min_sentences, max_words
         self.rate = RateLimit(requests_per_minute, tokens_per_minute)
@@ -121,7 +141,7 @@ class OpenAIWriter:
             try:
                 return tally.result(request.key, paragraph=self._accept(completion))
             except UnusableAnswer as unusable:
-                error, retry = str(unusable), False
+                error, retry = self._client.hide(str(unusable)) if self._client else "", False
                 remark = f"Your last answer could not be used: {unusable.kind}. Write the whole paragraph as asked."
         return tally.result(request.key, error=f"{error} (attempt {tally.attempts})", retry=retry)
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from fusionbench.extras import require
-from fusionbench.types import MissingExtraError, UsageError, WeightsError, first_line, on_one_line
+from fusionbench.nn.hub import without_token
+from fusionbench.types import MissingExtraError, WeightsError, first_line, on_one_line
 
 
 def from_pretrained(class_name: str, model: str, *, revision: str | None = None, **options: Any) -> Any:
@@ -27,8 +28,9 @@ def from_pretrained(class_name: str, model: str, *, revision: str | None = None,
     except ImportError as error:
         raise MissingExtraError(f"{model}: {first_line(error)}", hint="Install the package it names.") from error
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+        reason = without_token(on_one_line(error, limit=2000))[:300]
         raise WeightsError(
-            f"{model}: cannot be loaded as {class_name}: {on_one_line(error, limit=300)}",
+            f"{model}: cannot be loaded as {class_name}: {reason}",
             hint="Check the id. Offline, give a folder that holds the model (config.json, *.safetensors, tokenizer).",
         ) from error
 
@@ -46,15 +48,9 @@ def pick_device(name: str) -> str:
     Raises:
         UsageError: No such device.
     """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"--device {name}: no such device.", hint="auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: torch sees no GPU.", hint="Use --device cpu.")
-    return name
+    from fusionbench.fusing import pick_device as picked
+
+    return str(picked(name))
 
 
 def release(device: torch.device) -> None:
