@@ -10,18 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fusionbench.images.colour import gray_as_opencv
 from fusionbench_ifcnn.clahe import equalise
 
 
 def luma(rgb: Tensor) -> Tensor:
     """8-bit luma in [0, 1], N x 1 x H x W."""
     return _pillow(rgb, 0.299, 0.587, 0.114) / 255
-
-
-def gray(rgb: Tensor) -> Tensor:
-    """8-bit RGB to gray with OpenCV's 15-bit weights."""
-    red, green, blue = (rgb * 255).round().to(torch.int32).split(1, 1)
-    return ((9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15) / 255
 
 
 def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool) -> Tensor:
@@ -37,7 +32,7 @@ def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool
     if not official:
         red, green, blue = fused.clamp(0, 1).split(1, 1)
         return _to_rgb((0.299 * red + 0.587 * green + 0.114 * blue) * 255, chroma_red, chroma_blue) / 255
-    y = gray((fused.clamp(0, 1) * 255).floor() / 255).double()
+    y = gray_as_opencv((fused.clamp(0, 1) * 255).floor() / 255).double()
     squeezed = (y * 235 + (1 - y) * 16).floor().to(torch.uint8)
     enhanced = torch.stack([equalise(image[0])[None] for image in squeezed])
     red, blue = (chroma.add(128).floor().to(torch.int32) - 128 for chroma in (chroma_red, chroma_blue))

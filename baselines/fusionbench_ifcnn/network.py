@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
+from fusionbench.images.colour import gray_as_opencv
 from fusionbench.nn.finishing import truncate
 from fusionbench.nn.learned import LearnedMethod
 from fusionbench_ifcnn import demo
@@ -104,4 +105,4 @@ class IFCNNMethod(LearnedMethod):
         if self.output == "plain":
             return fused
         saved = truncate(fused)
-        return saved if batch.task is Task.MFF else demo.gray(saved)
+        return saved if batch.task is Task.MFF else gray_as_opencv(saved)

@@ -47,6 +47,19 @@ def with_chroma(y: Tensor, cb_cr: Tensor) -> Tensor:
     return torch.cat((red, green, blue), dim=1)
 
 
+def gray_as_opencv(rgb: Tensor) -> Tensor:
+    """What OpenCV makes of an 8-bit colour image when asked for gray, with its 15-bit weights.
+
+    Args:
+        rgb: N x 3 x H x W in [0, 1], rounded to 8 bits first.
+
+    Returns:
+        N x 1 x H x W, multiples of 1/255. For 0.3 % of all colours one level off :func:`luma` rounded.
+    """
+    red, green, blue = (rgb * 255).round().to(torch.int32).split(1, 1)
+    return ((9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15) / 255
+
+
 def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
     """New luma with an image's chroma by the rounded YCrCb constants of OpenCV's and kornia's float conversions.
 

@@ -15,28 +15,37 @@ from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError, resolve
 from tests.helpers.shared import available, shared_path
 
-METHODS = ("gifnet", "ifcnn", "lrrnet", "matr", "murf", "sdnet", "u2fusion")
 PARAMETERS = {
     "gifnet": 822780,
     "ifcnn": 83587,
     "lrrnet": 49204,
     "matr": 13422,
     "murf": 26265,
+    "refusion": 59856,
     "sdnet": 67091,
+    "seafusion": 166883,
     "u2fusion": 659217,
 }
+METHODS = tuple(PARAMETERS)
+# Options that keep the tests short.
+OPTIONS = {"murf": {"square": 48}}
 
 
 def spec_of(name: str) -> MethodSpec:
     return current_plugins().methods[name]
 
 
-def made(name: str, **options: str) -> LearnedMethod:
-    return resolve(spec_of(name).factory)(**options)
+def made(name: str, **options: object) -> LearnedMethod:
+    return resolve(spec_of(name).factory)(**OPTIONS.get(name, {}) | options)
 
 
-def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int] = (37, 42)) -> Batch:
-    channels = 1 if spec.takes == "luma" else 3
+def usual_size(spec: MethodSpec) -> tuple[int, int]:
+    sides = (max(37, spec.min_size), max(42, spec.min_size + 5))
+    return tuple(side - side % spec.multiple for side in sides)  # the harness pads
+
+
+def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int] | None = None) -> Batch:
+    channels, size = 1 if spec.takes == "luma" else 3, size or usual_size(spec)
     sources = torch.rand(2, count, channels, *size, generator=torch.Generator().manual_seed(1)).unbind()
     return Batch(sources=sources, task=task)
 
@@ -55,14 +64,13 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) -> None:
     spec = spec_of(name)
     for task, output in itertools.product(spec.tasks, ("official", "plain")):
-        square = {"square": 48} if name == "murf" else {}
-        method = made(name, output=output, **square)
+        method = made(name, output=output)
         method.load(torch.device("cpu"), saved)
         batch = batch_of(spec, task)
         fused = method.finish(method.fuse(batch), batch)
         assert fused.shape[0] == 2
         assert fused.shape[1] in ((1,) if spec.takes == "luma" else (1, 3))
-        assert fused.shape[2:] == (37, 42)
+        assert fused.shape[2:] == usual_size(spec)
         assert fused.isfinite().all()
         for index in range(2):
             single = Batch(sources=tuple(s[index : index + 1] for s in batch.sources), task=task)
@@ -119,14 +127,17 @@ def test_registered_weights_are_complete(name: str) -> None:
         assert weight.filename.endswith(".safetensors")
 
 
+def official_files(name: str) -> list[Path]:
+    return [path for path in shared_path("weights", name, "official").rglob("*") if path.is_file()]
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_registered_digests_and_sizes_are_those_of_the_official_files(name: str) -> None:
     import hashlib
 
-    folder = shared_path("weights", name, "official")
     known = {digest: weight for weight in spec_of(name).weights for digest in weight.sha256}
-    for path in folder.iterdir():
+    for path in official_files(name):
         weight = known[hashlib.sha256(path.read_bytes()).hexdigest()]
         assert path.name in weight.official
         if path.name == weight.official[0]:
@@ -136,7 +147,7 @@ def test_registered_digests_and_sizes_are_those_of_the_official_files(name: str)
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_official_files_load_as_they_are(name: str) -> None:
-    for path in shared_path("weights", name, "official").iterdir():
+    for path in official_files(name):
         made(name).load(torch.device("cpu"), path)
 
 
