@@ -22,6 +22,7 @@ PARAMETERS = {
     "matr": 13422,
     "murf": 26265,
     "refusion": 59856,
+    "sage": 135617,
     "sdnet": 67091,
     "seafusion": 166883,
     "u2fusion": 659217,

@@ -25,6 +25,7 @@ OFFICIAL = {
     "gifnet/official/Final.model": "gifnet/GIFNet.safetensors",
     "lrrnet/official/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model": "lrrnet/LRRNet.safetensors",
     "refusion/official/ReFusion_IVIF.pth": "refusion/ReFusion_IVIF.safetensors",
+    "sage/official/checkpoints.pt": "sage/SAGE.safetensors",
     "seafusion/official/SeAFusion.pth": "seafusion/SeAFusion.safetensors",
 }
 
