@@ -19,9 +19,7 @@ NOISE, REAL = ALL[:2], ALL[2:]
 @pytest.mark.parametrize("case", NOISE)
 def test_noise(case: Case) -> None:
     network = loaded("sage", case.weights).network
-    visible, infrared = (
-        golden_input(entry["seed"], tuple(entry["shape"])) for entry in case.facts["inputs"].values()
-    )
+    visible, infrared = (golden_input(entry["seed"], tuple(entry["shape"])) for entry in case.facts["inputs"].values())
     first = network.module1(torch.cat((visible, infrared), 1))
     assert_near(first[:, ::5, ::2, ::2], case.array("mid_x1"))
     assert_near(network(visible, infrared), case.array("out"))

@@ -20,13 +20,16 @@ from fusionbench.types import WeightsError
 from tests.helpers.shared import shared_path
 
 OFFICIAL = {
+    "datfuse/official/model_10.pth": "datfuse/DATFuse.safetensors",
     "ifcnn/official/IFCNN-MAX.pth": "ifcnn/IFCNN-MAX.safetensors",
     "matr/official/model_10.pth": "matr/MATR.safetensors",
     "gifnet/official/Final.model": "gifnet/GIFNet.safetensors",
     "lrrnet/official/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model": "lrrnet/LRRNet.safetensors",
+    "mufusion/official/ir_vis/TNO.model": "mufusion/MUFusion_TNO.safetensors",
     "refusion/official/ReFusion_IVIF.pth": "refusion/ReFusion_IVIF.safetensors",
     "sage/official/checkpoints.pt": "sage/SAGE.safetensors",
     "seafusion/official/SeAFusion.pth": "seafusion/SeAFusion.safetensors",
+    "ydtr/official/model_10.pth": "ydtr/YDTR.safetensors",
 }
 
 
