@@ -21,6 +21,7 @@ from tests.helpers.shared import shared_path
 
 OFFICIAL = {
     "datfuse/official/model_10.pth": "datfuse/DATFuse.safetensors",
+    "gesenet/official/GeSeNet.pth": "gesenet/GeSeNet.safetensors",
     "ifcnn/official/IFCNN-MAX.pth": "ifcnn/IFCNN-MAX.safetensors",
     "matr/official/model_10.pth": "matr/MATR.safetensors",
     "gifnet/official/Final.model": "gifnet/GIFNet.safetensors",
