@@ -40,9 +40,7 @@ class _MaskedLayers(nn.Module):
 class _ChannelGate(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.conv_du = nn.Sequential(
-            nn.Conv2d(_WIDTH, 2, 1), nn.ReLU(), nn.Conv2d(2, _WIDTH, 1), nn.Sigmoid()
-        )
+        self.conv_du = nn.Sequential(nn.Conv2d(_WIDTH, 2, 1), nn.ReLU(), nn.Conv2d(2, _WIDTH, 1), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.conv_du(x.mean((2, 3), keepdim=True))

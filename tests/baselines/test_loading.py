@@ -22,18 +22,22 @@ PARAMETERS = {
     "ifcnn": 83587,
     "lrrnet": 49204,
     "matr": 13422,
+    "mefnet": 26461,
     "mufusion": 554721,
     "murf": 26265,
     "refusion": 59856,
     "sage": 135617,
     "sdnet": 67091,
     "seafusion": 166883,
+    "sesf_fuse": 74803,
     "u2fusion": 659217,
     "ydtr": 217770,
 }
 METHODS = tuple(PARAMETERS)
 # Options that keep the tests short.
 OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}}
+# These choose pixels: a small difference of features flips some.
+CHOOSING = ("sesf_fuse", "stackmff_v2", "stackmff_v4")
 
 
 def spec_of(name: str) -> MethodSpec:
@@ -91,7 +95,7 @@ def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) 
             assert ((fused[index : index + 1] - alone).abs() > 1e-4).float().mean() < 0.01
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in CHOOSING])
 def test_half_precision_stays_near(name: str, saved: Path) -> None:
     spec = spec_of(name)
     method = made(name, output="plain")

@@ -26,10 +26,12 @@ OFFICIAL = {
     "matr/official/model_10.pth": "matr/MATR.safetensors",
     "gifnet/official/Final.model": "gifnet/GIFNet.safetensors",
     "lrrnet/official/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model": "lrrnet/LRRNet.safetensors",
+    "mefnet/official/MEFNet_release.pt": "mefnet/MEFNet.safetensors",
     "mufusion/official/ir_vis/TNO.model": "mufusion/MUFusion_TNO.safetensors",
     "refusion/official/ReFusion_IVIF.pth": "refusion/ReFusion_IVIF.safetensors",
     "sage/official/checkpoints.pt": "sage/SAGE.safetensors",
     "seafusion/official/SeAFusion.pth": "seafusion/SeAFusion.safetensors",
+    "sesf_fuse/official/lp+lssim_se_sf_net_times30.pkl": "sesf_fuse/SESF-Fuse.safetensors",
     "ydtr/official/model_10.pth": "ydtr/YDTR.safetensors",
 }
 
