@@ -39,7 +39,8 @@ def fusionbench_methods() -> list[MethodSpec]:
                     default="official",
                     choices=("official", "gray", "plain"),
                     help="official: what the colour scripts save, and for gray sources what the gray scripts save "
-                    "(stretched to 0..255); gray: the gray scripts for all; plain: the network's luma, the suite's chroma",
+                    "(stretched to 0..255); gray: the gray scripts for all; plain: the network's luma and the suite's "
+                    "chroma",
                 ),
                 "double": Option(
                     default=True, help="double precision, as the scripts; single differs by 3e-7 and is faster"

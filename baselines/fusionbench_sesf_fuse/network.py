@@ -1,4 +1,4 @@
-"""SESF-Fuse's network (Ma et al., Neural Computing and Applications 2021): a dense auto-encoder with channel attention."""
+"""SESF-Fuse (Ma et al., Neural Computing and Applications 2021): a dense auto-encoder with channel attention."""
 
 from __future__ import annotations
 

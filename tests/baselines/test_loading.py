@@ -30,6 +30,8 @@ PARAMETERS = {
     "sdnet": 67091,
     "seafusion": 166883,
     "sesf_fuse": 74803,
+    "stackmff_v2": 51524,
+    "stackmff_v4": 938416,
     "u2fusion": 659217,
     "ydtr": 217770,
 }
@@ -46,6 +48,11 @@ def spec_of(name: str) -> MethodSpec:
 
 def made(name: str, **options: object) -> LearnedMethod:
     return resolve(spec_of(name).factory)(**OPTIONS.get(name, {}) | options)
+
+
+def outputs_of(spec: MethodSpec) -> list[dict[str, str]]:
+    option = spec.options.get("output")
+    return [{"output": choice} for choice in option.choices] if option else [{}]
 
 
 def usual_size(spec: MethodSpec) -> tuple[int, int]:
@@ -78,8 +85,8 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", METHODS)
 def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) -> None:
     spec = spec_of(name)
-    for task, output in itertools.product(spec.tasks, ("official", "plain")):
-        method = made(name, output=output)
+    for task, output in itertools.product(spec.tasks, outputs_of(spec)):
+        method = made(name, **output)
         method.load(torch.device("cpu"), saved)
         batch = batch_of(spec, task)
         fused = finished(method, batch)

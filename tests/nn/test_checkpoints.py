@@ -32,6 +32,8 @@ OFFICIAL = {
     "sage/official/checkpoints.pt": "sage/SAGE.safetensors",
     "seafusion/official/SeAFusion.pth": "seafusion/SeAFusion.safetensors",
     "sesf_fuse/official/lp+lssim_se_sf_net_times30.pkl": "sesf_fuse/SESF-Fuse.safetensors",
+    "stackmff_v2/official/model.pth": "stackmff_v2/StackMFF-V2.safetensors",
+    "stackmff_v4/official/stackmffv4.pth": "stackmff_v4/StackMFF-V4.safetensors",
     "ydtr/official/model_10.pth": "ydtr/YDTR.safetensors",
 }
 
