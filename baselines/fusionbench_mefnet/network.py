@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch
-from fusionbench.images.colour import luma
+from fusionbench.images.colour import chroma, luma, with_chroma
 from fusionbench.nn.finishing import truncate
 from fusionbench.nn.learned import LearnedMethod
 
@@ -94,22 +94,14 @@ class MEFNetMethod(LearnedMethod):
 
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         """N x 3 x H x W."""
-        blue, red = (_merged(batch.sources, weights) for weights in (_BLUE, _RED))
-        rgb = (fused + 1.402 * red, fused - 0.344136 * blue - 0.714136 * red, fused + 1.772 * blue)
-        coloured = torch.cat(rgb, 1)
+        coloured = with_chroma(fused, _merged([chroma(source) for source in batch.sources]))
         return truncate(coloured) if self.output == "official" else coloured
 
 
-_BLUE = (-0.168736, -0.331264, 0.5)
-_RED = (0.5, -0.418688, -0.081312)
-
-
-def _merged(sources: Sequence[Tensor], weights: tuple[float, float, float]) -> Tensor:
+def _merged(planes: Sequence[Tensor]) -> Tensor:
     """Chroma around zero, each exposure's weighted by its magnitude."""
-    planes = [sum(w * plane for w, plane in zip(weights, source.split(1, 1), strict=True)) for source in sources]
     shares = [plane.abs() + _WEIGHT_EPSILON for plane in planes]
-    total = sum(shares)
-    merged = sum(plane * share for plane, share in zip(planes, shares, strict=True)) / total
+    merged = sum(plane * share for plane, share in zip(planes, shares, strict=True)) / sum(shares)
     return merged.clamp(-0.5, 0.5)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusionbench import Batch, Task
-from fusionbench.images.colour import fuse_chroma, luma, round_to_8_bits, with_chroma
+from fusionbench.images.colour import chroma_in_thousandths, fuse_chroma, luma, round_to_8_bits, with_chroma
 from fusionbench.nn.finishing import stretch_min_max
 from fusionbench.nn.learned import LearnedMethod
 from fusionbench_mufusion.network import MUFusion
@@ -89,9 +89,8 @@ class MUFusionMethod(LearnedMethod):
             return with_chroma(fused, fuse_chroma(sources, task)) if in_colour else fused
         if not in_colour:
             return round_to_8_bits(stretch_min_max(fused))
-        blue, red = _chroma([pair[place] for place in _COLOURED[task]])
-        rgb = (fused + 1.402 * red, fused - 0.344136 * blue - 0.714136 * red, fused + 1.772 * blue)
-        return round_to_8_bits(torch.cat(rgb, 1))
+        chroma = [chroma_in_thousandths(pair[place].to(fused)) for place in _COLOURED[task]]
+        return round_to_8_bits(with_chroma(fused, chroma[0] if len(chroma) == 1 else _merged(*chroma)))
 
 
 def origins(height: int, width: int) -> Iterator[tuple[int, int]]:
@@ -112,15 +111,6 @@ def _pairs(batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _has_colour(image: Tensor) -> bool:
     return bool((image != image[:, :1]).any())
-
-
-def _chroma(images: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Cb and Cr around zero, in units of the luma, by the scripts' constants and rule."""
-    blue, red = (
-        [sum(weight * plane for weight, plane in zip(weights, image.split(1, 1), strict=True)) for image in images]
-        for weights in ((-0.169, -0.331, 0.5), (0.5, -0.419, -0.081))
-    )
-    return (blue[0], red[0]) if len(images) == 1 else (_merged(*blue), _merged(*red))
 
 
 def _merged(first: Tensor, second: Tensor) -> Tensor:

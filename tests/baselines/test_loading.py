@@ -32,12 +32,13 @@ PARAMETERS = {
     "sesf_fuse": 74803,
     "stackmff_v2": 51524,
     "stackmff_v4": 938416,
+    "textfusion": 73859,
     "u2fusion": 659217,
     "ydtr": 217770,
 }
 METHODS = tuple(PARAMETERS)
 # Options that keep the tests short.
-OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}}
+OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}, "textfusion": {"vector": "fitted"}}
 # These choose pixels: a small difference of features flips some.
 CHOOSING = ("sesf_fuse", "stackmff_v2", "stackmff_v4")
 
@@ -105,7 +106,7 @@ def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in CHOOSING])
 def test_half_precision_stays_near(name: str, saved: Path) -> None:
     spec = spec_of(name)
-    method = made(name, output="plain")
+    method = made(name, **outputs_of(spec)[-1])
     method.load(torch.device("cpu"), saved)
     batch = batch_of(spec, spec.tasks[0], 1)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):

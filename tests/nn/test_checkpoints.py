@@ -34,6 +34,7 @@ OFFICIAL = {
     "sesf_fuse/official/lp+lssim_se_sf_net_times30.pkl": "sesf_fuse/SESF-Fuse.safetensors",
     "stackmff_v2/official/model.pth": "stackmff_v2/StackMFF-V2.safetensors",
     "stackmff_v4/official/stackmffv4.pth": "stackmff_v4/StackMFF-V4.safetensors",
+    "textfusion/official/LLVIP_pretrained.model": "textfusion/TextFusion-LLVIP.safetensors",
     "ydtr/official/model_10.pth": "ydtr/YDTR.safetensors",
 }
 
