@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 
 _PAGE = "https://github.com/lok-18/GeSeNet"
@@ -37,6 +39,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     sha256=("3ecbeb6321d190a088a96adac244fcb384506cbfaf31880f08462d2aba518909",),
                     size=991703,
                     licence="MIT",
+                    package_file=Path(__file__).parent / "weights" / "GeSeNet.safetensors",
                 ),
             ),
             paper=Citation(

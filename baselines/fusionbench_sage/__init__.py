@@ -5,6 +5,8 @@ Needs neither masks nor SAM. Its script subtracts a chroma offset that it did no
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 
 _PAGE = "https://github.com/RollingPlain/SAGE_IVIF"
@@ -37,6 +39,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     sha256=("ecfde477ca4cd65401f207d5dc91ce6c475a49891d768dbdb7a66366255ee836",),
                     size=579020,
                     licence="MIT",
+                    package_file=Path(__file__).parent / "weights" / "SAGE.safetensors",
                 ),
             ),
             paper=Citation(

@@ -5,6 +5,8 @@ The official script stretches the coloured result of each pair to the full range
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 
 
@@ -34,6 +36,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     sha256=("8d65a7f9a50f36349803368cf9920f40420776995e7e8cc8a56d8d30e499431d",),
                     size=682043,
                     licence="MIT",
+                    package_file=Path(__file__).parent / "weights" / "SeAFusion.safetensors",
                 ),
             ),
             paper=Citation(

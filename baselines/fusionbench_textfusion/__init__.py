@@ -24,8 +24,8 @@ def fusionbench_methods() -> list[MethodSpec]:
             options={
                 "sentence": Option(
                     type=str,
-                    help="one sentence for all pairs; the authors advise an empty one for comparisons with methods that "
-                    "take no text",
+                    help="one sentence for all pairs; the authors advise an empty one for comparisons with methods "
+                    "that take no text",
                 ),
                 "vector": Option(
                     type=str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from fusionbench import Batch, MethodSpec, Task
+from fusionbench.nn import weights_store
 from fusionbench.nn.learned import LearnedMethod
+from fusionbench.nn.weights import installed_file
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError, resolve
 from tests.helpers.shared import available, shared_path
@@ -159,8 +162,6 @@ def official_files(name: str) -> list[Path]:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_registered_digests_and_sizes_are_those_of_the_official_files(name: str) -> None:
-    import hashlib
-
     known = {digest: weight for weight in spec_of(name).weights for digest in weight.sha256}
     for path in official_files(name):
         weight = known[hashlib.sha256(path.read_bytes()).hexdigest()]
@@ -179,11 +180,25 @@ def test_official_files_load_as_they_are(name: str) -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_weights_folder_layout_of_published_conversions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fusionbench.nn.weights import installed_file
-
     monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(shared_path("weights")))
     for weight in spec_of(name).weights:
         if available("weights", name, weight.filename):
             path = installed_file(spec_of(name), weight)
             assert path is not None
             made(name).load(torch.device("cpu"), path)
+
+
+@pytest.mark.parametrize("name", ["gesenet", "sage", "seafusion"])
+def test_small_weights_under_a_free_licence_ship_with_its_text(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path))
+    (weight,) = spec_of(name).weights
+    path = installed_file(spec_of(name), weight)
+    assert path is not None
+    assert path.stat().st_size < 1_000_000
+    verdict = weights_store.verify(spec_of(name), weight, path)
+    assert (verdict.origin, verdict.problem) == ("official", "")
+    notice = path.with_suffix(".md").read_text()
+    assert "Permission is hereby granted" in notice
+    assert weight.sha256[0] in notice
