@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec, hookimpl
+from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 from fusionbench.types import ProviderSpec
 
 _PAGE = "https://github.com/AWCXV/TextFusion"
 _CLIP = "openai/clip-vit-base-patch32"
 
 
-@hookimpl
 def fusionbench_methods() -> list[MethodSpec]:
     """TextFusion."""
     return [
@@ -62,7 +61,6 @@ def fusionbench_methods() -> list[MethodSpec]:
     ]
 
 
-@hookimpl
 def fusionbench_text_encoders() -> list[ProviderSpec]:
     """CLIP's text side."""
     return [

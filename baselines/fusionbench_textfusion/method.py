@@ -67,6 +67,11 @@ class TextFusionMethod(LearnedMethod):
             encoder.close()
             self._fixed = _checked(vector, f"clip={self.clip}").to(device)
 
+    def load_untrained(self, device: torch.device) -> None:
+        """A random network and some text: to measure what the method costs, never to fuse."""
+        super().load_untrained(device)
+        self._fixed = torch.ones(1, TEXT_WIDTH, device=device)
+
     def fuse(self, batch: Batch) -> Tensor:
         """N x 3 x H x W.
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fusionbench import Batch, MethodSpec, Task
+from fusionbench import Batch, MethodSpec, Task, get_dataset
+from fusionbench.fusing import FusedImage, decode_sample, load_fuser
 from fusionbench.nn import weights_store
 from fusionbench.nn.learned import LearnedMethod
 from fusionbench.nn.weights import installed_file
@@ -202,3 +203,24 @@ def test_small_weights_under_a_free_licence_ship_with_its_text(
     notice = path.with_suffix(".md").read_text()
     assert "Permission is hereby granted" in notice
     assert weight.sha256[0] in notice
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "dataset", "folder"),
+    [
+        ("mefnet", "exposure-stacks", "IFCNN_MEDataset"),
+        ("stackmff_v2", "lytro-triple", "Lytro"),
+        ("stackmff_v4", "lytro-triple", "Lytro"),
+    ],
+)
+def test_real_stacks_pass_through_the_harness(
+    name: str, dataset: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(shared_path("weights")))
+    sample = get_dataset(dataset, root=shared_path("data", folder)).samples[0]
+    assert len(sample.sources) >= 3
+    fuser = load_fuser(spec_of(name), device=torch.device("cpu"), task=sample.task)
+    (fused,) = fuser.fuse_samples([decode_sample(sample)])
+    assert isinstance(fused, FusedImage), fused
+    assert fused.pixels.shape[0] == 3

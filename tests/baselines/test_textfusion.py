@@ -96,7 +96,7 @@ def test_a_zero_vector_removes_the_infrared_image_and_is_refused(tmp_path: Path)
 def untrained() -> TextFusionMethod:
     torch.manual_seed(0)
     method = TextFusionMethod()
-    method.load_untrained(torch.device("cpu"))
+    method.network = TextFusion().eval().requires_grad_(False)
     return method
 
 
