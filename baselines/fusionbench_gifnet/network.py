@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import read_gray_as_opencv
+from fusionbench.nn.dehazeformer import WINDOW, Feedforward, PositionBias, RescaledLayerNorm, window_attention
 from fusionbench.nn.finishing import truncate
 from fusionbench.nn.learned import LearnedMethod
 
 _GROWTH = 32
 _WIDTH = 2 + 3 * _GROWTH
 _HEADS = 2
-_WINDOW = 8
 _PATCH = 4
 
 # Places of the batch's sources that become the network's infrared and visible input.
@@ -60,37 +60,6 @@ class _SharedFeatures(nn.Module):
         return x
 
 
-class _Norm(nn.Module):
-    """Normalises an image over all channels and pixels, and says how to restore its scale and level."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1, _WIDTH, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(1, _WIDTH, 1, 1))
-        self.meta1 = nn.Conv2d(1, _WIDTH, 1)
-        self.meta2 = nn.Conv2d(1, _WIDTH, 1)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        variance, mean = torch.var_mean(x, (1, 2, 3), correction=0, keepdim=True)
-        deviation = (variance + 1e-5).sqrt()
-        scale = self.weight / deviation
-        return torch.addcmul(self.bias - mean * scale, x, scale), self.meta1(deviation), self.meta2(mean)
-
-
-class _PositionBias(nn.Module):
-    """Attention bias from the logarithmic offsets between the tokens of a window."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        tokens = _WINDOW**2
-        self.register_buffer("relative_positions", torch.zeros(tokens, tokens, 2))
-        self.meta = nn.Sequential(nn.Linear(2, 256), nn.ReLU(), nn.Linear(256, _HEADS))
-
-    def forward(self) -> Tensor:
-        """Heads x tokens x tokens."""
-        return self.meta(self.relative_positions).permute(2, 0, 1)
-
-
 class _Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +68,7 @@ class _Attention(nn.Module):
             self.add_module(f"QK{stream}", nn.Conv2d(_WIDTH, 2 * _WIDTH, 1))
             self.add_module(f"conv{stream}", _reflecting(_WIDTH, _WIDTH, 5, groups=_WIDTH))
             self.add_module(f"proj{stream}", nn.Conv2d(_WIDTH, _WIDTH, 1))
-        self.attn = _PositionBias()
+        self.attn = PositionBias(_HEADS)
 
     def qkv(self, x: Tensor, stream: str) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of a stream, N x C x H x W each."""
@@ -108,52 +77,19 @@ class _Attention(nn.Module):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, stream: str, shift: int) -> Tensor:
         """Attention inside windows, plus the local convolution of the values, projected."""
-        height, width = value.shape[-2:]
-        windows = [_windows(each, shift) for each in (query, key, value)]
-        attended = F.scaled_dot_product_attention(*windows, attn_mask=self.attn())
-        attended = _unwindow(attended, height, width, shift)
+        attended = window_attention(query, key, value, self.attn(), shift=shift)
         return getattr(self, f"proj{stream}")(attended + getattr(self, f"conv{stream}")(value))
-
-
-def _padding(length: int, shift: int) -> tuple[int, int]:
-    missing = -length % _WINDOW
-    return (0, missing) if not shift else (shift, (shift + missing) % _WINDOW)
-
-
-def _windows(x: Tensor, shift: int) -> Tensor:
-    """N x C x H x W to (windows) x heads x 64 x C/heads, reflected at the borders."""
-    count, channels, height, width = x.shape
-    x = F.pad(x, (*_padding(width, shift), *_padding(height, shift)), mode="reflect")
-    rows, columns = x.shape[-2] // _WINDOW, x.shape[-1] // _WINDOW
-    x = x.view(count, _HEADS, channels // _HEADS, rows, _WINDOW, columns, _WINDOW)
-    return x.permute(0, 3, 5, 1, 4, 6, 2).reshape(count * rows * columns, _HEADS, _WINDOW**2, channels // _HEADS)
-
-
-def _unwindow(x: Tensor, height: int, width: int, shift: int) -> Tensor:
-    rows, columns = ((length + sum(_padding(length, shift))) // _WINDOW for length in (height, width))
-    x = x.view(-1, rows, columns, _HEADS, _WINDOW, _WINDOW, x.shape[-1])
-    x = x.permute(0, 3, 6, 1, 4, 2, 5).reshape(x.shape[0], _WIDTH, rows * _WINDOW, columns * _WINDOW)
-    return x[..., shift : shift + height, shift : shift + width]
-
-
-class _Feedforward(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(nn.Conv2d(_WIDTH, 2 * _WIDTH, 1), nn.ReLU(), nn.Conv2d(2 * _WIDTH, _WIDTH, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.mlp(x)
 
 
 class _Block(nn.Module):
     def __init__(self, shift: int) -> None:
         super().__init__()
         self.shift = shift
-        self.norm1 = _Norm()
-        self.norm1_mfif = _Norm()
+        self.norm1 = RescaledLayerNorm(_WIDTH)
+        self.norm1_mfif = RescaledLayerNorm(_WIDTH)
         self.attn = _Attention()
-        self.mlp = _Feedforward()
-        self.mlp_mfif = _Feedforward()
+        self.mlp = Feedforward(_WIDTH)
+        self.mlp_mfif = Feedforward(_WIDTH)
 
     def forward(self, focus: Tensor, infrared: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Advance the multi-focus stream and, if given, the infrared stream, which asks the other's questions."""
@@ -174,7 +110,7 @@ class _Block(nn.Module):
 class _Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList((_Block(0), _Block(_WINDOW // 2)))
+        self.blocks = nn.ModuleList((_Block(0), _Block(WINDOW // 2)))
         self.weights = nn.ParameterList([nn.Parameter(torch.ones(1)) for _ in range(2)])
         self.weights_mfif = nn.ParameterList([nn.Parameter(torch.ones(1)) for _ in range(2)])
 

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from fusionbench import Batch
 from fusionbench.nn.finishing import wrap
 from fusionbench.nn.learned import LearnedMethod
+from fusionbench.nn.memory_tokens import TokenTransformer, UnusedPatches
 
 _WIDTH = 16
 _GATE = 5  # size of the context code
 _SCALES = 3
-# Tokens whose hidden values (64 each) fit a core's cache.
-_CHUNK = 8192
 
 
 class _GatedConvolution(nn.Module):
@@ -58,72 +57,10 @@ class _Stage(nn.Module):
         return F.relu_(self.bn1(self.conv1(x)))
 
 
-class _Attention(nn.Module):
-    """Attention in windows of one token.
-
-    The softmax over a single key is one, so queries, keys and position bias, which the checkpoint holds, do nothing.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.qkv = nn.Linear(_WIDTH, 3 * _WIDTH)
-        self.proj = nn.Linear(_WIDTH, _WIDTH)
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(1, 8))
-        self.register_buffer("relative_position_index", torch.zeros(1, 1, dtype=torch.int64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(F.linear(x, self.qkv.weight[2 * _WIDTH :], self.qkv.bias[2 * _WIDTH :]))
-
-
-class _Feedforward(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(_WIDTH, 4 * _WIDTH)
-        self.fc2 = nn.Linear(4 * _WIDTH, _WIDTH)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
-
-
-class _Block(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(_WIDTH)
-        self.attn = _Attention()
-        self.norm2 = nn.LayerNorm(_WIDTH)
-        self.mlp = _Feedforward()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class _Transformer(nn.Module):
-    """Three blocks on tokens of sixteen consecutive pixels of a channel: the original's view of the memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*(_Block() for _ in range(3)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = x.contiguous().view(-1, _WIDTH)
-        # Tokens do not see each other, so they can pass through in groups that stay in the cache.
-        size = _CHUNK if x.device.type == "cpu" else len(tokens)
-        return torch.cat([self.blocks(part) for part in tokens.split(size)]).view(x.shape)
-
-
 class _Output(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(_WIDTH, 1, 1, bias=False)
-
-
-class _UnusedPatches(nn.Module):
-    """In the checkpoint, without a part in the network."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(96)
 
 
 class MATR(nn.Module):
@@ -133,9 +70,9 @@ class MATR(nn.Module):
         super().__init__()
         self.convInput = _Stage(2)
         self.conv = _Stage(_WIDTH)
-        self.basicLayer = _Transformer()
+        self.basicLayer = TokenTransformer(_WIDTH, 3)
         self.convolutional_out = _Output()
-        self.patch_embed = _UnusedPatches()
+        self.patch_embed = UnusedPatches()
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Functional and structural image, N x 1 x H x W in [0, 1]; fused in (-1, 1)."""

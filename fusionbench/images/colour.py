@@ -39,6 +39,16 @@ def chroma(rgb: Tensor) -> Tensor:
     return torch.cat(((rgb[:, 2:3] - y) / 1.772, (rgb[:, 0:1] - y) / 1.402), dim=1)
 
 
+def chroma_in_thousandths(rgb: Tensor) -> Tensor:
+    """Cb and Cr by constants of three digits, which a family of released scripts uses.
+
+    N x 3 x H x W in [0, 1] to N x 2 x H x W in [-0.5, 0.5]. Their way back (1.402, 0.344136, 0.714136, 1.772) is
+    :func:`with_chroma`.
+    """
+    red, green, blue = rgb.split(1, dim=1)
+    return torch.cat((-0.169 * red - 0.331 * green + 0.5 * blue, 0.5 * red - 0.419 * green - 0.081 * blue), dim=1)
+
+
 def with_chroma(y: Tensor, cb_cr: Tensor) -> Tensor:
     """RGB of luma N x 1 x H x W and chroma N x 2 x H x W; N x 3 x H x W, not clipped."""
     cb, cr = cb_cr.split(1, dim=1)

@@ -84,7 +84,10 @@ def convert(source: Path, target: Path) -> None:
         WeightsError: The source cannot be read safely, or the target cannot be written.
     """
     source = _existing(source)
-    state = {name: tensor.contiguous() for name, tensor in read_state_dict(source).items()}
+    # Checkpoints may hold one tensor under two names, which safetensors refuses: each becomes one of its own.
+    state = {
+        name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in read_state_dict(source).items()
+    }
     metadata = {"source": source.name, SOURCE_KEY: file_sha256(data_file(source))}
     try:
         with replacing(target) as temporary:

@@ -321,7 +321,8 @@ def _check_texts(value: Any, place: str, complaints: Complaints) -> None:
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:
     facts = {item.name: getattr(request, item.name) for item in dataclasses.fields(request)}
     facts = {k: dict(v) if isinstance(v, Mapping) else v for k, v in facts.items() if v not in (None, "", {})}
-    return request.name if set(facts) == {"name"} else facts
+    # A bare name would be read with the syntax of the command line.
+    return request.name if set(facts) == {"name"} and not {"=", "@"} & {*request.name} else facts
 
 
 def _request(kind: type[MethodRequest] | type[DatasetRequest], entry: Any, source: str, complaints: Complaints) -> Any:

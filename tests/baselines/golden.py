@@ -53,6 +53,9 @@ class Case:
     def array(self, key: str) -> np.ndarray:
         return _arrays(self.method)[f"{self.facts['case']}/{key}"]
 
+    def has(self, key: str) -> bool:
+        return f"{self.facts['case']}/{key}" in _arrays(self.method)
+
     def crops(self) -> list[np.ndarray]:
         return [self.array("crop_in1"), self.array("crop_in2")]
 
@@ -99,8 +102,18 @@ def cases(method: str) -> list[Any]:
     path = ("reference", "golden", f"{method}.json")
     if not available(*path):
         return [pytest.param(None, marks=pytest.mark.skip(reason="the golden values are absent"), id="absent")]
-    found = json.loads(ROOT.joinpath(*path).read_text())["cases"]
-    return [pytest.param(Case(method, facts), id=facts["case"]) for facts in found]
+    description = json.loads(ROOT.joinpath(*path).read_text())
+    shared = {key: description[key] for key in ("weights",) if key in description}
+    return [pytest.param(Case(method, shared | facts), id=facts["case"]) for facts in description["cases"]]
+
+
+def decoded(path: str, digest: str, mode: str | None = None) -> np.ndarray:
+    """An image of the shared data in one of Pillow's modes; skips if this machine's decoder gives other pixels."""
+    with Image.open(shared_path("data", path)) as image:
+        pixels = np.asarray(image.convert(mode) if mode else image)
+    if hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest() != digest:
+        pytest.skip(f"{path} decodes to other pixels here")
+    return pixels
 
 
 def spec_of(method: str) -> MethodSpec:
@@ -121,6 +134,19 @@ def assert_output(found: torch.Tensor, case: Case) -> None:
     np.testing.assert_allclose(window, case.array("out_window"), atol=TOLERANCE, rtol=0)
     statistics = [values.mean(), values.std(), values.min(), values.max()]
     np.testing.assert_allclose(statistics, case.array("stats"), atol=TOLERANCE, rtol=0)
+
+
+def assert_near(found: torch.Tensor | np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> None:
+    """An array of the golden file, whatever axes of length one there are."""
+    np.testing.assert_allclose(np.squeeze(np.asarray(found)), np.squeeze(expected), atol=tolerance, rtol=0)
+
+
+def assert_levels(found: torch.Tensor, expected: np.ndarray, *, most: float = 0.005) -> None:
+    """An 8-bit image, H x W or H x W x 3: equal but for single grey levels on a few pixels."""
+    saved = (found.squeeze(0).clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1).squeeze(-1).numpy()
+    difference = np.abs(saved.astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() <= most
 
 
 def assert_crop(found: torch.Tensor, case: Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -11,34 +12,63 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fusionbench import Batch, MethodSpec, Task
+from fusionbench import Batch, MethodSpec, Task, get_dataset
+from fusionbench.fusing import FusedImage, decode_sample, load_fuser
+from fusionbench.nn import weights_store
 from fusionbench.nn.learned import LearnedMethod
+from fusionbench.nn.weights import installed_file
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError, resolve
 from tests.helpers.shared import available, shared_path
 
-METHODS = ("gifnet", "ifcnn", "lrrnet", "matr", "murf", "sdnet", "u2fusion")
 PARAMETERS = {
+    "datfuse": 10760,
+    "gesenet": 240587,
     "gifnet": 822780,
     "ifcnn": 83587,
     "lrrnet": 49204,
     "matr": 13422,
+    "mefnet": 26461,
+    "mufusion": 554721,
     "murf": 26265,
+    "refusion": 59856,
+    "sage": 135617,
     "sdnet": 67091,
+    "seafusion": 166883,
+    "sesf_fuse": 74803,
+    "stackmff_v2": 51524,
+    "stackmff_v4": 938416,
+    "textfusion": 73859,
     "u2fusion": 659217,
+    "ydtr": 217770,
 }
+METHODS = tuple(PARAMETERS)
+# Options that keep the tests short.
+OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}, "textfusion": {"vector": "fitted"}}
+# These choose pixels: a small difference of features flips some.
+CHOOSING = ("sesf_fuse", "stackmff_v2", "stackmff_v4")
 
 
 def spec_of(name: str) -> MethodSpec:
     return current_plugins().methods[name]
 
 
-def made(name: str, **options: str) -> LearnedMethod:
-    return resolve(spec_of(name).factory)(**options)
+def made(name: str, **options: object) -> LearnedMethod:
+    return resolve(spec_of(name).factory)(**OPTIONS.get(name, {}) | options)
 
 
-def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int] = (37, 42)) -> Batch:
-    channels = 1 if spec.takes == "luma" else 3
+def outputs_of(spec: MethodSpec) -> list[dict[str, str]]:
+    option = spec.options.get("output")
+    return [{"output": choice} for choice in option.choices] if option else [{}]
+
+
+def usual_size(spec: MethodSpec) -> tuple[int, int]:
+    sides = (max(37, spec.min_size), max(42, spec.min_size + 5))
+    return tuple(side - side % spec.multiple for side in sides)  # the harness pads
+
+
+def batch_of(spec: MethodSpec, task: Task, count: int = 2, size: tuple[int, int] | None = None) -> Batch:
+    channels, size = 1 if spec.takes == "luma" else 3, size or usual_size(spec)
     sources = torch.rand(2, count, channels, *size, generator=torch.Generator().manual_seed(1)).unbind()
     return Batch(sources=sources, task=task)
 
@@ -65,15 +95,14 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", METHODS)
 def test_loads_fuses_and_treats_images_of_a_batch_alike(name: str, saved: Path) -> None:
     spec = spec_of(name)
-    for task, output in itertools.product(spec.tasks, ("official", "plain")):
-        square = {"square": 48} if name == "murf" else {}
-        method = made(name, output=output, **square)
+    for task, output in itertools.product(spec.tasks, outputs_of(spec)):
+        method = made(name, **output)
         method.load(torch.device("cpu"), saved)
         batch = batch_of(spec, task)
         fused = finished(method, batch)
         assert fused.shape[0] == 2
         assert fused.shape[1] in ((1,) if spec.takes == "luma" else (1, 3))
-        assert fused.shape[2:] == (37, 42)
+        assert fused.shape[2:] == usual_size(spec)
         assert fused.isfinite().all()
         for index in range(2):
             single = Batch(sources=tuple(s[index : index + 1] for s in batch.sources), task=task)
@@ -110,9 +139,10 @@ def test_what_training_wraps_around_weights_does_not_matter(name: str, wrapped: 
 
 
 @pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in CHOOSING])
 def test_half_precision_stays_near(name: str, saved: Path) -> None:
     spec = spec_of(name)
-    method = made(name, output="plain")
+    method = made(name, **outputs_of(spec)[-1])
     method.load(torch.device("cpu"), saved)
     batch = batch_of(spec, spec.tasks[0], 1)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -125,9 +155,11 @@ def test_smallest_size(name: str, saved: Path) -> None:
     spec = spec_of(name)
     method = made(name, **({"square": 16} if name == "murf" else {}))
     method.load(torch.device("cpu"), saved)
+    shortest = -(-spec.min_size // spec.multiple) * spec.multiple  # the harness pads
+    size = shortest, shortest + spec.multiple
     for task in spec.tasks:
-        batch = batch_of(spec, task, 1, (spec.min_size, spec.min_size + 1))
-        assert finished(method, batch).shape[2:] == (spec.min_size, spec.min_size + 1)
+        batch = batch_of(spec, task, 1, size)
+        assert finished(method, batch).shape[2:] == size
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -156,35 +188,71 @@ def test_registered_weights_are_complete(name: str) -> None:
         assert weight.filename.endswith(".safetensors")
 
 
+def official_files(name: str) -> list[Path]:
+    return [path for path in shared_path("weights", name, "official").rglob("*") if path.is_file()]
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_registered_digests_and_sizes_are_those_of_the_official_files(name: str) -> None:
-    import hashlib
-
-    folder = shared_path("weights", name, "official")
     known = {digest: weight for weight in spec_of(name).weights for digest in weight.sha256}
-    for path in folder.iterdir():
+    for path in official_files(name):
         weight = known[hashlib.sha256(path.read_bytes()).hexdigest()]
-        assert path.name in weight.official
-        if path.name == weight.official[0]:
+        assert path.name in [Path(official).name for official in weight.official]
+        if path.name == Path(weight.official[0]).name:
             assert path.stat().st_size == weight.size
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_official_files_load_as_they_are(name: str) -> None:
-    for path in shared_path("weights", name, "official").iterdir():
+    for path in official_files(name):
         made(name).load(torch.device("cpu"), path)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", METHODS)
 def test_weights_folder_layout_of_published_conversions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fusionbench.nn.weights import installed_file
-
     monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(shared_path("weights")))
     for weight in spec_of(name).weights:
         if available("weights", name, weight.filename):
             path = installed_file(spec_of(name), weight)
             assert path is not None
             made(name).load(torch.device("cpu"), path)
+
+
+@pytest.mark.parametrize("name", ["gesenet", "sage", "seafusion"])
+def test_small_weights_under_a_free_licence_ship_with_its_text(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path))
+    (weight,) = spec_of(name).weights
+    path = installed_file(spec_of(name), weight)
+    assert path is not None
+    assert path.stat().st_size < 1_000_000
+    verdict = weights_store.verify(spec_of(name), weight, path)
+    assert (verdict.origin, verdict.problem) == ("official", "")
+    notice = path.with_suffix(".md").read_text()
+    assert "Permission is hereby granted" in notice
+    assert weight.sha256[0] in notice
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "dataset", "folder"),
+    [
+        ("mefnet", "exposure-stacks", "IFCNN_MEDataset"),
+        ("stackmff_v2", "lytro-triple", "Lytro"),
+        ("stackmff_v4", "lytro-triple", "Lytro"),
+    ],
+)
+def test_real_stacks_pass_through_the_harness(
+    name: str, dataset: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(shared_path("weights")))
+    sample = get_dataset(dataset, root=shared_path("data", folder)).samples[0]
+    assert len(sample.sources) >= 3
+    fuser = load_fuser(spec_of(name), device=torch.device("cpu"), task=sample.task)
+    (fused,) = fuser.fuse_samples([decode_sample(sample)])
+    assert isinstance(fused, FusedImage), fused
+    assert fused.pixels.shape[0] == 3

@@ -159,3 +159,14 @@ def test_wrong_use(call, arguments: tuple[str, ...], message: str) -> None:
 
 def test_where_without_a_method_is_the_folder(call, tmp_path: Path) -> None:
     assert call("where").output.strip() == str(tmp_path / "weights")
+
+
+def test_a_checkpoint_that_holds_a_tensor_under_two_names_is_converted(tmp_path: Path, call) -> None:
+    shared = torch.rand(2, 3)
+    torch.save({"a.weight": shared, "a.conv.weight": shared, "b": shared.t()}, tmp_path / "tied.pth")
+    result = call("convert", "tiny", tmp_path / "tied.pth", "-o", tmp_path / "tied.safetensors")
+    assert result.exit_code == 0, result.output
+    stored = load_file(tmp_path / "tied.safetensors")
+    assert torch.equal(stored["a.weight"], shared)
+    assert torch.equal(stored["a.conv.weight"], shared)
+    assert torch.equal(stored["b"], shared.t())

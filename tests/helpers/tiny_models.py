@@ -224,3 +224,38 @@ def save_chat(folder: Path) -> Path:
     t.LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_clip_text(folder: Path) -> Path:
+    """The text side of a CLIP of one layer, 512 wide at the end, with a byte-pair tokenizer over single characters."""
+    import json
+    import string
+
+    import torch
+
+    t = transformers()
+    torch.manual_seed(5)
+    folder.mkdir(parents=True)
+    letters = string.ascii_lowercase + string.digits + string.punctuation
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = t.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
+    config = t.CLIPTextConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        projection_dim=512,
+        max_position_embeddings=77,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+    )
+    model = t.CLIPTextModelWithProjection(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -21,10 +21,22 @@ from fusionbench.types import WeightsError
 from tests.helpers.shared import shared_path
 
 OFFICIAL = {
+    "datfuse/official/model_10.pth": "datfuse/DATFuse.safetensors",
+    "gesenet/official/GeSeNet.pth": "gesenet/GeSeNet.safetensors",
     "ifcnn/official/IFCNN-MAX.pth": "ifcnn/IFCNN-MAX.safetensors",
     "matr/official/model_10.pth": "matr/MATR.safetensors",
     "gifnet/official/Final.model": "gifnet/GIFNet.safetensors",
     "lrrnet/official/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model": "lrrnet/LRRNet.safetensors",
+    "mefnet/official/MEFNet_release.pt": "mefnet/MEFNet.safetensors",
+    "mufusion/official/ir_vis/TNO.model": "mufusion/MUFusion_TNO.safetensors",
+    "refusion/official/ReFusion_IVIF.pth": "refusion/ReFusion_IVIF.safetensors",
+    "sage/official/checkpoints.pt": "sage/SAGE.safetensors",
+    "seafusion/official/SeAFusion.pth": "seafusion/SeAFusion.safetensors",
+    "sesf_fuse/official/lp+lssim_se_sf_net_times30.pkl": "sesf_fuse/SESF-Fuse.safetensors",
+    "stackmff_v2/official/model.pth": "stackmff_v2/StackMFF-V2.safetensors",
+    "stackmff_v4/official/stackmffv4.pth": "stackmff_v4/StackMFF-V4.safetensors",
+    "textfusion/official/LLVIP_pretrained.model": "textfusion/TextFusion-LLVIP.safetensors",
+    "ydtr/official/model_10.pth": "ydtr/YDTR.safetensors",
 }
 
 

@@ -1,0 +1,102 @@
+"""MUFusion: a plain encoder-decoder trained with a memory of its own outputs; weights for each of the four tasks.
+
+Its scripts fuse overlapping patches of 128 pixels in double precision.
+"""
+
+from __future__ import annotations
+
+from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
+
+_PAGE = "https://github.com/AWCXV/MUFusion"
+
+
+def _weights(name: str, task: Task, folder: str, official: str, size: int, sha256: str) -> WeightSpec:
+    return WeightSpec(
+        name=name,
+        filename=f"MUFusion_{name}.safetensors",
+        tasks=(task,),
+        page=f"{_PAGE}/tree/main/{folder}/models",
+        official=(official,),
+        sha256=(sha256,),
+        size=size,
+        licence="MIT",
+    )
+
+
+def fusionbench_methods() -> list[MethodSpec]:
+    """MUFusion."""
+    return [
+        MethodSpec(
+            name="mufusion",
+            title="MUFusion",
+            tasks=tuple(Task),
+            factory="fusionbench_mufusion.method:MUFusionMethod",
+            takes="rgb",
+            batched=False,
+            min_size=128,
+            options={
+                "output": Option(
+                    default="official",
+                    choices=("official", "gray", "plain"),
+                    help="official: what the colour scripts save, and for gray sources what the gray scripts save "
+                    "(stretched to 0..255); gray: the gray scripts for all; plain: the network's luma and the suite's "
+                    "chroma",
+                ),
+                "double": Option(
+                    default=True, help="double precision, as the scripts; single differs by 3e-7 and is faster"
+                ),
+            },
+            weights=(
+                _weights(
+                    "TNO",
+                    Task.IVF,
+                    "ir_vis",
+                    "TNO.model",
+                    2227655,
+                    "5d96ad1812c61e005edb439c85e341bac91c7bf275f1a41cd20a0a62769b2dbb",
+                ),
+                _weights(
+                    "RoadScene",
+                    Task.IVF,
+                    "ir_vis",
+                    "RoadScene.model",
+                    2227655,
+                    "8c358e4869092fb0bb553947674ee1b04bfffe06eb200354c3a62ee005f093fd",
+                ),
+                _weights(
+                    "harvard",
+                    Task.MIF,
+                    "medical",
+                    "harvard.model",
+                    2227655,
+                    "f8537a378d5b980fc190897eb94981fc74ab8afb5d362e7aada86b672455584d",
+                ),
+                # Two files of one name: the folder tells them apart.
+                _weights(
+                    "MEIF",
+                    Task.MEF,
+                    "multi-exposure",
+                    "multi-exposure/models/Final.model",
+                    2227655,
+                    "d48691ab1f3e2ae64d381bfd6d3cc85554936c30de3fbc6fcd3a5820e1791575",
+                ),
+                _weights(
+                    "MFIF",
+                    Task.MFF,
+                    "multi-focus",
+                    "multi-focus/models/Final.model",
+                    2226525,
+                    "2c1bcfb97a27d9f8f2fe52c907b821d0e01cf5d50ad7e2cbb04014baa0b5d491",
+                ),
+            ),
+            paper=Citation(
+                title="MUFusion: A general unsupervised image fusion network based on memory unit",
+                authors="Chunyang Cheng, Tianyang Xu and Xiao-Jun Wu",
+                venue="Information Fusion 92",
+                year=2023,
+            ),
+            page=_PAGE,
+            licence="MIT",
+            summary="Encoder and decoder with skips, run on patches of 128 pixels.",
+        )
+    ]
