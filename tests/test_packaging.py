@@ -61,7 +61,7 @@ def test_entry_points_exist() -> None:
 
 def test_every_file_that_is_no_module_is_package_data(setup_cfg: configparser.ConfigParser) -> None:
     for name, folder in folders().items():
-        others = [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc")]
+        others = [p for p in folder.iterdir() if p.is_file() and p.suffix not in (".py", ".pyc", ".so", ".pyd")]
         patterns = lines(setup_cfg, "options.package_data", name) if others else []
         for path in others:
             assert any(path.match(pattern) for pattern in patterns), f"{path} is in no package_data pattern of {name}"

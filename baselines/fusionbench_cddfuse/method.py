@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from fusionbench import Batch, Task
-from fusionbench.nn.checkpoints import load_into, read_checkpoint, read_state_dict
-from fusionbench.nn.finishing import round_half_down, stretch_min_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import round_half_down, stretch_min_max
+from fusionbench.methods.learned import LearnedMethod
+from fusionbench.weights.checkpoints import load_into, read_checkpoint, read_state_dict
 from fusionbench_cddfuse.network import CDDFuseNet
 from fusionbench_cddfuse.streaming import StreamedCDDFuse
 

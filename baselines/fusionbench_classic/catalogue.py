@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusionbench import Citation, Method, MethodSpec, Option, Task
-from fusionbench.methods import FunctionMethod
+from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.types import resolve
 
 EVERY_TASK = tuple(Task)

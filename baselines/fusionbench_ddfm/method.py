@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma
-from fusionbench.nn.finishing import round_half_down, stretch_min_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import round_half_down, stretch_min_max
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.types import UsageError
 from fusionbench_ddfm.sampler import Schedule, sample
 from fusionbench_ddfm.unet import UNet, UNetConfig

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma, round_to_8_bits
-from fusionbench.nn.checkpoints import load_into, read_state_dict
-from fusionbench.nn.finishing import truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import truncate
+from fusionbench.methods.learned import LearnedMethod
+from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_defusion.network import ALIASES, DeFusionNet
 
 _BORDER = 16

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import gray_as_opencv, luma, recolour_as_opencv
-from fusionbench.nn.finishing import stretch_min_max, truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_min_max, truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_gesenet.network import GeSeNet, noise_shapes
 
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import read_gray_as_opencv
+from fusionbench.methods.finishing import truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.dehazeformer import WINDOW, Feedforward, PositionBias, RescaledLayerNorm, window_attention
-from fusionbench.nn.finishing import truncate
-from fusionbench.nn.learned import LearnedMethod
 
 _GROWTH = 32
 _WIDTH = 2 + 3 * _GROWTH

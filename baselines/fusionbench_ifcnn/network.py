@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import gray_as_opencv
-from fusionbench.nn.finishing import truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_ifcnn import demo
 
 _WIDTH = 64

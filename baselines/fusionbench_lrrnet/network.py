@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import read_gray_as_opencv
-from fusionbench.nn.finishing import stretch_min_max, truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_min_max, truncate
+from fusionbench.methods.learned import LearnedMethod
 
 _WIDTH = 256
 _HALF = _WIDTH // 2

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch
-from fusionbench.nn.finishing import wrap
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import wrap
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.memory_tokens import TokenTransformer, UnusedPatches
 
 _WIDTH = 16

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from fusionbench import Batch
 from fusionbench.images.colour import chroma, luma, with_chroma
-from fusionbench.nn.finishing import truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import truncate
+from fusionbench.methods.learned import LearnedMethod
 
 _WIDTH = 24
 _SHORTER_SIDE = 128

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma
-from fusionbench.nn.finishing import truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_metafusion.network import FusionNet
 
 _OFFICIAL_SIZE = (384, 512)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import chroma_in_thousandths, fuse_chroma, luma, round_to_8_bits, with_chroma
-from fusionbench.nn.finishing import stretch_min_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_min_max
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_mufusion.network import MUFusion
 
 _PATCH, _STEP = 128, 124

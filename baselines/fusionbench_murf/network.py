@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch
-from fusionbench.nn.finishing import stretch_max, stretch_min_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_max, stretch_min_max
+from fusionbench.methods.learned import LearnedMethod
 
 _SLOPE = 0.2
 _GRAY = (0.299, 0.587, 0.114)

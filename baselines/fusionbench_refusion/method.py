@@ -7,8 +7,8 @@ from torch import Tensor
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma
-from fusionbench.nn.finishing import round_half_down, stretch_min_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import round_half_down, stretch_min_max
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_refusion.network import ReFusion
 
 # Places of the batch's sources that become the network's first and second input.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fusionbench import Batch
 from fusionbench.images.colour import gray_as_opencv, recolour_as_opencv
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.learned import LearnedMethod
 
 _WIDTH = 32
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma, recolour_as_opencv
-from fusionbench.nn.finishing import stretch_min_max, truncate
+from fusionbench.methods.finishing import stretch_min_max, truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.gradient_dense import GradientResidualDenseBlock, convolution
-from fusionbench.nn.learned import LearnedMethod
 
 
 class _DecoderLayer(nn.Module):

@@ -12,10 +12,10 @@ from torch import Tensor
 from fusionbench import Batch, Dataset
 from fusionbench.images import file_sha256
 from fusionbench.images.colour import luma, recolour_as_opencv
-from fusionbench.nn.checkpoints import load_into, read_state_dict
-from fusionbench.nn.finishing import stretch_min_max, truncate
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_min_max, truncate
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.types import WeightsError
+from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_segmif.network import FusionNet, SegMIFNet
 from fusionbench_segmif.segformer import SegmentationNet
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fusionbench import Batch
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench_sesf_fuse.decision import clean_tensor, softened
 from fusionbench_sesf_fuse.network import DEVIATION, MEAN, SESFNet, spatial_frequency
 

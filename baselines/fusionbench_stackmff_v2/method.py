@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusionbench import Batch
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.focal_stacks import gray_stack, index_at, select
-from fusionbench.nn.learned import LearnedMethod
 from fusionbench_stackmff_v2.network import StackMFFV2, focal_depth
 
 _MULTIPLE = 32

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from fusionbench import Batch
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.focal_stacks import gray_stack, index_at, select
-from fusionbench.nn.learned import LearnedMethod
 from fusionbench_stackmff_v4.network import StackMFFV4
 
 

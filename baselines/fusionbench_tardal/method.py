@@ -11,9 +11,9 @@ from torch import Tensor
 
 from fusionbench import Batch
 from fusionbench.images.colour import luma, recolour_as_opencv
-from fusionbench.nn.checkpoints import load_into, read_entries
-from fusionbench.nn.learned import LearnedMethod
-from fusionbench.nn.unwrapping import CONTAINER_KEYS
+from fusionbench.methods.learned import LearnedMethod
+from fusionbench.weights.checkpoints import load_into, read_entries
+from fusionbench.weights.unwrapping import CONTAINER_KEYS
 from fusionbench_tardal.network import Generator
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fusionbench.nn.pretrained import from_pretrained
 from fusionbench.types import UsageError
+from fusionbench.weights.pretrained import from_pretrained
 
 
 class ClipTextEncoder:

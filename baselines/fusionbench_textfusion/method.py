@@ -13,7 +13,7 @@ from fusionbench import Batch, Dataset
 from fusionbench.data import read_features
 from fusionbench.images import file_sha256
 from fusionbench.images.colour import chroma_in_thousandths, gray_as_opencv, luma, with_chroma
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.types import MethodError, UsageError
 from fusionbench_textfusion.clip import ClipTextEncoder
 from fusionbench_textfusion.network import TEXT_WIDTH, TextFusion

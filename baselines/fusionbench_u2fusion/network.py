@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
-from fusionbench.nn.finishing import stretch_max
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.finishing import stretch_max
+from fusionbench.methods.learned import LearnedMethod
 
 _SLOPE = 0.2
 _WIDTH = 44

@@ -97,10 +97,10 @@ def _data(data_root: str | None) -> list[str]:
 
 
 def _weights() -> list[str]:
-    from fusionbench.nn.recognition import examine
-    from fusionbench.nn.weights import installed_file, weights_folder
     from fusionbench.plugins import current_plugins
     from fusionbench.types import WeightsError
+    from fusionbench.weights.finding import installed_file, weights_folder
+    from fusionbench.weights.recognition import examine
 
     problems = []
     known = [(spec, weight) for spec in current_plugins().methods.values() for weight in spec.weights]

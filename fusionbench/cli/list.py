@@ -65,7 +65,7 @@ def _methods() -> list[dict[str, Any]]:
 
 def _weights(spec: MethodSpec) -> str:
     """Whether a method needs weights, and whether they are here."""
-    from fusionbench.nn.weights import installed_file
+    from fusionbench.weights.finding import installed_file
 
     if not spec.weights:
         return "none"

@@ -47,8 +47,8 @@ def command(
     Example:
       fusionbench reconcile table2.csv -d tno=/data/TNO --fused DenseFuse=results/DenseFuse
     """
-    from fusionbench.metrics.published import fused_folders, matched_samples, read_table
-    from fusionbench.metrics.reconcile import reconcile, verdict
+    from fusionbench.reconcile.published import fused_folders, matched_samples, read_table
+    from fusionbench.reconcile.search import reconcile, verdict
 
     rows = read_table(table, where=where, metrics=metrics.split(",") if metrics else None)
     found = fused_folders(folders, run, dataset)

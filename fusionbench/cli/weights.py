@@ -27,7 +27,7 @@ def command() -> None:
 @plugin_option
 def list_(methods: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """List published weights: what is installed, and where to get the rest."""
-    from fusionbench.nn.weights import installed_file
+    from fusionbench.weights.finding import installed_file
 
     for spec, weight in _published(methods):
         found = installed_file(spec, weight)
@@ -45,7 +45,7 @@ def list_(methods: tuple[str, ...], plugins: tuple[str, ...]) -> None:
 @plugin_option
 def where(method: str | None, plugins: tuple[str, ...]) -> None:
     """Print the weights folder, or the installed files of METHOD; exit status 1 if one is missing."""
-    from fusionbench.nn.weights import how_to_get, installed_file, weights_folder
+    from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
 
     if method is None:
         click.echo(str(weights_folder()))
@@ -73,7 +73,7 @@ def add(method: str, file: Path, name: str | None, force: bool, plugins: tuple[s
 
     FILE is what the authors publish; of a TensorFlow checkpoint any of its files, or their common prefix.
     """
-    from fusionbench.nn import weights_store
+    from fusionbench.weights import store as weights_store
 
     weight, stored = weights_store.add(_method(method), file, name=name, force=force)
     click.echo(f"{method} {weight.name}: {stored}")
@@ -84,8 +84,8 @@ def add(method: str, file: Path, name: str | None, force: bool, plugins: tuple[s
 @plugin_option
 def verify(methods: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Check installed weights: published digest, and that the network takes them. Exit status 1 if one fails."""
-    from fusionbench.nn import weights_store
-    from fusionbench.nn.weights import installed_file
+    from fusionbench.weights import store as weights_store
+    from fusionbench.weights.finding import installed_file
 
     origins = {
         "official": "as published",
@@ -119,7 +119,7 @@ def verify(methods: tuple[str, ...], plugins: tuple[str, ...]) -> None:
 @plugin_option
 def convert(method: str, checkpoint: Path, output: Path, plugins: tuple[str, ...]) -> None:
     """Convert a CHECKPOINT of METHOD (TensorFlow or PyTorch) to safetensors, in PyTorch's layout."""
-    from fusionbench.nn import weights_store
+    from fusionbench.weights import store as weights_store
 
     spec = _method(method)
     weights_store.convert(checkpoint, output)
@@ -135,8 +135,8 @@ def convert(method: str, checkpoint: Path, output: Path, plugins: tuple[str, ...
 @plugin_option
 def fetch(method: str, name: str | None, plugins: tuple[str, ...]) -> None:
     """Download weights that their authors publish on the Hugging Face hub."""
-    from fusionbench.nn import weights_store
-    from fusionbench.nn.weights import choose_weights
+    from fusionbench.weights import store as weights_store
+    from fusionbench.weights.finding import choose_weights
 
     spec = _method(method)
     wanted = spec.weights if name is None else (choose_weights(spec, None, name),)

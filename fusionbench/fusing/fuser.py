@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from fusionbench.fusing.decoding import DecodedSample
 from fusionbench.fusing.guarded import GuardedCalls, with_sources
+from fusionbench.fusing.padding import crop_to, pad_to_multiple
 from fusionbench.images import colour, from_levels, to_levels
-from fusionbench.images.padding import crop_to, pad_to_multiple
 from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task, UsageError
 
 Colour = Literal["restore", "gray"]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fusionbench.images.tiling import fuse_in_tiles
+from fusionbench.fusing.tiling import fuse_in_tiles
 from fusionbench.types import (
     Batch,
     FusionBenchError,

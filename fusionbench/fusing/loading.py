@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
-from fusionbench.nn.recognition import examine
 from fusionbench.plugins.options import parse_given
 from fusionbench.types import (
     FusionBenchError,
@@ -23,6 +22,7 @@ from fusionbench.types import (
     raised_at,
     resolve,
 )
+from fusionbench.weights.recognition import examine
 
 _DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]?))?")
 
@@ -128,6 +128,6 @@ def weights_for(
         if given is not None:
             raise UsageError(f"method {spec.name} has no weights, but {given} was given.")
         return None
-    from fusionbench.nn.weights import find_weights
+    from fusionbench.weights.finding import find_weights
 
     return find_weights(spec, task, given, options=options)

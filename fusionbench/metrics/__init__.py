@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusionbench.metrics import functional
-    from fusionbench.metrics.reconcile import reconcile
     from fusionbench.metrics.scorer import MetricWarning, Scorer, evaluate
 
 _HOMES = {
     "MetricWarning": "fusionbench.metrics.scorer",
     "Scorer": "fusionbench.metrics.scorer",
     "evaluate": "fusionbench.metrics.scorer",
-    "reconcile": "fusionbench.metrics.reconcile",
 }
 
-__all__ = ["MetricWarning", "Scorer", "evaluate", "functional", "reconcile"]
+__all__ = ["MetricWarning", "Scorer", "evaluate", "functional"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ def fusionbench_metrics() -> list[MetricSpec]:
                     profile=profile,
                     operands=facts.operands,
                     higher_is_better=facts.higher_is_better,
-                    function=f"fusionbench.metrics.{definition.function}",
+                    function=f"fusionbench.metrics.formulas.{definition.function}",
                     colour=definition.colour,
                     range=definition.range,
                     unit=facts.unit if definition.unit is None else definition.unit,

@@ -1,1 +1,1 @@
-"""Network blocks that several plugins use, and safe checkpoint loading."""
+"""Network blocks that several plugins use, and ways to run them in less memory."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
-from fusionbench.nn.recognition import weights_digest
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
+from fusionbench.weights.recognition import weights_digest
 
 
 def digest_of(*parts: Any) -> str:

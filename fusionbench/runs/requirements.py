@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.fusing.loading import weights_for
-from fusionbench.nn.recognition import examine
 from fusionbench.types import FusionBenchError, MethodSpec, UsageError, WeightsError, resolve
+from fusionbench.weights.recognition import examine
 
 if TYPE_CHECKING:
     from fusionbench.runs.opening import OpenedDataset

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from fusionbench.images import digest_if_readable, file_sha256
-from fusionbench.nn.checkpoints import load_into, read_state_dict
-from fusionbench.nn.finishing import stretch_min_max, truncate
+from fusionbench.methods.finishing import stretch_min_max, truncate
 from fusionbench.types import Batch, Dataset, MethodError, Readable, Sample, UsageError, WeightsError
+from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from fusionbench.atomic import replacing
 from fusionbench.data import open_dataset
-from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.training import Part, Recipe, TrainingConfig, read_section, read_value
 from fusionbench.types import UsageError
+from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.losses import FusionLoss
 from fusionbench_film.method import METADATA_KEY, FilmMethod

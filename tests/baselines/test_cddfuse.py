@@ -164,9 +164,9 @@ def test_official_container_loads_and_chooses_the_skip(official: Path) -> None:
 
 
 def test_both_weights_are_found_by_task(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fusionbench.nn.weights import find_weights
     from fusionbench.plugins import current_plugins
     from fusionbench.types import WeightsError
+    from fusionbench.weights.finding import find_weights
 
     spec = current_plugins().methods["cddfuse"]
     assert find_weights(spec, Task.MIF, official).name == "CDDFuse_MIF.pth"

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from fusionbench import Batch, MethodSpec, Task, get_dataset
 from fusionbench.fusing import FusedImage, decode_sample, load_fuser
-from fusionbench.nn import weights_store
-from fusionbench.nn.learned import LearnedMethod
-from fusionbench.nn.weights import installed_file
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError, resolve
+from fusionbench.weights import store as weights_store
+from fusionbench.weights.finding import installed_file
 from tests.helpers.shared import available, shared_path
 
 PARAMETERS = {

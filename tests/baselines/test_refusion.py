@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusionbench import Batch, Task
-from fusionbench.nn import weights_store
+from fusionbench.weights import store as weights_store
 from tests.baselines.golden import Case, assert_levels, assert_near, cases, decoded, loaded, spec_of, tensor
 from tests.helpers.golden import golden_input
 

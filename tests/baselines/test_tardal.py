@@ -11,10 +11,10 @@ import torch
 import fusionbench as fb
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma
-from fusionbench.nn import weights_store
-from fusionbench.nn.weights import find_weights
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError
+from fusionbench.weights import store as weights_store
+from fusionbench.weights.finding import find_weights
 from fusionbench_tardal.method import TarDAL
 from fusionbench_tardal.network import Discriminator, Generator
 from tests.helpers.golden import GoldenMethod, fill_golden, golden_input, manifest, shapes

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.fusing.guarded import GuardedCalls
-from fusionbench.images.tiling import fuse_in_tiles
+from fusionbench.fusing.tiling import fuse_in_tiles
 from fusionbench.plugins import current_plugins
 from fusionbench.types import Batch, MethodError, MethodSpec, Task, resolve
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from fusionbench.cli import main
-from tests.nn.bundles import write_bundle
+from tests.weights.bundles import write_bundle
 
 PLUGIN = """
 from torch import nn
 
 import fusionbench as fb
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.learned import LearnedMethod
 
 
 class Tiny(LearnedMethod):

@@ -16,7 +16,7 @@ from torch import nn
 from fusionbench import MethodSpec, Task, WeightSpec
 from fusionbench.cli import main
 from fusionbench.fusing.cost import Cost, count_flops, measure_cost
-from fusionbench.nn.learned import LearnedMethod
+from fusionbench.methods.learned import LearnedMethod
 from fusionbench.plugins import current_plugins
 from fusionbench.reports import costs
 from fusionbench.types import Batch, UsageError

@@ -16,9 +16,9 @@ from skimage.color import rgb2ycbcr
 
 import fusionbench as fb
 from fusionbench.fusing import DecodedSample, Fuser, decode_sample
+from fusionbench.fusing.padding import crop_to, pad_to_multiple
+from fusionbench.fusing.tiling import fuse_in_tiles, spans
 from fusionbench.images import colour
-from fusionbench.images.padding import crop_to, pad_to_multiple
-from fusionbench.images.tiling import fuse_in_tiles, spans
 from fusionbench.types import Batch, DataError, FusionBenchError, LazyArray, MethodError, MethodSpec, Task, UsageError
 from tests.helpers.scenes import write_pairs
 

@@ -12,8 +12,8 @@ from skimage import data, filters
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from fusionbench.metrics import functional
-from fusionbench.metrics.filters import correlate, correlate_every_second, gaussian_taps, sobel
-from fusionbench.metrics.transforms import dct, meyer_wavelet
+from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, sobel
+from fusionbench.metrics.formulas.transforms import dct, meyer_wavelet
 
 
 @pytest.fixture(scope="module")

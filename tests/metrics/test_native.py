@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fusionbench.metrics import native
-from fusionbench.metrics.fidelity import vif_of_sources
-from fusionbench.metrics.gradients import edge_preservation, edges
+from fusionbench.metrics.formulas.fidelity import vif_of_sources
+from fusionbench.metrics.formulas.gradients import edge_preservation, edges
+from fusionbench.metrics.formulas.statistics import average_gradient, spatial_frequency, standard_deviation
 from fusionbench.metrics.planes import Planes
-from fusionbench.metrics.statistics import average_gradient, spatial_frequency, standard_deviation
 
 needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
 

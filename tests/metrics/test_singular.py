@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fusionbench.metrics import functional
-from fusionbench.metrics.singular import orientation, power, quotient, root
+from fusionbench.metrics.formulas.singular import orientation, power, quotient, root
 from tests.metrics.tester import awkward, scenes
 
 VALUES = [0.0, 1e-30, 1e-8, 0.25, 1.0, 7.3, 65025.0, math.nan]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fusionbench.methods import FunctionMethod
+from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.training import Draw, Part, Recipe
 
 

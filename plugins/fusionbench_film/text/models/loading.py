@@ -6,7 +6,7 @@ import gc
 
 import torch
 
-from fusionbench.nn.pretrained import from_pretrained
+from fusionbench.weights.pretrained import from_pretrained
 
 __all__ = ["from_pretrained", "half_or_full", "pick_device", "release"]
 

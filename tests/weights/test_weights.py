@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fusionbench import MethodSpec, Option, Task, WeightSpec
-from fusionbench.nn import hub
-from fusionbench.nn.weights import choose_weights, find_weights, weights_folder
 from fusionbench.types import FusionBenchError, WeightsError
-from tests.nn.bundles import write_bundle
+from fusionbench.weights import hub
+from fusionbench.weights.finding import choose_weights, find_weights, weights_folder
+from tests.weights.bundles import write_bundle
 
 SPEC = MethodSpec(
     name="net",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fusionbench.extras import require
-from fusionbench.nn.hub import without_token
 from fusionbench.types import MissingExtraError, WeightsError, first_line, on_one_line
+from fusionbench.weights.hub import without_token
 
 
 def from_pretrained(class_name: str, model: str, *, revision: str | None = None, **options: Any) -> Any:

@@ -21,10 +21,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from fusionbench.nn import foreign
-from fusionbench.nn.recognition import CONTENT_KEY, begins_safetensors, content_sha256, metadata
-from fusionbench.nn.tensorflow_bundle import bundle_index, read_bundle
-from fusionbench.nn.unwrapping import (
+from fusionbench.types import WeightsError, first_line
+from fusionbench.weights import foreign
+from fusionbench.weights.recognition import CONTENT_KEY, begins_safetensors, content_sha256, metadata
+from fusionbench.weights.tensorflow_bundle import bundle_index, read_bundle
+from fusionbench.weights.unwrapping import (
     CONTAINER_KEYS,
     LEADING,
     PARALLEL,
@@ -33,7 +34,6 @@ from fusionbench.nn.unwrapping import (
     find_state,
     is_number,
 )
-from fusionbench.types import WeightsError, first_line
 
 # What torch.save begins its older format with: a pickled number of its own.
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -97,7 +97,7 @@ def read_state_dict(
     """The state dict in a checkpoint file, on the CPU, under the network's own names as far as they can be told.
 
     Prefixes that wrappers put before all names (``module.``, ``_orig_mod.``, ``model.``, ...) are taken off, and
-    what lies beside the tensors is left out; see :mod:`fusionbench.nn.unwrapping`.
+    what lies beside the tensors is left out; see :mod:`fusionbench.weights.unwrapping`.
 
     Args:
         path: A file that :func:`read_checkpoint` reads.

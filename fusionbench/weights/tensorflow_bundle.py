@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fusionbench.nn.crc32c import masked_crc32c
 from fusionbench.types import WeightsError
+from fusionbench.weights.crc32c import masked_crc32c
 
 _TABLE_MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

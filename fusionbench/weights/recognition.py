@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.images.hashing import file_sha256
-from fusionbench.nn.tensorflow_bundle import bundle_index
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
+from fusionbench.weights.tensorflow_bundle import bundle_index
 
 # Conversions remember what they were made from, so that they can be recognised like the original, and what they hold.
 SOURCE_KEY = "source_sha256"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import sobel
+from fusionbench.metrics.formulas.filters import sobel
+from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import root
 
 
 def standard_deviation(planes: Planes) -> Tensor:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
+from fusionbench.metrics.formulas.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
+from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import root
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import sobel
+from fusionbench.metrics.formulas.filters import sobel
 
 _EPS = 2.0**-52
 

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from fusionbench.nn.checkpoints import load_into, read_checkpoint, read_entries, read_state_dict
 from fusionbench.types import WeightsError
+from fusionbench.weights.checkpoints import load_into, read_checkpoint, read_entries, read_state_dict
 from tests.helpers.shared import shared_path
 
 OFFICIAL = {

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from fusionbench.nn import crc32c
-from fusionbench.nn.checkpoints import from_tensorflow, read_state_dict
-from fusionbench.nn.tensorflow_bundle import bundle_index, read_bundle
 from fusionbench.types import WeightsError
+from fusionbench.weights import crc32c
+from fusionbench.weights.checkpoints import from_tensorflow, read_state_dict
+from fusionbench.weights.tensorflow_bundle import bundle_index, read_bundle
 from tests.helpers.shared import shared_path
-from tests.nn import bundles
+from tests.weights import bundles
 
 OFFICIAL = {
     "sdnet/official/IRVIS.model-10": "sdnet/SDNet-IR_VIS.safetensors",

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from fusionbench.cli import main
 from fusionbench.images.encode import write_png
 from fusionbench.metrics import evaluate
-from fusionbench.metrics.published import read_table
-from fusionbench.metrics.reconcile import Sample, reconcile, verdict
+from fusionbench.reconcile.published import read_table
+from fusionbench.reconcile.search import Sample, reconcile, verdict
 from fusionbench.types import DataError
 from tests.helpers.shared import shared_path
 from tests.metrics.tester import scenes

@@ -12,8 +12,8 @@ import pandas as pd
 from fusionbench.configuration.assignments import assignments, split_assignment
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.images.decode import read_image
-from fusionbench.metrics.reconcile import Sample, known_metrics, tidy
 from fusionbench.metrics.selection import plain_name
+from fusionbench.reconcile.search import Sample, known_metrics, tidy
 from fusionbench.types import DataError, Dataset, UsageError
 from fusionbench.types.values import expanded
 

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.metrics.formulas.singular import power
+from fusionbench.metrics.formulas.structural import GAUSS11, covariance, mean
 from fusionbench.metrics.planes import Planes
-from fusionbench.metrics.singular import power
-from fusionbench.metrics.structural import GAUSS11, covariance, mean
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate
+from fusionbench.metrics.formulas.filters import correlate
+from fusionbench.metrics.formulas.singular import power, root
+from fusionbench.metrics.formulas.structural import GAUSS11_PRECISE, covariance
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import power, root
-from fusionbench.metrics.structural import GAUSS11_PRECISE, covariance
 
 _SIZE = 11
 _AREA = _SIZE**2

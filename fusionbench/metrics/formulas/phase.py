@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate, gaussian_taps
+from fusionbench.metrics.formulas.filters import correlate, gaussian_taps
 from fusionbench.metrics.planes import Planes, shared
 
 _SCALES, _ORIENTATIONS = 4, 6

@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 import fusionbench as fb
 from fusionbench import MethodSpec, Task, WeightSpec
 from fusionbench.images import file_sha256
-from fusionbench.nn.checkpoints import read_state_dict
-from fusionbench.nn.recognition import CONTENT_KEY, content_sha256, examine, recognise, weights_digest
-from fusionbench.nn.weights_store import convert
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError
+from fusionbench.weights.checkpoints import read_state_dict
+from fusionbench.weights.recognition import CONTENT_KEY, content_sha256, examine, recognise, weights_digest
+from fusionbench.weights.store import convert
 from tests.helpers.shared import available, shared_path
 
 PUBLISHED = [

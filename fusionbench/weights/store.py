@@ -13,9 +13,11 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.nn import hub
-from fusionbench.nn.checkpoints import read_checkpoint, read_state_dict
-from fusionbench.nn.recognition import (
+from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.weights import hub
+from fusionbench.weights.checkpoints import read_checkpoint, read_state_dict
+from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
+from fusionbench.weights.recognition import (
     CONTENT_KEY,
     SOURCE_KEY,
     content_sha256,
@@ -24,9 +26,7 @@ from fusionbench.nn.recognition import (
     is_safetensors,
     recognise,
 )
-from fusionbench.nn.tensorflow_bundle import bundle_index
-from fusionbench.nn.weights import how_to_get, installed_file, weights_folder
-from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.weights.tensorflow_bundle import bundle_index
 
 _SAFETENSORS = ".safetensors"
 

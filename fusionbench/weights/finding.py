@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusionbench.nn.hub import fetch, is_hub_id
-from fusionbench.nn.tensorflow_bundle import bundle_index
 from fusionbench.printable import command_line
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
+from fusionbench.weights.hub import fetch, is_hub_id
+from fusionbench.weights.tensorflow_bundle import bundle_index
 
 ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
 
@@ -70,7 +70,7 @@ def find_weights(
         task: The task to be run; chooses among several weights.
         weights: The user's ``weights`` option: a file, a folder with the file in it, the path of a
             TensorFlow bundle, the name of one of ``spec.weights``, or ``hf:OWNER/REPOSITORY`` (see
-            :mod:`fusionbench.nn.hub`).
+            :mod:`fusionbench.weights.hub`).
         options: The method's other options; choose among weights that say ``when``.
 
     Returns:

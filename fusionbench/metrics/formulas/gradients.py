@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import sobel
+from fusionbench.metrics.formulas.filters import sobel
+from fusionbench.metrics.formulas.singular import orientation, root
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import orientation, root
 
 
 @shared

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
+from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
+from fusionbench.metrics.formulas.singular import quotient
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import quotient
 
 _EPS = 1e-10
 _LN10 = math.log(10)

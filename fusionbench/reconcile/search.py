@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
 from fusionbench.metrics.images import images_of
 from fusionbench.metrics.scoring import score_images
 from fusionbench.metrics.selection import plain_name
 from fusionbench.plugins import current_plugins
+from fusionbench.reconcile.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
 from fusionbench.types import DataError, MetricSpec
 
 # A fused image and its sources as arrays, with the sample's name.

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fusionbench.nn.checkpoints import load_into, read_state_dict
 from fusionbench.types import WeightsError
+from fusionbench.weights.checkpoints import load_into, read_state_dict
 
 
 class LearnedMethod:

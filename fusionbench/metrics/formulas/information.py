@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.stretch import stretched, unstretchable
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.stretch import stretched, unstretchable
 
 LEVELS = 256
 _BITS = 1 / math.log(2)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.transforms import dct, meyer_wavelet, sobel_edges
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.transforms import dct, meyer_wavelet, sobel_edges
 
 _WINDOW = 9
 # Windows worked on at once; their 81 joint cells then fit the cache of a processor.

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import root
 
 
 @shared

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.filters import correlate, sobel
+from fusionbench.metrics.formulas.filters import correlate, sobel
+from fusionbench.metrics.formulas.singular import root
+from fusionbench.metrics.formulas.stretch import stretched
 from fusionbench.metrics.planes import Planes, shared
-from fusionbench.metrics.singular import root
-from fusionbench.metrics.stretch import stretched
 
 
 def _frequency_steps(count: int, like: Tensor) -> Tensor:
