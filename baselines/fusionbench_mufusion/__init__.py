@@ -33,6 +33,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             factory="fusionbench_mufusion.method:MUFusionMethod",
             takes="rgb",
             batched=False,
+            autocast=False,  # double precision
             min_size=128,
             options={
                 "output": Option(

@@ -19,7 +19,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             tasks=(Task.IVF,),
             factory="fusionbench_seafusion.network:SeAFusionMethod",
             takes="rgb",
-            overlap=16,
+            overlap=36,  # four times the reach of the network
             options={
                 "output": Option(
                     default="official",

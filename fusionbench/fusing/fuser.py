@@ -107,12 +107,14 @@ class Fuser:
             N x C x H x W float32 in [0, 1] on the CPU, not rounded; C is 3 where a source has colour.
 
         Raises:
-            MethodError: Sources of different size, on another scale, too few or too many, or a failing method.
+            MethodError: Sources of different size, too small, on another scale, too few or too many, or a failing
+                method.
         """
         chosen = Task(task) if task is not None else self.spec.tasks[0]
         stacked = [_as_batch(source).to(self.device) for source in sources]
         if len({tuple(s.shape[-2:]) for s in stacked}) > 1 or len({s.shape[0] for s in stacked}) > 1:
             raise MethodError(f"sources differ in size: {[tuple(s.shape) for s in stacked]}.")
+        self._check_size((stacked[0].shape[-2], stacked[0].shape[-1]), "the image")
         if self.spec.takes == "luma":
             read = self._calls.read_gray(stacked, ("",) * len(stacked), chosen)
             prepared = [colour.luma(s) for s in stacked] if read is None else read
@@ -205,6 +207,13 @@ class Fuser:
             fused, notes = self._calls.fuse(padded)
             return self._calls.finish(crop_to(fused, height, width).float(), batch), notes
 
+    def _check_size(self, size: tuple[int, int], name: str) -> None:
+        if min(size) < self.spec.min_size:
+            raise MethodError(
+                f"method {self.spec.name} needs images of at least {self.spec.min_size} pixels a side, "
+                f"{name} is {size[1]}x{size[0]}."
+            )
+
     def _check_samples(self, samples: Sequence[DecodedSample]) -> None:
         first = samples[0]
         fewest, most = self.spec.sources
@@ -212,11 +221,7 @@ class Fuser:
         if count < fewest or (most is not None and count > most):
             takes = f"{fewest} or more" if most is None else str(fewest) if most == fewest else f"{fewest} to {most}"
             raise MethodError(f"method {self.spec.name} takes {takes} sources, {first.id} has {count}.")
-        if min(first.size) < self.spec.min_size:
-            raise MethodError(
-                f"method {self.spec.name} needs images of at least {self.spec.min_size} pixels a side, "
-                f"{first.id} is {first.size[1]}x{first.size[0]}."
-            )
+        self._check_size(first.size, first.id)
         if self.spec.text == "required":
             lacking = [sample.id for sample in samples if sample.text is None]
             if lacking:

@@ -120,7 +120,7 @@ def one_of(value: Any, choices: Sequence[Any]) -> Any:
         raise Misfit(_listed(choices))
     text = written(value)
     for choice in choices:
-        if text is not None and str(choice).casefold() == text.casefold():
+        if text is not None and str(choice).casefold() == text.strip().casefold():
             return choice
         if isinstance(choice, int | float) and not isinstance(choice, bool) and _number(value) == choice:
             return choice

@@ -138,7 +138,6 @@ def test_what_training_wraps_around_weights_does_not_matter(name: str, wrapped: 
         torch.testing.assert_close(found[key], tensor, atol=tolerance, rtol=tolerance)
 
 
-@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in CHOOSING])
 def test_half_precision_stays_near(name: str, saved: Path) -> None:
     spec = spec_of(name)

@@ -102,7 +102,7 @@ def test_what_one_metric_cannot_compute_leaves_the_others(tmp_path: Path) -> Non
     frame = run.frame().set_index("metric")
     assert frame.status.to_dict() == {"EN": "ok", "SCD": "failed", "Silent": "failed", "SSIM": "ok"}
     assert frame.error["SCD"].startswith("SCD@zhao is defined for 2 sources, got 3.")
-    assert frame.error["Silent"] == "scoring failed: KeyError"
+    assert frame.error["Silent"].startswith("scoring failed: KeyError (")
 
 
 @pytest.mark.parametrize(("limit", "limited"), [(None, False), (2, True), (9, False)])

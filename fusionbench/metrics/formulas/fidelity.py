@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import quotient
+from fusionbench.metrics.native import Kernel, kernel_for
 from fusionbench.metrics.planes import Planes, shared
 
 _EPS = 1e-10
@@ -95,6 +96,9 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
     Four scales with Gaussian windows of 17, 9, 5, 3 pixels, sigma a fifth of the size; every further scale
     is the image filtered with its own window and halved; noise variance 2. Sheikh & Bovik 2006.
     """
+    kernel = kernel_for(planes.fused, *planes.sources)
+    if kernel is not None and _fits(planes.height, planes.width):
+        return _vif_by(kernel, planes)
     totals = [(0.0, 0.0)] * len(planes.sources)
     for window, fused, sources in _scales(planes):
         channels = _channels(fused, sources, window, noise=2.0)
@@ -103,6 +107,15 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
             for (top, bottom), channel in zip(totals, channels, strict=True)
         ]
     return [quotient(top, bottom) for top, bottom in totals]
+
+
+def _vif_by(kernel: Kernel, planes: Planes) -> list[Tensor]:
+    rows = []
+    for fused, *sources in zip(planes.fused, *planes.sources, strict=True):
+        sides = [kernel.source_information(source.contiguous()) for source in sources]
+        transmitted = kernel.transmitted(fused.contiguous(), [side for side, _ in sides])
+        rows.append([found / held if held else math.nan for found, (_, held) in zip(transmitted, sides, strict=True)])
+    return list(torch.tensor(rows, dtype=torch.float64).unbind(1))
 
 
 def _scipy_accepts(height: int, width: int) -> bool:

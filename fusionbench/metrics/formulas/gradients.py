@@ -9,12 +9,17 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import sobel
 from fusionbench.metrics.formulas.singular import orientation, root
+from fusionbench.metrics.native import kernel_for
 from fusionbench.metrics.planes import Planes, shared
 
 
 @shared
 def edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     """Edge strength and orientation atan(sy/sx) of one image, pi/2 where sx = 0; zero beyond the border."""
+    kernel = kernel_for(planes[index])
+    if kernel is not None:
+        found = [kernel.edges(plane.contiguous()) for plane in planes[index]]
+        return torch.stack([strength for strength, _, _ in found]), torch.stack([angle for _, angle, _ in found])
     sx, sy = sobel(planes[index])
     return root(sx.square() + sy.square()), orientation(sy, sx)
 
@@ -41,11 +46,20 @@ def _sigmoid(values: Tensor, gain: float, slope: float, centre: float) -> Tensor
 def _transfer(planes: Planes, unit: float) -> Tensor:
     kept, weight = 0.0, 0.0
     for index in planes.source_indices:
-        strength, _ = edges(planes, index)
-        preserved = edge_preservation(planes, index, unit)
-        kept = kept + (preserved * strength).sum((-2, -1), dtype=torch.float64)
-        weight = weight + strength.sum((-2, -1), dtype=torch.float64)
+        kept = kept + _kept(planes, index, unit)
+        weight = weight + edges(planes, index)[0].sum((-2, -1), dtype=torch.float64)
     return kept / weight
+
+
+def _kept(planes: Planes, index: int, unit: float) -> Tensor:
+    """Sum over the pixels of one source's edge strength, each times how well it is preserved."""
+    strength, angle = edges(planes, index)
+    kernel = kernel_for(strength, angle, planes.fused)
+    if kernel is None:
+        return (edge_preservation(planes, index, unit) * strength).sum((-2, -1), dtype=torch.float64)
+    fused = zip(*edges(planes, 0), strict=True)
+    source = zip(strength, angle, strict=True)
+    return torch.tensor([kernel.preserved(f, s, unit) for f, s in zip(fused, source, strict=True)], dtype=torch.float64)
 
 
 def qabf(planes: Planes) -> Tensor:

@@ -7,11 +7,24 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import sobel
 from fusionbench.metrics.formulas.singular import root
+from fusionbench.metrics.native import kernel_for
 from fusionbench.metrics.planes import Planes, shared
+
+
+@shared
+def _activity(planes: Planes) -> Tensor | None:
+    """4 x P sums by the native kernel (see its ``activity``); None where it cannot do it."""
+    kernel = kernel_for(planes.fused)
+    if kernel is None:
+        return None
+    return torch.tensor([kernel.activity(plane.contiguous()) for plane in planes.fused], dtype=torch.float64).T
 
 
 def standard_deviation(planes: Planes) -> Tensor:
     """Population standard deviation, sqrt(mean((F - mean F)^2)). Range 0..127.5, gray levels."""
+    sums = _activity(planes)
+    if sums is not None:
+        return root(sums[0] / (planes.height * planes.width))
     centred = planes.fused.double()
     centred = centred - centred.mean((-2, -1), keepdim=True)
     return root(centred.square().mean((-2, -1)))
@@ -31,6 +44,9 @@ def standard_deviation_saturated(planes: Planes) -> Tensor:
 @shared
 def _difference_sums(planes: Planes) -> tuple[Tensor, Tensor]:
     """Sums of squares of horizontal and vertical first differences."""
+    sums = _activity(planes)
+    if sums is not None:
+        return sums[1], sums[2]
     return tuple(planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
 
 
@@ -55,6 +71,9 @@ def spatial_frequency_unit(planes: Planes) -> Tensor:
 @shared
 def _gradient_sum(planes: Planes) -> Tensor:
     """Sum of sqrt((gx^2 + gy^2) / 2), central differences inside and one-sided ones at the borders."""
+    sums = _activity(planes)
+    if sums is not None:
+        return sums[3]
     across, down = _central(planes.fused, -1), _central(planes.fused, -2)
     return root(across.square().add(down.square()).mul(0.5)).sum((-2, -1), dtype=torch.float64)
 

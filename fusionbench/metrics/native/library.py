@@ -102,6 +102,12 @@ def kernel() -> Kernel | None:
     return None if os.environ.get(SWITCH) == "0" else _loaded()[0]
 
 
+def kernel_for(*planes: Tensor) -> Kernel | None:
+    """The kernel, where it can work on these planes: on the CPU, float64 or float32, without gradients."""
+    able = all(plane.device.type == "cpu" and plane.dtype in _SUFFIX and not plane.requires_grad for plane in planes)
+    return kernel() if able else None
+
+
 def state() -> str:
     """What ``doctor`` says of it."""
     return f"switched off by {SWITCH}=0" if os.environ.get(SWITCH) == "0" else _loaded()[1]
