@@ -56,6 +56,15 @@ def test_golden(triple: str, engine: str) -> None:
 
 
 @pytest.mark.parametrize("triple", golden.triples())
+def test_golden_without_the_native_kernel(triple: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel computes where it was built, by the torch formulas."""
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    values, expected = scored(triple, "zhao"), golden.expected(triple, "zhao_float64")
+    for name in ("SD", "SF", "AG", "VIF", "Qabf"):
+        assert relative_error(values[name], expected[name]) <= 1e-9, name
+
+
+@pytest.mark.parametrize("triple", golden.triples())
 def test_cddfuse_ssim(triple: str) -> None:
     target = golden.triples()[triple]["values"]["zhao_float64"]["SSIM_cddfuse"]
     assert scored(triple, "cddfuse")["SSIM"] == pytest.approx(target, rel=1e-9)
