@@ -579,3 +579,29 @@ def test_real_pairs_from_the_data_root(tmp_path: Path) -> None:
     published = invoke("table", tmp_path / "run", "--published", "film2024", "--format", "markdown")
     assert published.exit_code == 0, published.output
     assert "FILM" in published.stdout
+
+
+def test_names_may_be_given_in_one_word_or_one_by_one(pairs: Path, tmp_path: Path) -> None:
+    data = ["-d", f"folder={pairs}", "--option", "folder.task=IVF"]
+    one = invoke("run", "-m", "average", *data, "--profile", "zhao,vifb", "--metrics", "EN,SD", "--out", tmp_path / "1")
+    several = ["--profile", "zhao", "--profile", "vifb", "--metrics", "EN", "--metrics", "SD"]
+    two = invoke("run", "-m", "average", *data, *several, "--out", tmp_path / "2")
+    assert one.exit_code == two.exit_code == 0
+    for part in ("EN@zhao", "SD@zhao", "EN@vifb", "SD@vifb"):
+        assert part in one.output
+        assert part in two.output
+    frames = [fb.load_run(tmp_path / name).frame()[["metric", "profile", "value"]] for name in "12"]
+    assert frames[0].equals(frames[1])
+    table = invoke("table", tmp_path / "1", "--metrics", "SD", "--metrics", "EN", "--format", "csv").output
+    assert table == invoke("table", tmp_path / "1", "--metrics", "SD,EN", "--format", "csv").output
+    assert "SD" in table
+    assert "EN" in table
+
+
+def test_a_name_that_is_a_stranger_to_options_and_to_weights_is_told_of_for_both(pairs: Path) -> None:
+    data = ["-d", f"folder={pairs}", "--option", "folder.task=IVF"]
+    given = ["--option", "gff.radius=3", "--weights", "gff=x.pth"]
+    result = invoke("run", "-m", "average", *data, *given)
+    assert result.exit_code == 2
+    assert "--option names 'gff'" in result.output
+    assert "--weights names 'gff', which is no method of this run.\n  In this run: average.\n" in result.output
