@@ -605,3 +605,24 @@ def test_a_name_that_is_a_stranger_to_options_and_to_weights_is_told_of_for_both
     assert result.exit_code == 2
     assert "--option names 'gff'" in result.output
     assert "--weights names 'gff', which is no method of this run.\n  In this run: average.\n" in result.output
+
+
+def test_python_takes_what_yaml_says_of_a_method_or_data_set(pairs: Path, tmp_path: Path) -> None:
+    method = {"name": "laplacian", "label": "LP-3", "options": {"levels": 3}}
+    data = {"name": "folder", "label": "ours", "root": str(pairs), "options": {"task": "IVF", "sides": ["ir", "vi"]}}
+    run = fb.run(method, [data], out=str(tmp_path / "run"), metrics="EN", limit=1, isolate=False)
+    assert set(run.frame()[["method", "dataset"]].itertuples(index=False, name=None)) == {("LP-3", "ours")}
+    with pytest.raises(UsageError, match=r"unknown setting 'opts'"):
+        fb.run({"name": "laplacian", "opts": {}}, "demo-ivf")
+
+
+def test_what_is_left_out_of_the_output_is_said_to_be_where_it_is(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs", 25)
+    broken = tmp_path / "broken.py"
+    broken.write_text(MINE.replace("return share * infrared", "raise ValueError\n    return share * infrared"))
+    data = ["-d", f"folder={tmp_path / 'pairs'}", "--option", "folder.task=IVF", "--metrics", "EN"]
+    result = invoke("run", "-p", broken, "-m", "mine", *data, "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert result.output.count("failed: mine on folder") == 20
+    assert "failed rows say why in frame().error" in result.output
+    assert fb.load_run(tmp_path / "run").frame().error.str.contains("ValueError").all()
