@@ -626,3 +626,14 @@ def test_what_is_left_out_of_the_output_is_said_to_be_where_it_is(tmp_path: Path
     assert result.output.count("failed: mine on folder") == 20
     assert "failed rows say why in frame().error" in result.output
     assert fb.load_run(tmp_path / "run").frame().error.str.contains("ValueError").all()
+
+
+def test_a_folder_for_a_data_set_and_a_file_for_a_method_are_told_the_way(pairs: Path, mine: Path) -> None:
+    for command in (["run", "-m", "average"], ["data", "check"], ["score", "--fused", pairs / "ir"]):
+        where = [pairs] if command[0] == "data" else ["-d", pairs]
+        result = invoke(*command, *where)
+        assert result.exit_code == 2
+        assert f"-d folder={pairs} --option folder.task=TASK" in result.output
+    result = invoke("run", "-m", mine, "-d", "demo-ivf")
+    assert result.exit_code == 2
+    assert f"A plugin file is loaded with -p {mine}" in result.output
