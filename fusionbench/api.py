@@ -23,8 +23,8 @@ __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
 PRECOMPUTED = "precomputed"
 """The method that ``score`` is made of."""
 
-AnyMethod = str | MethodRequest | MethodSpec | Callable[..., Any]
-AnyDataset = str | DatasetRequest | Dataset
+AnyMethod = str | Mapping[str, Any] | MethodRequest | MethodSpec | Callable[..., Any]
+AnyDataset = str | Mapping[str, Any] | DatasetRequest | Dataset
 
 
 def run(
@@ -40,8 +40,9 @@ def run(
 
     Args:
         methods: Registered names (``"cddfuse"``, ``"label=cddfuse"``), functions or classes decorated with
-            :func:`fusionbench.method`, or requests with options and weights.
-        datasets: ``"[LABEL=]NAME[@SPLIT][=ROOT]"``, requests, or open data sets.
+            :func:`fusionbench.method`, or what a YAML file says of them
+            (``{"name": "laplacian", "label": "LP-6", "options": {"levels": 6}}``).
+        datasets: ``"[LABEL=]NAME[@SPLIT][=ROOT]"``, likewise mappings, or open data sets.
         config: Settings to start from: a :class:`fusionbench.runs.RunConfig` or the path of a YAML file.
         isolate: Compute in a supervised worker process, which survives crashes and hanging methods. By
             default this is done unless a method or data set exists only in this process.
@@ -195,7 +196,7 @@ def _base(config: RunConfig | Path | str | None) -> RunConfig:
 
 def _listed(value: Any) -> list[Any]:
     """A list of one for a single method or data set."""
-    if isinstance(value, str | MethodRequest | DatasetRequest | MethodSpec) or callable(value):
+    if isinstance(value, str | Mapping | MethodRequest | DatasetRequest | MethodSpec) or callable(value):
         return [value]
     if not isinstance(value, Iterable):
         return [value]
@@ -216,6 +217,8 @@ def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[Meth
             requests.append(entry)
         elif isinstance(entry, str):
             requests.append(MethodRequest.parse(entry))
+        elif isinstance(entry, Mapping):
+            requests += RunConfig.from_dict({"methods": [entry]}, source="fusionbench.run").methods
         elif spec is not None:
             specs.append(spec)
             requests.append(MethodRequest(name=spec.name))
@@ -247,6 +250,8 @@ def _dataset_requests(
     for entry in datasets:
         if isinstance(entry, str):
             requests.append(DatasetRequest.parse(entry))
+        elif isinstance(entry, Mapping):
+            requests += RunConfig.from_dict({"datasets": [entry]}, source="fusionbench.run").datasets
         elif isinstance(entry, DatasetRequest):
             requests.append(entry)
         elif isinstance(entry, Dataset):

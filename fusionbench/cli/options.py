@@ -56,6 +56,17 @@ def options_option(help_text: str, *, metavar: str = "NAME.KEY=VALUE") -> Callab
     return click.option("--option", "options", multiple=True, metavar=metavar, help=f"{help_text} Repeatable.")
 
 
+def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    from fusionbench.configuration.assignments import split_names
+
+    return tuple(name for value in values for name in split_names(value)) or None
+
+
+def names_option(*declarations: str, metavar: str = "A,B,...", help_text: str) -> Callable[[F], F]:
+    """An option for several names, separated by commas or given again; passes a tuple, or None if it was not given."""
+    return click.option(*declarations, multiple=True, metavar=metavar, callback=_split, help=help_text)
+
+
 def dataset_options(function: F) -> F:
     """``-d``, ``--option`` and ``--data-root`` of a command on one data set; :func:`open_chosen` opens it."""
     function = data_root_option(function)

@@ -40,7 +40,10 @@ class PlainWatcher:
         if self._notices <= _SHOWN_NOTICES:
             self.say(message)
         elif self._notices == _SHOWN_NOTICES + 1:
-            self.say("(further remarks are in the run's records; see `fusionbench data check`)")
+            self.say(
+                "(further remarks are left out here; failed rows say why in frame().error, and "
+                "`fusionbench data check` says what is wrong with files)"
+            )
 
     def say(self, message: str) -> None:
         """Print one line."""

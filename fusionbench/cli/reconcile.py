@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import dataset_options, open_chosen, plugin_option
+from fusionbench.cli.options import dataset_options, names_option, open_chosen, plugin_option
 
 
 @click.command("reconcile")
@@ -17,7 +17,7 @@ from fusionbench.cli.options import dataset_options, open_chosen, plugin_option
     "--run", "run", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Take the images of a run."
 )
 @click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Use only these rows of the table. Repeatable.")
-@click.option("--metrics", metavar="NAMES", help="Only these columns, separated by commas.")
+@names_option("--metrics", help_text="Only these columns.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use the first N samples of the data set.")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates shown per metric.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every comparison to this CSV file.")
@@ -30,7 +30,7 @@ def command(
     folders: tuple[str, ...],
     run: Path | None,
     where: tuple[str, ...],
-    metrics: str | None,
+    metrics: tuple[str, ...] | None,
     limit: int | None,
     top: int,
     output: Path | None,
@@ -50,7 +50,7 @@ def command(
     from fusionbench.reconcile.published import fused_folders, matched_samples, read_table
     from fusionbench.reconcile.search import reconcile, verdict
 
-    rows = read_table(table, where=where, metrics=metrics.split(",") if metrics else None)
+    rows = read_table(table, where=where, metrics=metrics)
     found = fused_folders(folders, run, dataset)
     (opened,) = open_chosen(dataset, data_root, options)
     rows = rows[rows["method"].astype(str).isin(found)]

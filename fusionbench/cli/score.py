@@ -52,6 +52,7 @@ def command(
     from fusionbench.api import PRECOMPUTED, fused_request
     from fusionbench.cli.running import run_and_report
     from fusionbench.configuration.assignments import OwnedOptions, assignments
+    from fusionbench.data.opening import registered
     from fusionbench.plugins import current_plugins
     from fusionbench.runs import DatasetRequest
     from fusionbench.types import UsageError
@@ -61,9 +62,9 @@ def command(
         raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
     complaints = Complaints()
     source = DatasetRequest.parse(dataset)
-    registered = current_plugins()
+    of_matching = current_plugins().methods[PRECOMPUTED].options
     given_options = OwnedOptions.read(options, ownerless=True).handed(
-        source.name, set(registered.datasets[source.name].options) - set(registered.methods[PRECOMPUTED].options)
+        source.name, set(registered(source.name).options) - set(of_matching)
     )
     of_dataset = assignments(dataset_options, "--dataset-option")
     of_dataset |= given_options.of(source.name, source.key, owned=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fusionbench.cli.options import names_option
+
 if TYPE_CHECKING:
     from fusionbench.runs import RunConfig
     from fusionbench.types.complaints import Complaints
@@ -15,22 +17,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _comma_list(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    from fusionbench.configuration.assignments import split_names
-
-    return None if value is None else split_names(value)
-
-
 _OPTIONS = [
     click.option("--data-root", metavar="DIR", help="Folder in which data sets are looked for by name."),
-    click.option("--metrics", metavar="A,B,...", callback=_comma_list, help="Metrics; 'all' for all of the profile."),
-    click.option(
-        "--profile",
-        "profiles",
-        metavar="A,B,...",
-        callback=_comma_list,
-        help="Metric conventions: zhao (default), vifb, mefb, tang, ...",
-    ),
+    names_option("--metrics", help_text="Metrics; 'all' for all of the profile."),
+    names_option("--profile", "profiles", help_text="Metric conventions: zhao (default), vifb, mefb, tang, ..."),
     click.option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute."),
     click.option("--batch-size", type=int, metavar="N", help="Samples of equal size fused at once."),
     click.option("--workers", type=int, metavar="N", help="Threads that decode images."),
@@ -113,14 +103,15 @@ def build_config(
     method_requests = [with_options(request) for request in method_requests or config.methods]
     dataset_requests = [with_options(request) for request in dataset_requests or config.datasets]
     names = [name for request in (*method_requests, *dataset_requests) for name in (request.name, request.key)]
-    strangers = dict.fromkeys(assigned.strangers(names), "--option")
     labels = [name for request in method_requests for name in (request.name, request.key)]
-    strangers |= {name: "--weights" for name in files if name not in labels}
     later = Complaints() if complaints is None else complaints
-    for name, what in strangers.items():
-        kind = "no method or data set" if what == "--option" else "no method"
-        hint = f"In this run: {', '.join(dict.fromkeys(names))}." if names else ""
-        later.add(UsageError(f"{what} names {name!r}, which is {kind} of this run.", hint=hint))
+    for what, kind, strangers, known in (
+        ("--option", "no method or data set", assigned.strangers(names), names),
+        ("--weights", "no method", [name for name in files if name not in labels], labels),
+    ):
+        hint = f"In this run: {', '.join(dict.fromkeys(known))}." if known else ""
+        for name in strangers:
+            later.add(UsageError(f"{what} names {name!r}, which is {kind} of this run.", hint=hint))
     if complaints is None:
         later.raise_all()
     method_requests = [

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import names_option, plugin_option
 from fusionbench.printable import command_line
 from fusionbench.reports.model import LAYOUTS, MARKS
 
 if TYPE_CHECKING:
     from fusionbench.types import ExporterSpec
-
-
-def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    return [name.strip() for name in value.split(",") if name.strip()] if value else None
 
 
 @click.command(name="table")
@@ -36,7 +32,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     show_default=True,
     help="Data sets beside each other, below each other, or a line for each value.",
 )
-@click.option("--metrics", metavar="M,M,...", callback=_names, help="Metrics to show, in this order.")
+@names_option("--metrics", metavar="M,M,...", help_text="Metrics to show, in this order.")
 @click.option(
     "--decimals", type=click.IntRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
 )
@@ -50,7 +46,7 @@ def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option(
     "--sort", metavar="METRIC", help="Best rows of this metric first; side by side, by the first data set that has it."
 )
-@click.option("--order", metavar="A,B,...", callback=_names, help="Methods to put first, in this order.")
+@names_option("--order", help_text="Methods to put first, in this order.")
 @click.option(
     "--published",
     multiple=True,
@@ -71,11 +67,11 @@ def command(
     runs: tuple[Path, ...],
     format_name: str | None,
     layout: str,
-    metrics: list[str] | None,
+    metrics: tuple[str, ...] | None,
     decimals: int,
     mark: str,
     sort: str | None,
-    order: list[str] | None,
+    order: tuple[str, ...] | None,
     published: tuple[str, ...],
     rank_published: bool | None,
     output: Path | None,

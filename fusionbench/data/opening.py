@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from fusionbench.types import (
     Dataset,
     DatasetSpec,
     FusionBenchError,
+    Task,
+    UnknownNameError,
     UsageError,
     described,
     raised_at,
@@ -152,7 +155,7 @@ def open_dataset(
     ref = DatasetRef.parse(ref) if isinstance(ref, str) else ref
     if ref.root is not None:
         ref = replace(ref, root=Path(expanded(str(ref.root))))
-    spec = current_plugins().datasets[ref.name]
+    spec = registered(ref.name)
     try:
         split = one_of(ref.split or spec.splits[0], spec.splits)
     except Misfit:
@@ -170,6 +173,30 @@ def open_dataset(
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
     return cast(Dataset, _Labelled(ref.label, dataset)) if ref.label else dataset
+
+
+def registered(name: str) -> DatasetSpec:
+    """The data set that is registered under a name.
+
+    Raises:
+        UnknownNameError: None is; where a folder was named, the message says how to say whose it is.
+    """
+    registry = current_plugins().datasets
+    if name in registry or not _is_folder(name):
+        return registry[name]
+    whose, ours = (shown(shlex.quote(f"{owner}={name}")) for owner in ("NAME", "folder"))
+    raise UnknownNameError(
+        f"unknown data set {shown(name)!r}, which is a folder.",
+        hint=f"Say whose: -d {whose}, NAME from `fusionbench list datasets`; for images of your own: -d {ours} "
+        f"--option folder.task=TASK, TASK one of {', '.join(Task)}.",
+    )
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(expanded(text)).is_dir()
+    except OSError:  # too long for a name
+        return False
 
 
 def remedy(spec: DatasetSpec) -> str:

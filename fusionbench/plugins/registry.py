@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -111,4 +112,10 @@ class Registry(Mapping[str, T]):
 
     def unknown(self, name: str) -> UnknownNameError:
         """The error for a name that is not registered, with the nearest ones."""
-        return unknown_name(self.kind, name, self._items)
+        if not name.endswith(".py"):
+            return unknown_name(self.kind, name, self._items)
+        return UnknownNameError(
+            f"unknown {self.kind} {name!r}.",
+            hint=f"A plugin file is loaded with -p {shlex.quote(name)}; its {self.kind} is called by the name "
+            "that it has there.",
+        )

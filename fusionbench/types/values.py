@@ -181,7 +181,7 @@ def _bool(value: Any, *, from_text: bool) -> bool:
     if isinstance(value, bool):
         return value
     text = written(value)
-    if from_text and text is not None and text.lower() in TRUTH:
+    if (from_text or isinstance(value, Word)) and text is not None and text.lower() in TRUTH:
         return TRUTH[text.lower()]
     raise Misfit("true or false")
 

@@ -579,3 +579,61 @@ def test_real_pairs_from_the_data_root(tmp_path: Path) -> None:
     published = invoke("table", tmp_path / "run", "--published", "film2024", "--format", "markdown")
     assert published.exit_code == 0, published.output
     assert "FILM" in published.stdout
+
+
+def test_names_may_be_given_in_one_word_or_one_by_one(pairs: Path, tmp_path: Path) -> None:
+    data = ["-d", f"folder={pairs}", "--option", "folder.task=IVF"]
+    one = invoke("run", "-m", "average", *data, "--profile", "zhao,vifb", "--metrics", "EN,SD", "--out", tmp_path / "1")
+    several = ["--profile", "zhao", "--profile", "vifb", "--metrics", "EN", "--metrics", "SD"]
+    two = invoke("run", "-m", "average", *data, *several, "--out", tmp_path / "2")
+    assert one.exit_code == two.exit_code == 0
+    for part in ("EN@zhao", "SD@zhao", "EN@vifb", "SD@vifb"):
+        assert part in one.output
+        assert part in two.output
+    frames = [fb.load_run(tmp_path / name).frame()[["metric", "profile", "value"]] for name in "12"]
+    assert frames[0].equals(frames[1])
+    table = invoke("table", tmp_path / "1", "--metrics", "SD", "--metrics", "EN", "--format", "csv").output
+    assert table == invoke("table", tmp_path / "1", "--metrics", "SD,EN", "--format", "csv").output
+    assert "SD" in table
+    assert "EN" in table
+
+
+def test_a_name_that_is_a_stranger_to_options_and_to_weights_is_told_of_for_both(pairs: Path) -> None:
+    data = ["-d", f"folder={pairs}", "--option", "folder.task=IVF"]
+    given = ["--option", "gff.radius=3", "--weights", "gff=x.pth"]
+    result = invoke("run", "-m", "average", *data, *given)
+    assert result.exit_code == 2
+    assert "--option names 'gff'" in result.output
+    assert "--weights names 'gff', which is no method of this run.\n  In this run: average.\n" in result.output
+
+
+def test_python_takes_what_yaml_says_of_a_method_or_data_set(pairs: Path, tmp_path: Path) -> None:
+    method = {"name": "laplacian", "label": "LP-3", "options": {"levels": 3}}
+    data = {"name": "folder", "label": "ours", "root": str(pairs), "options": {"task": "IVF", "sides": ["ir", "vi"]}}
+    run = fb.run(method, [data], out=str(tmp_path / "run"), metrics="EN", limit=1, isolate=False)
+    assert set(run.frame()[["method", "dataset"]].itertuples(index=False, name=None)) == {("LP-3", "ours")}
+    with pytest.raises(UsageError, match=r"unknown setting 'opts'"):
+        fb.run({"name": "laplacian", "opts": {}}, "demo-ivf")
+
+
+def test_what_is_left_out_of_the_output_is_said_to_be_where_it_is(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs", 25)
+    broken = tmp_path / "broken.py"
+    broken.write_text(MINE.replace("return share * infrared", "raise ValueError\n    return share * infrared"))
+    data = ["-d", f"folder={tmp_path / 'pairs'}", "--option", "folder.task=IVF", "--metrics", "EN"]
+    result = invoke("run", "-p", broken, "-m", "mine", *data, "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert result.output.count("failed: mine on folder") == 20
+    assert "failed rows say why in frame().error" in result.output
+    assert fb.load_run(tmp_path / "run").frame().error.str.contains("ValueError").all()
+
+
+def test_a_folder_for_a_data_set_and_a_file_for_a_method_are_told_the_way(pairs: Path, mine: Path) -> None:
+    for command in (["run", "-m", "average"], ["data", "check"], ["score", "--fused", pairs / "ir"]):
+        where = [pairs] if command[0] == "data" else ["-d", pairs]
+        result = invoke(*command, *where)
+        assert result.exit_code == 2
+        assert f"-d folder={pairs} --option folder.task=TASK" in result.output
+    result = invoke("run", "-m", mine, "-d", "demo-ivf")
+    assert result.exit_code == 2
+    assert f"A plugin file is loaded with -p {mine}" in result.output

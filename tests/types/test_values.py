@@ -83,6 +83,14 @@ def test_bare_words_that_others_read_otherwise_want_quotes_where_text_is_meant(w
     assert Option(default="x").parse("m.x", word) == word
 
 
+@pytest.mark.parametrize(("word", "truth"), [("yes", True), ("No", False), ("on", True), ("off", False)])
+def test_settings_of_a_file_take_the_words_for_true_and_false_that_options_take(word: str, truth: bool) -> None:
+    assert RunConfig.from_dict({"compile": in_yaml(word)}).compile is truth
+    assert Option(default=not truth).parse("m.x", in_yaml(word)) is truth
+    with pytest.raises(UsageError, match="true or false"):
+        RunConfig.from_dict({"compile": in_yaml(f"'{word}'")})
+
+
 @pytest.mark.parametrize(
     ("value", "kind"), [(True, int), (True, float), (1.5, int), (None, int), ([1], int), ("4", int)]
 )

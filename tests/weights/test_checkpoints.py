@@ -423,3 +423,9 @@ def test_loading_renames_drops_and_tolerates_missing_batch_counters(network: nn.
     expected = {name.removeprefix("net/"): tensor for name, tensor in state.items()}
     load_into(network, state, path="f", rename=lambda n: n.removeprefix("net/") if n.startswith("net/") else None)
     assert all(torch.equal(network.state_dict()[n], t) for n, t in expected.items() if n != "global_step")
+
+
+def test_the_earlier_place_of_the_readers_is_the_same_reader() -> None:
+    from fusionbench.nn import checkpoints as earlier
+
+    assert (earlier.load_into, earlier.read_state_dict) == (load_into, read_state_dict)
