@@ -4,7 +4,8 @@ A plugin is a module. It takes part by defining functions with the names below; 
 needed, and each function may take any subset of the listed arguments. Registration hooks return
 lists of specs (:mod:`fusionbench.types.specs`): plain data whose code is imported at first use, so
 that listing what is there costs nothing. A name may be registered once; a second registration is
-an error that names both plugins.
+an error that names both plugins. Marks of :data:`hookimpl` are honoured: ``specname`` and
+``optionalhook`` everywhere, order and wrappers on events (registration hooks refuse them).
 
 A plugin reaches the harness in one of four ways:
 

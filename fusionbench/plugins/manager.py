@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pluggy
 
 from fusionbench import hookspecs, terminal
 from fusionbench.plugins import sources
+from fusionbench.plugins.listening import isolate
 from fusionbench.plugins.neighbours import FINDER
 from fusionbench.plugins.registry import Registry, nearest
 from fusionbench.plugins.sources import FileSource, PluginSource
@@ -150,8 +150,8 @@ class Plugins:
         """Register a module under a plugin name.
 
         Raises:
-            PluginError: A hook is misspelt or has a wrong signature, a hook returned something
-                other than a list of its specs, or a name is taken.
+            PluginError: A hook is misspelt, has a wrong signature or a mark that it cannot have, a
+                hook returned something other than a list of its specs, or a name is taken.
         """
         origin = Origin(name, version or str(getattr(module, "__version__", "")), module_file(module))
         for hook in _REGISTRATION:
@@ -165,25 +165,39 @@ class Plugins:
                 self._manager.unregister(name=name)
             what = on_one_line(error).removesuffix(".")
             raise PluginError(f"{what}. Valid hooks are listed in fusionbench.hookspecs.") from error
-        callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
+        # A hook that nobody specifies is one that the plugin marked as optional.
+        implementations = [
+            (caller.name, implementation)
+            for caller in self._manager.get_hookcallers(module) or []
+            if caller.has_spec()
+            for implementation in caller.get_hookimpls()
+            if implementation.plugin is module
+        ]
         try:
-            found = list(self._collect(module, name, [caller.name for caller in callers]))
+            found = list(self._collect(module, implementations))
             for registry, spec in found:
                 registry.add(spec, origin)
         except Exception:
             self._withdraw(origin)
             self._manager.unregister(name=name)
             raise
+        for hook, implementation in implementations:
+            if hook not in _REGISTRATION:
+                isolate(implementation, hook)
         self.origins[name] = origin
-        self.hooks[name] = tuple(sorted(caller.name for caller in callers))
+        self.hooks[name] = tuple(sorted({hook for hook, _ in implementations}))
         return origin
 
-    def _collect(self, module: ModuleType, name: str, hooks: Sequence[str]) -> Iterator[tuple[Registry[Any], Any]]:
-        for hook, (attribute, kind) in _REGISTRATION.items():
-            if hook not in hooks:
+    def _collect(
+        self, module: ModuleType, implementations: Sequence[tuple[str, pluggy.HookImpl]]
+    ) -> Iterator[tuple[Registry[Any], Any]]:
+        for hook, implementation in implementations:
+            if hook not in _REGISTRATION:
                 continue
+            attribute, kind = _REGISTRATION[hook]
+            _check_marks(hook, implementation)
             try:
-                specs = getattr(module, hook)()
+                specs = implementation.function()
             except Exception as error:
                 raise PluginError(f"{hook}() raised {described(error)}{raised_at(error)}") from error
             if not isinstance(specs, Iterable) or isinstance(specs, str):
@@ -221,16 +235,8 @@ class Plugins:
         return other
 
     def notify(self, event: str, **arguments: Any) -> None:
-        """Call an event hook of every plugin; one that raises is warned of and does not stop the run."""
-        for implementation in getattr(self._manager.hook, event).get_hookimpls():
-            accepted = {name: arguments[name] for name in implementation.argnames}
-            try:
-                implementation.function(*accepted.values())
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                # A listener that ends with sys.exit() means itself, not a run that has computed for hours.
-                warnings.warn(f"plugin {implementation.plugin_name}: {event} raised {described(error)}", stacklevel=2)
+        """Call an event hook of every plugin, in pluggy's order; one that raises is warned of and stops nothing."""
+        getattr(self._manager.hook, event)(**arguments)
 
     def note_blocks_without_effect(self, known: Sequence[str]) -> None:
         """Record each ``no:NAME`` that names no plugin: most likely a typing error."""
@@ -254,6 +260,21 @@ class Plugins:
         """One line per plugin that could not be loaded, to standard error unless told otherwise."""
         for failure in self.failures:
             (write or _to_stderr)(f"warning: {failure}")
+
+
+def _check_marks(hook: str, implementation: pluggy.HookImpl) -> None:
+    """Registration hooks are asked one plugin at a time, so that marks about other plugins would do nothing.
+
+    Raises:
+        PluginError: The function has one of these marks.
+    """
+    marks = ("wrapper", "hookwrapper", "tryfirst", "trylast")
+    if given := [mark for mark in marks if getattr(implementation, mark)]:
+        raise PluginError(
+            f"{hook} cannot be marked {' and '.join(given)}: each plugin is asked alone for what it registers, and a "
+            "name can be registered only once, so there is nothing to wrap and no order. Remove the mark; "
+            "event hooks (fusionbench_run_started and its like) honour it."
+        )
 
 
 def _to_stderr(line: str) -> None:
