@@ -28,9 +28,9 @@ from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
     ExporterSpec,
+    HooksSpec,
     MethodSpec,
     MetricSpec,
-    ProviderSpec,
     PublishedSpec,
     RunView,
 )
@@ -40,6 +40,11 @@ PREFIX = "fusionbench_"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def fusionbench_addhooks() -> Sequence[HooksSpec]:
+    """Hooks that this plugin adds for other plugins; the order in which they are loaded does not matter."""
 
 
 @hookspec
@@ -65,17 +70,6 @@ def fusionbench_exporters() -> Sequence[ExporterSpec]:
 @hookspec
 def fusionbench_published() -> Sequence[PublishedSpec]:
     """Tables of published numbers to set beside measured ones."""
-
-
-@hookspec
-def fusionbench_captioners() -> Sequence[ProviderSpec]:
-    """Parts of the text pipeline that look at images: captioners, dense captioners, segmenters,
-    describers and the writers that turn their findings into paragraphs."""
-
-
-@hookspec
-def fusionbench_text_encoders() -> Sequence[ProviderSpec]:
-    """Text encoders that turn paragraphs into features."""
 
 
 @hookspec

@@ -13,21 +13,32 @@ import pytest
 
 from fusionbench import hookspecs
 from fusionbench.plugins import Plugins, load_plugins
-from fusionbench.types import PluginError, PublishedSpec
+from fusionbench.plugins.sources import FileSource
+from fusionbench.types import PluginError, PublishedSpec, UnknownNameError
+from fusionbench_film.text import hookspecs as film_hookspecs
 
 ROOT = Path(__file__).resolve().parents[2]
-HOOKS = sorted(name for name in vars(hookspecs) if name.startswith(hookspecs.PREFIX))
+HOOKS = {
+    name: function
+    for module in (hookspecs, film_hookspecs)
+    for name, function in vars(module).items()
+    if name.startswith(hookspecs.PREFIX)
+}
 
 
-def load(folder: Path, **plugins: str) -> Plugins:
-    """Load plugins, given as name and code, in this order, and none of the installed ones."""
+def load(folder: Path, *installed: str, **plugins: str) -> Plugins:
+    """Load plugins, given as name and code, in this order, and then these of the installed ones and no others."""
     paths = []
     for name, code in plugins.items():
         path = folder / f"{name}.py"
         header = "import fusionbench.types as t\nfrom fusionbench.hookspecs import hookimpl\nseen = []\n"
         path.write_text(header + textwrap.dedent(code), encoding="utf-8")
         paths.append(str(path))
-    return load_plugins(paths, autoload=False)
+    return load_plugins([*paths, *installed], autoload=False)
+
+
+def loaded(path: Path) -> ModuleType:
+    return next(found for found in sys.modules.values() if getattr(found, "__file__", "") == str(path))
 
 
 @pytest.fixture
@@ -41,11 +52,11 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_every_hook_has_a_test_and_stands_with_its_signature_in_the_documentation() -> None:
     text = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("plugins.md", "text.md"))
-    for name in HOOKS:
+    for name, hook in HOOKS.items():
         assert f"test_hook_{name.removeprefix(hookspecs.PREFIX)}" in globals(), f"{name} is shown in no test"
-        signature = f"`{name}({', '.join(inspect.signature(getattr(hookspecs, name)).parameters)})`"
+        signature = f"`{name}({', '.join(inspect.signature(hook).parameters)})`"
         assert signature in text, f"{signature} is documented nowhere"
-        assert getattr(hookspecs, name).__doc__, name
+        assert hook.__doc__, name
 
 
 def test_hook_methods(tmp_path: Path) -> None:
@@ -97,20 +108,99 @@ def test_hook_published(tmp_path: Path) -> None:
     assert load(tmp_path, p=code).published.origin("own").plugin == "p"
 
 
+def test_hook_addhooks(tmp_path: Path) -> None:
+    """The plugin that uses added hooks, one of them for events, is loaded before the one that adds them."""
+    user = """
+        def fusionbench_cameras():
+            return [t.Citation(title="Mine", authors="", venue="", year=2025)]
+
+        def fusionbench_shutter(time):
+            seen.append(time)
+    """
+    adder = """
+        import types
+        from fusionbench.hookspecs import hookspec
+
+        @hookspec
+        def fusionbench_cameras():
+            "Cameras."
+
+        @hookspec
+        def fusionbench_shutter(time):
+            "It opens."
+
+        own = types.ModuleType("camera_hookspecs")
+        own.fusionbench_cameras, own.fusionbench_shutter = fusionbench_cameras, fusionbench_shutter
+        del fusionbench_cameras, fusionbench_shutter
+
+        def fusionbench_addhooks():
+            cameras = t.RegistrySpec(
+                hook="fusionbench_cameras", name="cameras", kind="camera", spec=t.Citation, key=lambda spec: spec.title
+            )
+            return [t.HooksSpec(module=own, registries=(cameras,))]
+    """
+    plugins = load(tmp_path, p=user, q=adder)
+    assert plugins.registry("cameras").origin("Mine").plugin == "p"
+    with pytest.raises(UnknownNameError, match="unknown camera 'Mime'"):
+        plugins.registry("cameras")["Mime"]
+    plugins.notify("fusionbench_shutter", time=5)
+    assert loaded(tmp_path / "p.py").seen == [5]
+
+
+def test_a_plugin_may_wait_for_hooks_that_are_never_added(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="plugin p: unknown hook 'fusionbench_cameras'"):
+        load(tmp_path, p="def fusionbench_cameras():\n    return []\n")
+    with pytest.raises(UnknownNameError, match="unknown registry 'cameras'"):
+        load(tmp_path, q="").registry("cameras")
+
+
+def test_a_plugin_that_exits_while_it_registers_is_left_out_whole(tmp_path: Path, log: list[str]) -> None:
+    code = listener("heard") + "def fusionbench_methods():\n    raise SystemExit(3)\n"
+    with pytest.raises(PluginError, match="plugin p: SystemExit"):
+        load(tmp_path, p=code)
+    plugins = Plugins()
+    plugins.load(FileSource("p", tmp_path / "p.py"))
+    plugins.notify("fusionbench_run_started", run=None)
+    assert log == []
+
+
+def test_registries_that_are_there_cannot_be_added(tmp_path: Path) -> None:
+    code = """
+        import types
+
+        def fusionbench_addhooks():
+            spec = t.RegistrySpec(hook="fusionbench_x", name="methods", kind="x", spec=str, key=str)
+            return [t.HooksSpec(module=types.ModuleType("x_hookspecs"), registries=(spec,))]
+    """
+    with pytest.raises(PluginError, match="x_hookspecs adds a registry 'methods', and there is one of that name"):
+        load(tmp_path, p=code)
+
+
 def test_hook_captioners(tmp_path: Path) -> None:
     code = """
+        from fusionbench_film.text.hookspecs import ProviderSpec
+
         def fusionbench_captioners():
-            return [t.ProviderSpec(name="own", kind="describer", factory="nowhere:Own")]
+            return [ProviderSpec(name="own", kind="describer", factory="nowhere:Own")]
     """
-    assert load(tmp_path, p=code).captioners.origin("describer:own").plugin == "p"
+    # Order does not matter: FILM's plugin, which adds the hook, is the last.
+    assert load(tmp_path, "film", p=code).registry("captioners").origin("describer:own").plugin == "p"
 
 
 def test_hook_text_encoders(tmp_path: Path) -> None:
     code = """
+        from fusionbench_film.text.hookspecs import ProviderSpec
+
         def fusionbench_text_encoders():
-            return [t.ProviderSpec(name="own", kind="text_encoder", factory="nowhere:Own")]
+            return [ProviderSpec(name="own", kind="text_encoder", factory="nowhere:Own")]
     """
-    assert load(tmp_path, p=code).text_encoders.origin("own").plugin == "p"
+    assert load(tmp_path, "film", p=code).registry("text_encoders").origin("own").plugin == "p"
+
+
+def test_without_film_what_uses_its_hooks_and_more_keeps_the_rest() -> None:
+    plugins = load_plugins(["no:film"])
+    assert plugins.failures == []
+    assert "TextFusion" in {spec.title for spec in plugins.methods.values()} | set(plugins.methods)
 
 
 def test_hook_commands(tmp_path: Path) -> None:
@@ -125,7 +215,7 @@ def notified(folder: Path, event: str, parameters: str, **arguments: Any) -> lis
     """What a listener of this event was told."""
     plugins = load(folder, p=f"def {event}({parameters}):\n    seen.append(({parameters},))\n")
     plugins.notify(event, **arguments)
-    return next(found for found in sys.modules.values() if getattr(found, "__file__", "") == str(folder / "p.py")).seen
+    return loaded(folder / "p.py").seen
 
 
 def test_hook_run_started(tmp_path: Path) -> None:
