@@ -39,9 +39,7 @@ def _guarded(function: Callable[..., object], who: str) -> Callable[..., object]
     return guarded
 
 
-def _guarded_wrapper(
-    function: Callable[..., Generator[None, Any, Any]], who: str
-) -> Callable[..., Generator[None, Any, Any]]:
+def _guarded_wrapper(function: Callable[..., Any], who: str) -> Callable[..., Generator[None, Any, Any]]:
     @wraps(function)
     def guarded(*arguments: object) -> Generator[None, Any, Any]:
         inner = function(*arguments)
