@@ -4,7 +4,8 @@ A plugin is a module. It takes part by defining functions with the names below; 
 needed, and each function may take any subset of the listed arguments. Registration hooks return
 lists of specs (:mod:`fusionbench.types.specs`): plain data whose code is imported at first use, so
 that listing what is there costs nothing. A name may be registered once; a second registration is
-an error that names both plugins.
+an error that names both plugins. Marks of :data:`hookimpl` are honoured: ``specname`` and
+``optionalhook`` everywhere, order and wrappers on events (registration hooks refuse them).
 
 A plugin reaches the harness in one of four ways:
 
@@ -27,9 +28,9 @@ from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
     ExporterSpec,
+    HooksSpec,
     MethodSpec,
     MetricSpec,
-    ProviderSpec,
     PublishedSpec,
     RunView,
 )
@@ -39,6 +40,11 @@ PREFIX = "fusionbench_"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def fusionbench_addhooks() -> Sequence[HooksSpec]:
+    """Hooks that this plugin adds for other plugins; the order in which they are loaded does not matter."""
 
 
 @hookspec
@@ -64,17 +70,6 @@ def fusionbench_exporters() -> Sequence[ExporterSpec]:
 @hookspec
 def fusionbench_published() -> Sequence[PublishedSpec]:
     """Tables of published numbers to set beside measured ones."""
-
-
-@hookspec
-def fusionbench_captioners() -> Sequence[ProviderSpec]:
-    """Parts of the text pipeline that look at images: captioners, dense captioners, segmenters,
-    describers and the writers that turn their findings into paragraphs."""
-
-
-@hookspec
-def fusionbench_text_encoders() -> Sequence[ProviderSpec]:
-    """Text encoders that turn paragraphs into features."""
 
 
 @hookspec

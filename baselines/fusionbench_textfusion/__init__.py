@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
-from fusionbench.types import ProviderSpec
+from fusionbench.hookspecs import hookimpl
+from fusionbench_film.text.hookspecs import ProviderSpec
 
 _PAGE = "https://github.com/AWCXV/TextFusion"
 _CLIP = "openai/clip-vit-base-patch32"
@@ -61,6 +62,7 @@ def fusionbench_methods() -> list[MethodSpec]:
     ]
 
 
+@hookimpl(optionalhook=True)
 def fusionbench_text_encoders() -> list[ProviderSpec]:
     """CLIP's text side."""
     return [

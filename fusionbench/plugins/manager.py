@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,22 +15,23 @@ import pluggy
 
 from fusionbench import hookspecs, terminal
 from fusionbench.plugins import sources
+from fusionbench.plugins.listening import isolate
 from fusionbench.plugins.neighbours import FINDER
-from fusionbench.plugins.registry import Registry, nearest
+from fusionbench.plugins.registration import REGISTRATION, collected
+from fusionbench.plugins.registry import Registry, nearest, unknown_name
 from fusionbench.plugins.sources import FileSource, PluginSource
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
     ExporterSpec,
+    HooksSpec,
     MethodSpec,
     MetricSpec,
     Origin,
     PluginError,
-    ProviderSpec,
     PublishedSpec,
     described,
     on_one_line,
-    raised_at,
 )
 
 ENVIRONMENT = "FUSIONBENCH_PLUGINS"
@@ -44,18 +44,6 @@ BUILTIN = (
     PluginSource("data", "fusionbench.data.plugin"),
 )
 
-# hook -> (attribute of Plugins, spec class)
-_REGISTRATION: Mapping[str, tuple[str, type]] = {
-    "fusionbench_methods": ("methods", MethodSpec),
-    "fusionbench_datasets": ("datasets", DatasetSpec),
-    "fusionbench_metrics": ("metrics", MetricSpec),
-    "fusionbench_exporters": ("exporters", ExporterSpec),
-    "fusionbench_published": ("published", PublishedSpec),
-    "fusionbench_captioners": ("captioners", ProviderSpec),
-    "fusionbench_text_encoders": ("text_encoders", ProviderSpec),
-    "fusionbench_commands": ("commands", CommandSpec),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
@@ -67,6 +55,18 @@ class PluginFailure:
 
     def __str__(self) -> str:
         return f"plugin {self.plugin}: {self.reason}"
+
+
+class _UnknownHook(Exception):
+    """A plugin has a hook that none of those loaded so far specifies."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module)
+        self.module = module
+
+
+# A plugin that is loaded but not registered: where from, whether it was asked for by name, and its module.
+_Waiting = tuple[PluginSource | FileSource, bool, ModuleType]
 
 
 class _Manager(pluggy.PluginManager):
@@ -95,15 +95,10 @@ class Plugins:
     published: Registry[PublishedSpec] = field(
         default_factory=lambda: Registry("published table", lambda spec: spec.name)
     )
-    captioners: Registry[ProviderSpec] = field(
-        default_factory=lambda: Registry("text provider", lambda spec: f"{spec.kind}:{spec.name}")
-    )
-    text_encoders: Registry[ProviderSpec] = field(
-        default_factory=lambda: Registry("text encoder", lambda spec: spec.name)
-    )
     commands: Registry[CommandSpec] = field(
         default_factory=lambda: Registry("command", lambda spec: f"{spec.parent} {spec.name}".strip())
     )
+    added: dict[str, Registry[Any]] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failures: list[PluginFailure] = field(default_factory=list)
@@ -112,22 +107,66 @@ class Plugins:
     def __post_init__(self) -> None:
         self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._registration = dict(REGISTRATION)
+        self._declared: set[str] = set()
+        self._waiting: list[_Waiting] = []
+
+    def registry(self, name: str) -> Registry[Any]:
+        """What a hook fills, be it one of the harness or of a plugin.
+
+        Raises:
+            UnknownNameError: No plugin that is loaded has added such a registry.
+        """
+        if name in self.added:
+            return self.added[name]
+        names = [attribute for attribute, _ in self._registration.values() if attribute]
+        if name not in names:
+            raise unknown_name("registry", name, names)
+        return getattr(self, name)
 
     def load(self, source: PluginSource | FileSource, *, requested: bool = False) -> None:
         """Import one plugin and register what it brings. Failures are recorded, never raised."""
         if source.name in self.blocked:
             return
+        self._attempt(source, requested)
+
+    def _attempt(
+        self,
+        source: PluginSource | FileSource,
+        requested: bool,
+        module: ModuleType | None = None,
+        *,
+        wait: bool = True,
+    ) -> None:
         try:
             if source.name in self.origins:
                 self._check_same(source)
                 return
-            module = source.load()
-            self.register(module, source.name, source.version)
+            module = module or source.load()
+            self.register(module, source.name, source.version, wait=wait)
+        except _UnknownHook as unknown:
+            self._waiting.append((source, requested, unknown.module))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             reason = str(error) if isinstance(error, PluginError) else described(error)
             self.failures.append(PluginFailure(source.name, reason, requested))
+
+    def settle(self, *, last: bool = True) -> None:
+        """Register the plugins that waited for hooks of others; failures are recorded, never raised.
+
+        Args:
+            last: No further plugins are coming, so that a hook that is unknown now is a mistake.
+        """
+        tried: list[_Waiting] = []
+        while len(tried) != len(self._waiting):
+            tried, self._waiting = self._waiting, []
+            for waiting in tried:
+                self._attempt(*waiting)
+        if last:
+            tried, self._waiting = self._waiting, []
+            for waiting in tried:
+                self._attempt(*waiting, wait=False)
 
     def _check_same(self, source: PluginSource | FileSource) -> None:
         """Asking twice for one plugin is fine; another one of the same name would silently be left out."""
@@ -146,66 +185,99 @@ class Plugins:
         else:
             self.load(source, requested=requested)
 
-    def register(self, module: ModuleType, name: str, version: str = "") -> Origin:
+    def register(self, module: ModuleType, name: str, version: str = "", *, wait: bool = False) -> Origin:
         """Register a module under a plugin name.
 
         Raises:
-            PluginError: A hook is misspelt or has a wrong signature, a hook returned something
-                other than a list of its specs, or a name is taken.
+            _UnknownHook: With ``wait``, a hook is none that is known so far; nothing is registered.
+            PluginError: A hook is misspelt, has a wrong signature or a mark that it cannot have, a
+                hook returned something other than a list of its specs, or a name is taken.
         """
         origin = Origin(name, version or str(getattr(module, "__version__", "")), module_file(module))
-        for hook in _REGISTRATION:
+        for hook in self._registration:
             if not callable(getattr(module, hook, list)):
                 raise PluginError(f"{hook} must be a function that returns a list, not the list itself.")
         try:
             self._manager.register(module, name)
+            for spec in self._specs(module, "fusionbench_addhooks"):
+                self._add_hooks(spec)
+            if wait and any(not caller.has_spec() for caller in self._manager.get_hookcallers(module) or []):
+                raise _UnknownHook(module)
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             what = on_one_line(error).removesuffix(".")
-            raise PluginError(f"{what}. Valid hooks are listed in fusionbench.hookspecs.") from error
-        callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
+            raise PluginError(
+                f"{what}. Valid hooks are listed in fusionbench.hookspecs; plugins that are loaded may add others."
+            ) from error
+        except BaseException:
+            self._manager.unregister(name=name)
+            raise
+        implementations = self._implementations(module)
         try:
-            found = list(self._collect(module, name, [caller.name for caller in callers]))
+            found = list(self._collect(module, {hook for hook, _ in implementations}))
             for registry, spec in found:
                 registry.add(spec, origin)
-        except Exception:
+        except BaseException:
             self._withdraw(origin)
             self._manager.unregister(name=name)
             raise
+        for hook, implementation in implementations:
+            if hook not in self._registration:
+                isolate(implementation, hook)
         self.origins[name] = origin
-        self.hooks[name] = tuple(sorted(caller.name for caller in callers))
+        self.hooks[name] = tuple(sorted({hook for hook, _ in implementations}))
         return origin
 
-    def _collect(self, module: ModuleType, name: str, hooks: Sequence[str]) -> Iterator[tuple[Registry[Any], Any]]:
-        for hook, (attribute, kind) in _REGISTRATION.items():
-            if hook not in hooks:
-                continue
-            try:
-                specs = getattr(module, hook)()
-            except Exception as error:
-                raise PluginError(f"{hook}() raised {described(error)}{raised_at(error)}") from error
-            if not isinstance(specs, Iterable) or isinstance(specs, str):
-                raise PluginError(f"{hook}() must return a list of {kind.__name__}, it returned {specs!r}.")
-            for spec in specs:
-                if not isinstance(spec, kind):
-                    raise PluginError(f"{hook}() must return a list of {kind.__name__}, one item is {spec!r}.")
-                yield getattr(self, attribute), spec
+    def _implementations(self, module: ModuleType) -> list[tuple[str, pluggy.HookImpl]]:
+        """A plugin's functions by the hook they serve; a hook that nobody specifies is one marked as optional."""
+        return [
+            (caller.name, implementation)
+            for caller in self._manager.get_hookcallers(module) or []
+            if caller.has_spec()
+            for implementation in caller.get_hookimpls()
+            if implementation.plugin is module
+        ]
+
+    def _specs(self, module: ModuleType, hook: str) -> list[Any]:
+        """What a plugin returns from a registration hook, which it may serve by several functions."""
+        kind = self._registration[hook][1]
+        found = [implementation for name, implementation in self._implementations(module) if name == hook]
+        return [spec for implementation in found for spec in collected(hook, implementation, kind)]
+
+    def _add_hooks(self, spec: HooksSpec) -> None:
+        if spec.module.__name__ in self._declared:
+            return
+        taken = [new.name for new in spec.registries if new.name in self.added or hasattr(self, new.name)]
+        if taken:
+            raise PluginError(f"{spec.module.__name__} adds a registry {taken[0]!r}, and there is one of that name.")
+        self._manager.add_hookspecs(spec.module)
+        self._declared.add(spec.module.__name__)
+        for new in spec.registries:
+            self.added[new.name] = Registry(new.kind, new.key)
+            self._registration[new.hook] = (new.name, new.spec)
+
+    def _collect(self, module: ModuleType, hooks: Collection[str]) -> Iterator[tuple[Registry[Any], Any]]:
+        for hook, (attribute, _) in self._registration.items():
+            if hook in hooks and hook != "fusionbench_addhooks":
+                for spec in self._specs(module, hook):
+                    yield self.registry(attribute), spec
         for value in vars(module).values():
             spec = getattr(value, SPEC_ATTRIBUTE, None)
             if spec is not None and getattr(value, "__module__", None) == module.__name__:
                 yield self._registry_of(spec), spec
 
     def _registry_of(self, spec: object) -> Registry[Any]:
-        for attribute, kind in _REGISTRATION.values():
-            if isinstance(spec, kind):
-                return getattr(self, attribute)
+        for attribute, kind in self._registration.values():
+            if isinstance(spec, kind) and attribute:
+                return self.registry(attribute)
         raise PluginError(f"{spec!r} is no spec that can be registered.")
 
     def _withdraw(self, origin: Origin) -> None:
-        for attribute, _ in _REGISTRATION.values():
-            getattr(self, attribute).withdraw(origin)
+        for attribute, _ in self._registration.values():
+            if attribute:
+                self.registry(attribute).withdraw(origin)
 
     def with_methods(self, specs: Iterable[MethodSpec], origin: Origin) -> Plugins:
         """The same plugins and further methods, which may replace earlier ones of the same origin.
@@ -221,16 +293,8 @@ class Plugins:
         return other
 
     def notify(self, event: str, **arguments: Any) -> None:
-        """Call an event hook of every plugin; one that raises is warned of and does not stop the run."""
-        for implementation in getattr(self._manager.hook, event).get_hookimpls():
-            accepted = {name: arguments[name] for name in implementation.argnames}
-            try:
-                implementation.function(*accepted.values())
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                # A listener that ends with sys.exit() means itself, not a run that has computed for hours.
-                warnings.warn(f"plugin {implementation.plugin_name}: {event} raised {described(error)}", stacklevel=2)
+        """Call an event hook of every plugin, in pluggy's order; one that raises is warned of and stops nothing."""
+        getattr(self._manager.hook, event)(**arguments)
 
     def note_blocks_without_effect(self, known: Sequence[str]) -> None:
         """Record each ``no:NAME`` that names no plugin: most likely a typing error."""
@@ -288,9 +352,12 @@ def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plu
     if autoload:
         for source in sources.installed():
             plugins.load(source)
+    # What is installed comes first to the names that it registers, even where it had to wait.
+    plugins.settle(last=False)
     for entry in wanted:
         if not entry.startswith("no:"):
             plugins.load_named(entry, requested=entry in requested)
+    plugins.settle()
     plugins.note_blocks_without_effect([source.name for source in (*BUILTIN, *sources.installed())])
     plugins.raise_for_requested()
     _current = plugins

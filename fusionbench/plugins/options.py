@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fusionbench.plugins.registry import nearest
-from fusionbench.types import DatasetSpec, MethodSpec, ProviderSpec, UnknownNameError
+from fusionbench.types import Option, UnknownNameError
 
 
-def parse_given(kind: str, spec: MethodSpec | DatasetSpec | ProviderSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+class HasOptions(Protocol):
+    """A spec whose options a user may set."""
+
+    @property
+    def name(self) -> str:
+        """How the user calls it."""
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """Its options by name."""
+
+
+def parse_given(kind: str, spec: HasOptions, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, converted to their types; those not given stay absent.
 
     Args:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from fusionbench.types.errors import PluginError, UsageError, described, raised_at
@@ -398,33 +399,36 @@ class PublishedSpec:
     pairs: Mapping[str, int] = field(default_factory=dict)
 
 
-ProviderKind = Literal["captioner", "dense_captioner", "segmenter", "describer", "writer", "text_encoder"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySpec:
+    """What the functions of one registration hook fill.
+
+    Attributes:
+        hook: The hook's name; its functions return lists of ``spec``.
+        name: How the registry is asked for: ``current_plugins().registry(name)``.
+        kind: What is registered, in words (``table format``), for error messages.
+        spec: The class of what is registered.
+        key: How one of them is named.
+    """
+
+    hook: str
+    name: str
+    kind: str
+    spec: type
+    key: Callable[[Any], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderSpec:
-    """A part of the text pipeline: captioner, dense captioner, segmenter, describer, writer or text encoder.
+class HooksSpec:
+    """Hooks that a plugin adds for other plugins.
 
     Attributes:
-        name: Lower-case identifier, unique within its kind.
-        kind: What it does.
-        factory: Called with the options; what it returns is described in ``docs/text.md``.
-        options: Settings by name.
-        version: Change it when results change.
-        summary: One line for lists.
-        extra: The extra of the installation that it needs.
-        by_file: Whether results depend on an image's file name and role and not on its content alone,
-            as those of readers of other programs' results do.
+        module: Holds pluggy's specifications of them, as :mod:`fusionbench.hookspecs` holds the harness's own.
+        registries: What those that return specs fill; the others are events.
     """
 
-    name: str
-    kind: ProviderKind
-    factory: Loadable
-    options: Mapping[str, Option] = field(default_factory=dict)
-    version: str = "1"
-    summary: str = ""
-    extra: str = ""
-    by_file: bool = False
+    module: ModuleType
+    registries: tuple[RegistrySpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from fusionbench.hookspecs import hookimpl
 from fusionbench.types import CommandSpec
 from fusionbench_film.specs import PREPARE_VLF, fusionbench_datasets, fusionbench_methods
 from fusionbench_film.text import hooks as text
-from fusionbench_film.text.hooks import fusionbench_captioners, fusionbench_text_encoders
+from fusionbench_film.text.hooks import fusionbench_addhooks, fusionbench_captioners, fusionbench_text_encoders
 
 __all__ = [
+    "fusionbench_addhooks",
     "fusionbench_captioners",
     "fusionbench_commands",
     "fusionbench_datasets",

@@ -151,7 +151,7 @@ PYTHON = [math.inf, -math.inf, math.nan, 10**400, -(10**400), [], {}, b"x", 3.5,
 
 def test_options_take_a_value_of_their_type_or_say_no() -> None:
     plugins = load_plugins()
-    registries = (plugins.methods, plugins.datasets, plugins.captioners, plugins.text_encoders)
+    registries = (plugins.methods, plugins.datasets, *plugins.added.values())
     for spec in (spec for registry in registries for spec in registry.values()):
         for name, option in spec.options.items():
             for value in [*ODD, *PYTHON]:

@@ -22,7 +22,7 @@ from fusionbench.cli import main
 from fusionbench.data import open_dataset, read_features
 from fusionbench.images import write_png
 from fusionbench.locking import locked
-from fusionbench.types import DataError, Dataset, ProviderSpec, Task, UnknownNameError, UsageError
+from fusionbench.types import DataError, Dataset, Task, UnknownNameError, UsageError
 from fusionbench_film.network import Film
 from fusionbench_film.text.chain import Chain
 from fusionbench_film.text.checking import Case, cases_of, check
@@ -31,6 +31,7 @@ from fusionbench_film.text.counting import count
 from fusionbench_film.text.describing import describe
 from fusionbench_film.text.encoding import encode
 from fusionbench_film.text.findings import findings_of, labelled
+from fusionbench_film.text.hookspecs import ProviderSpec
 from fusionbench_film.text.prompts import FOLDER, read_prompt
 from fusionbench_film.text.providers import ChosenProvider, choose
 from fusionbench_film.text.showing import collect, picture
@@ -212,7 +213,7 @@ def test_a_killed_run_continues(tmp_path: Path) -> None:
     out, plugin = tmp_path / "vlf", tmp_path / "slow.py"
     plugin.write_text(
         "import time\n"
-        "from fusionbench.types import ProviderSpec\n"
+        "from fusionbench_film.text.hookspecs import ProviderSpec\n"
         "class Slow:\n"
         "    def __init__(self): pass\n"
         "    def load(self, device): pass\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusionbench.hookspecs import hookimpl
-from fusionbench.types import CommandSpec, Option, ProviderSpec
+from fusionbench.types import CommandSpec, HooksSpec, Option, RegistrySpec
+from fusionbench_film.text import hookspecs
+from fusionbench_film.text.hookspecs import ProviderSpec
 
 _HERE = "fusionbench_film.text"
 
@@ -216,6 +218,32 @@ _ENCODERS = (
         extra="text",
     ),
 )
+
+
+@hookimpl
+def fusionbench_addhooks() -> list[HooksSpec]:
+    """The hooks by which plugins bring parts of the text pipeline."""
+    return [
+        HooksSpec(
+            module=hookspecs,
+            registries=(
+                RegistrySpec(
+                    hook="fusionbench_captioners",
+                    name="captioners",
+                    kind="text provider",
+                    spec=ProviderSpec,
+                    key=lambda spec: f"{spec.kind}:{spec.name}",
+                ),
+                RegistrySpec(
+                    hook="fusionbench_text_encoders",
+                    name="text_encoders",
+                    kind="text encoder",
+                    spec=ProviderSpec,
+                    key=lambda spec: spec.name,
+                ),
+            ),
+        )
+    ]
 
 
 @hookimpl

@@ -11,7 +11,8 @@ from fusionbench.configuration.assignments import assignments
 from fusionbench.images import file_sha256
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
-from fusionbench.types import ProviderKind, ProviderSpec, UsageError, resolve
+from fusionbench.types import UsageError, resolve
+from fusionbench_film.text.hookspecs import ProviderKind, ProviderSpec
 
 # Options that change speed, cost or patience and never the result; they stay out of the store's keys,
 # so that a run can be continued with other ones.
@@ -81,7 +82,8 @@ def choose(kind: ProviderKind, reference: str) -> ChosenProvider:
     """
     name, _, tail = reference.partition(":")
     plugins = current_plugins()
-    spec = plugins.text_encoders[name] if kind == "text_encoder" else plugins.captioners[f"{kind}:{name}"]
+    encoder = kind == "text_encoder"
+    spec = plugins.registry("text_encoders")[name] if encoder else plugins.registry("captioners")[f"{kind}:{name}"]
     try:
         given = assignments(filter(None, tail.split(",")), f"{kind} {name}:", form="option=value")
     except UsageError as error:

@@ -24,7 +24,7 @@ def command(plugins: tuple[str, ...], with_options: bool) -> None:
     from fusionbench.plugins import current_plugins
 
     found = current_plugins()
-    specs = [*found.captioners.values(), *found.text_encoders.values()]
+    specs = [*found.registry("captioners").values(), *found.registry("text_encoders").values()]
     for spec in sorted(specs, key=lambda spec: (list(_FLAGS).index(spec.kind), spec.name)):
         click.echo(f"{_FLAGS[spec.kind]:<11} {spec.name:<13} {spec.summary}")
         if with_options:
