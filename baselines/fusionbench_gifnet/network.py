@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch, Task
-from fusionbench.images.colour import read_gray_as_opencv
+from fusionbench.images.colour import luma, read_gray_as_opencv
 from fusionbench.methods.finishing import truncate
 from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.dehazeformer import WINDOW, Feedforward, PositionBias, RescaledLayerNorm, window_attention
@@ -210,8 +210,7 @@ def _read_gray(sources: Sequence[Tensor], suffixes: Sequence[str], task: Task) -
 def _truncated_luma(rgb: Tensor) -> Tensor:
     if rgb.shape[1] == 1:
         return rgb
-    red, green, blue = (rgb * 255).round().double().split(1, 1)
-    return ((0.299 * red + 0.587 * green + 0.114 * blue).clamp(0, 255).floor() / 255).to(rgb.dtype)
+    return (luma((rgb * 255).round().double()).clamp(0, 255).floor() / 255).to(rgb.dtype)
 
 
 def _save(fused: Tensor, sources: Sequence[Tensor], task: Task) -> Tensor:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fusionbench.images.colour import gray_as_opencv
+from fusionbench.images import colour
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench_ifcnn.clahe import equalise
 
 
 def luma(rgb: Tensor) -> Tensor:
     """8-bit luma in [0, 1], N x 1 x H x W."""
-    return _pillow(rgb, 0.299, 0.587, 0.114) / 255
+    return _pillow(rgb, *RGB_TO_LUMA) / 255
 
 
 def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool) -> Tensor:
@@ -30,9 +31,8 @@ def finish_exposures(fused: Tensor, sources: Sequence[Tensor], *, official: bool
     chroma_blue = _merged([_pillow(source, -0.16874, -0.33126, 0.5) for source in sources])
     chroma_red = _merged([_pillow(source, 0.5, -0.41869, -0.08131) for source in sources])
     if not official:
-        red, green, blue = fused.clamp(0, 1).split(1, 1)
-        return _to_rgb((0.299 * red + 0.587 * green + 0.114 * blue) * 255, chroma_red, chroma_blue) / 255
-    y = gray_as_opencv((fused.clamp(0, 1) * 255).floor() / 255).double()
+        return _to_rgb(colour.luma(fused.clamp(0, 1)) * 255, chroma_red, chroma_blue) / 255
+    y = colour.gray_as_opencv((fused.clamp(0, 1) * 255).floor() / 255).double()
     squeezed = (y * 235 + (1 - y) * 16).floor().to(torch.uint8)
     enhanced = torch.stack([equalise(image[0])[None] for image in squeezed])
     red, blue = (chroma.add(128).floor().to(torch.int32) - 128 for chroma in (chroma_red, chroma_blue))

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench import Batch
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.methods.finishing import stretch_max, stretch_min_max
 from fusionbench.methods.learned import LearnedMethod
 
 _SLOPE = 0.2
-_GRAY = (0.299, 0.587, 0.114)
 
 
 class _Dense(nn.Module):
@@ -155,7 +155,7 @@ class MURFMethod(LearnedMethod):
     def _fuse(self, first: Tensor, second: Tensor) -> Tensor:
         if self.network.f2m_net.shared:
             return self.network(first, second)
-        weights = second.new_tensor(_GRAY).view(1, 3, 1, 1)
+        weights = second.new_tensor(RGB_TO_LUMA).view(1, 3, 1, 1)
         return _with_chroma(self.network(first, (second * weights).sum(1, keepdim=True)), first)
 
 

@@ -10,12 +10,12 @@ import PIL.Image
 
 from fusionbench.files import read_regular
 from fusionbench.images import jpeg
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.images.content import explained
 from fusionbench.images.decode import probe_image, read_image
 from fusionbench.images.levels import from_levels
 from fusionbench.images.names import shown
 
-_WEIGHTS = np.array([0.299, 0.587, 0.114])
 _JPEG_REDUCTION = 8
 _LARGE = 2_000_000
 
@@ -38,4 +38,4 @@ def mean_luma(path: Path) -> float:
                 return float(from_levels(np.asarray(opened.convert("L"))).mean(dtype=np.float64))
     image = read_image(path)
     means = image.pixels.reshape(-1, image.channels).mean(axis=0) / image.peak
-    return float(means[0] if image.channels == 1 else means @ _WEIGHTS)
+    return float(means[0] if image.channels == 1 else means @ np.array(RGB_TO_LUMA))

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.images.levels import rounded_to_levels
 from fusionbench.types import Task
 
-_RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
+_RED, _GREEN, _BLUE = RGB_TO_LUMA
 
 
 def luma(rgb: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.metrics.planes import Planes
 from fusionbench.types import MetricError
 
 # float32 weights as OpenCV holds them, as exact doubles.
-_OPENCV = tuple(float(np.float32(weight)) for weight in (0.299, 0.587, 0.114))
+_OPENCV = tuple(float(np.float32(weight)) for weight in RGB_TO_LUMA)
 _MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fusionbench.images.colour import luma
 from fusionbench.metrics.colour import matlab_gray, opencv_gray
 
 Operands = tuple[Tensor, ...]
@@ -51,7 +52,7 @@ def _gray(convert: Callable[[Tensor], Tensor]) -> Callable[[Operands], Operands]
 
 
 def _truncated(image: Tensor) -> Tensor:
-    return (0.299 * image[:, 0] + 0.587 * image[:, 1] + 0.114 * image[:, 2]).floor()
+    return luma(image)[:, 0].floor()
 
 
 def _exchanged_channels(images: Operands) -> Operands:

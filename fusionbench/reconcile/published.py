@@ -11,13 +11,12 @@ import pandas as pd
 
 from fusionbench.configuration.assignments import assignments, split_assignment
 from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data.names import IMAGE_EXTENSIONS
 from fusionbench.images.decode import read_image
 from fusionbench.metrics.selection import plain_name
 from fusionbench.reconcile.search import Sample, known_metrics, tidy
 from fusionbench.types import DataError, Dataset, UsageError
 from fusionbench.types.values import expanded
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 
 def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] | None = None) -> pd.DataFrame:
@@ -87,7 +86,7 @@ def matched_samples(dataset: Dataset | str, folder: Path, method: str, *, limit:
     """
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES:
+        if path.suffix.lower() in IMAGE_EXTENSIONS:
             name = path.relative_to(folder).with_suffix("").as_posix().lower()
             files.setdefault(name.removesuffix(f"_{method.lower()}"), []).append(path)
     opened = open_dataset(dataset) if isinstance(dataset, str) else dataset

@@ -20,13 +20,12 @@ from typing import Any
 
 from fusionbench.results import schema
 from fusionbench.results.damage import explained, refuse_damaged
+from fusionbench.results.folder import IMAGES, is_image_path
 from fusionbench.results.records import Cell, FileRecord, FusionRecord, MetricKey, PictureRecord, Row
 from fusionbench.types import FusionBenchError
 
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
-IMAGES = "images"
-"""The folder of the fused images in a run folder."""
 
 
 class Journal:
@@ -298,8 +297,7 @@ class Journal:
         self._db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", rows)
 
     def _inside(self, path: str) -> str:
-        parts = str(path).split("/")
-        if parts[0] != IMAGES or len(parts) < 2 or {"", ".", ".."} & set(parts) or "\\" in path or "\0" in path:
+        if not is_image_path(str(path)):
             raise FusionBenchError(
                 f"{self.path} names a picture outside of {IMAGES}/: {path!r}.",
                 hint="No fusionbench wrote that: the journal was altered. Do not trust what else it says.",

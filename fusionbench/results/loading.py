@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from fusionbench.results.folder import JOURNAL, run_folder
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import Row
-from fusionbench.types import DataError
 
 if TYPE_CHECKING:
     from fusionbench.reports.model import Table
 
-JOURNAL = "journal.sqlite"
 COLUMNS = ("method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error", "seconds")
 
 
@@ -173,12 +172,4 @@ def load_run(path: Path | str) -> RunResults:
         DataError: There is no run at that place.
         FusionBenchError: The journal is damaged or was written by a newer version.
     """
-    folder = Path(path)
-    if folder.name == JOURNAL:
-        folder = folder.parent
-    if not (folder / JOURNAL).is_file():
-        raise DataError(
-            f"{folder} is no run folder: it holds no {JOURNAL}.",
-            hint="Give the folder that `fusionbench run --out` made.",
-        )
-    return RunResults(folder)
+    return RunResults(run_folder(Path(path)))

@@ -12,17 +12,16 @@ from fusionbench.fusing.loading import parse_options
 from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
-from fusionbench.results.journal import IMAGES, Journal
-from fusionbench.results.loading import JOURNAL, RunResults, info_of
+from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
+from fusionbench.results.journal import Journal
+from fusionbench.results.loading import RunResults, info_of
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
-from fusionbench.runs.folder import CONFIG, LOCK, write_config
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.missing import units_of
-from fusionbench.runs.naming import file_name
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.plan import Expansion, Unit
@@ -100,7 +99,7 @@ def execute(
     folder = config.folder
     _refuse_own_pictures(expansion, folder)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
-        write_config(folder, config)
+        write_config(folder, config.located().to_yaml())
         facts = provenance.environment(device) | _described(config, plugins, expansion)
         session = journal.begin_session(provenance.now(), facts)
         outcome = "interrupted"
@@ -122,7 +121,7 @@ def _refuse_own_pictures(expansion: Expansion, folder: Path) -> None:
     """A method that reads the files of its own row would read what is replaced or removed."""
     for pairing in expansion.pairings:
         label = pairing.method.key
-        place = (folder / IMAGES / file_name(label)).resolve()
+        place = (folder / images_of(label)).resolve()
         for value in parse_options(pairing.spec, pairing.method.options).values():
             if isinstance(value, Path) and value.expanduser().resolve().is_relative_to(place):
                 raise UsageError(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from fusionbench.results.folder import LOG
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
 from fusionbench.runs.launching import command_line
@@ -17,7 +18,6 @@ from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.runs.worker_log import WorkerLog
 from fusionbench.runs.worker_process import WorkerProcess
 
-LOG = "worker.log"
 # A process that dies before it has begun anything may be the victim of another one: it is started so many times.
 _STARTS = 3
 # Samples that are tried one by one where nothing tells which was in work; a worker decodes no further ahead.

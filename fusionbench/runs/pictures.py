@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.results.journal import IMAGES, Journal
+from fusionbench.results.folder import IMAGES
+from fusionbench.results.journal import Journal
 from fusionbench.results.records import PictureRecord
 from fusionbench.stamps import lasting, now_ns, stamp_of
 from fusionbench.types import FusionBenchError, ImageError

@@ -10,10 +10,10 @@ from typing import Any
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.metrics.selection import select
 from fusionbench.plugins import Plugins
+from fusionbench.results.folder import image_path
 from fusionbench.results.records import Cell, FusionRecord, MetricKey
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.identity import digest_of, fingerprints, method_identity
-from fusionbench.runs.naming import image_path
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
 from fusionbench.runs.requirements import examined

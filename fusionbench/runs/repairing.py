@@ -6,10 +6,9 @@ from pathlib import Path
 
 from fusionbench.locking import locked
 from fusionbench.results.damage import JOURNAL_PLAN
-from fusionbench.results.loading import JOURNAL
-from fusionbench.runs.folder import LOCK
+from fusionbench.results.folder import JOURNAL, LOCK, run_folder
 from fusionbench.salvage import Saved, salvage
-from fusionbench.types import DataError, UsageError
+from fusionbench.types import UsageError
 
 
 def repair_run(folder: Path) -> Saved:
@@ -23,12 +22,9 @@ def repair_run(folder: Path) -> Saved:
         DamagedError: Nothing in it can be read.
         UsageError: Another process works in the folder, or it cannot be written.
     """
-    folder = folder.parent if folder.name == JOURNAL else folder
-    path = folder / JOURNAL
-    if not path.is_file():
-        raise DataError(f"{folder} is no run folder: it holds no {JOURNAL}.")
+    folder = run_folder(folder)
     try:
         with locked(folder, LOCK):
-            return salvage(path, JOURNAL_PLAN)
+            return salvage(folder / JOURNAL, JOURNAL_PLAN)
     except OSError as error:
         raise UsageError(f"the folder {folder} cannot be written: {error.strerror or error}.") from error

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fusionbench.images import to_levels
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.types import DataError
 
 Array = np.ndarray
@@ -84,7 +85,7 @@ def halved(image: Array) -> Array:
 
 def luma(image: Array) -> Array:
     """H x W luma of H x W x 3."""
-    return image @ np.array([0.299, 0.587, 0.114])
+    return image @ np.array(RGB_TO_LUMA)
 
 
 def to_8_bit(image: Array) -> Array:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from fusionbench.data.names import IMAGE_EXTENSIONS
 from fusionbench.data.vocabulary import REFERENCE_FOLDERS, SIDE_FOLDERS
 from fusionbench.types import DataError, Task
 from fusionbench_demo import defocus, exposures, medical, thermal
@@ -16,7 +17,6 @@ from fusionbench_demo.scene import Array, Scene, picture, ramp, to_8_bit
 # What scikit-image ships and the demonstration data, which serve as test data, do not use.
 SHIPPED = ("brick", "cell", "clock", "coins", "colorwheel", "grass", "hubble_deep_field", "immunohistochemistry",
            "moon", "page", "retina")  # fmt: skip
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 
 Random = np.random.RandomState  # the generator whose stream NumPy has frozen
 
@@ -182,7 +182,7 @@ def _read(folder: Path) -> Iterator[tuple[str, Array]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of pictures.")
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and path.is_file():
+        if path.suffix.lower() in IMAGE_EXTENSIONS and path.is_file():
             image = read_image(path)
             yield path.name, _coloured(image.pixels.astype(np.float64) / image.peak)
 

@@ -94,7 +94,7 @@ FILM = MethodSpec(
     },
 )
 
-# Trained by benchmarks/train_compact.py; a model card lies beside each file.
+# Trained by compact_training.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
     Task.IVF: "f3e851daf999a330dca4f42e1d56dd7fa279a2698e9e4aaea4970ffb40518af8",

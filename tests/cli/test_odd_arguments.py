@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 from fusionbench.cli import main
 from fusionbench.plugins import load_plugins
+from fusionbench.results.folder import write_config
 from fusionbench.runs import RunConfig
-from fusionbench.runs.folder import write_config
 from fusionbench.training.config import TrainingConfig, ValidationConfig, read_section
 from fusionbench.types import UsageError
 from tests.helpers.scenes import write_pairs
@@ -174,7 +174,7 @@ def test_settings_take_a_value_of_their_type_or_say_no(setting: str, tmp_path: P
         assert config.timeout < threading.TIMEOUT_MAX
         assert str(config.folder)
         if not any(type(leaf) in (bytes, object) for leaf in _leaves(config.to_dict())):
-            write_config(tmp_path, config)
+            write_config(tmp_path, config.located().to_yaml())
             RunConfig.from_yaml(tmp_path / "config.yaml")
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fusionbench.cli import main
 from fusionbench.images.encode import write_png
 from fusionbench.metrics import evaluate
-from fusionbench.reconcile.published import read_table
+from fusionbench.reconcile.published import matched_samples, read_table
 from fusionbench.reconcile.search import Sample, reconcile, verdict
 from fusionbench.types import DataError
 from tests.helpers.shared import shared_path
@@ -110,6 +110,16 @@ def test_command(tmp_path: Path, samples: list[Sample]) -> None:
     missing = CliRunner().invoke(main, [*arguments, "--fused", f"Other={tmp_path / 'fused'}"])
     assert missing.exit_code == 2
     assert "no row's method has fused images" in missing.output
+
+
+def test_fused_images_have_the_suffixes_of_data_sets(tmp_path: Path, samples: list[Sample]) -> None:
+    name, fused, (a, b) = samples[0]
+    for place, image in (("tno/ir", a), ("tno/vi", b), ("fused", fused)):
+        write_png(tmp_path / place / f"{name}.png", image)
+    (tmp_path / "fused" / f"{name}.png").rename(tmp_path / "fused" / f"{name}_Ours.webp")  # content decides
+    (found,) = matched_samples(f"tno@all={tmp_path / 'tno'}", tmp_path / "fused", "Ours")
+    assert found[0] == name
+    assert np.array_equal(found[1], fused)
 
 
 @pytest.mark.shared

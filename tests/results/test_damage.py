@@ -226,7 +226,7 @@ def test_a_large_table_loses_only_the_page_that_is_damaged(run: Path) -> None:
 
 def test_a_repair_waits_for_nobody(run: Path) -> None:
     from fusionbench.locking import locked
-    from fusionbench.runs.folder import LOCK
+    from fusionbench.results.folder import LOCK
 
     with locked(run, LOCK):
         result = invoke("repair", run)

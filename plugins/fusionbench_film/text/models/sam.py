@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench_film.text.contracts import Picture, Region, iou
 from fusionbench_film.text.models.vision import VisionModel
 
@@ -55,7 +56,7 @@ class SamSegmenter(VisionModel):
         sizes, reshaped = inputs.pop("original_sizes"), inputs.pop("reshaped_input_sizes", None)
         inputs = self.to_device(inputs)
         embedding = self.model.get_image_embeddings(inputs["pixel_values"])
-        luma = picture.rgb @ np.array([0.299, 0.587, 0.114])
+        luma = picture.rgb @ np.array(RGB_TO_LUMA)
         found: list[Region] = []
         for points in inputs["input_points"].split(self.points_per_batch, dim=1):
             labels = torch.ones(points.shape[:3], dtype=torch.long, device=self.device)

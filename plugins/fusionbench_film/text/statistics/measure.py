@@ -85,7 +85,7 @@ def measure(rgb: np.ndarray) -> Measurements:
         rgb: H x W x 3 uint8.
     """
     colour = rgb.astype(np.float32)
-    luma = colour @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma = colour @ np.array(RGB_TO_LUMA, dtype=np.float32)
     smooth = ndimage.gaussian_filter(luma, max(1.0, min(luma.shape) / 200))
     noise = noise_level(luma)
     horizontal, vertical = ndimage.sobel(smooth, axis=1) / 8, ndimage.sobel(smooth, axis=0) / 8

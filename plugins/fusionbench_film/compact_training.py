@@ -1,6 +1,6 @@
 """Train FILM's compact preset for the four tasks, from pictures to weights with a model card.
 
-    python benchmarks/train_compact.py --out trained --roadscene RoadScene_train \\
+    python -m fusionbench_film.compact_training --out trained --roadscene RoadScene_train \\
         --test IVF=roadscene@test=RoadScene --test MEF=mefb=MEFB --test MFF=lytro=Lytro --test MIF=harvard=Harvard
 
 For each task: training pairs (IVF: the given ones; else synthesised of the visible training pictures), texts by the
@@ -198,7 +198,9 @@ def ship(job: Job, tests: dict[str, str]) -> bool:
 
 def main() -> None:
     """Train, judge and ship each task that has a test set."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m fusionbench_film.compact_training", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--roadscene", type=Path, required=True, help="RoadScene training pairs, never test pairs")
     parser.add_argument("--pictures", type=Path, help="pictures for MEF, MFF, MIF; default: RoadScene's visible ones")

@@ -1,24 +1,15 @@
-"""Which weights the training script keeps; the training itself takes hours."""
+"""Which weights training the compact FILM keeps; the training itself takes hours."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pandas
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "train_compact.py"
+from fusionbench_film.compact_training import keep_apart, refusal
+
 AVERAGE = {"EN": 6.5, "SD": 28.0, "SF": 7.5, "AG": 2.9, "VIF": 0.57, "Qabf": 0.38}
-
-
-@pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPT.parent))
-        yield importlib.import_module(SCRIPT.stem)
 
 
 @pytest.mark.parametrize(
@@ -36,17 +27,17 @@ def script() -> Iterator[ModuleType]:
         ({"Qabf": float("nan")}, "at least as good as averaging in EN, SD, SF, AG, VIF"),
     ],
 )
-def test_weights_that_lose_are_refused(script: ModuleType, changes: dict[str, float], reason: str) -> None:
+def test_weights_that_lose_are_refused(changes: dict[str, float], reason: str) -> None:
     scores = pandas.DataFrame([AVERAGE | changes, AVERAGE], index=["film", "average"])
-    assert script.refusal(scores) == reason
+    assert refusal(scores) == reason
 
 
-def test_a_test_image_among_the_training_images_stops_it(script: ModuleType, tmp_path: Path) -> None:
+def test_a_test_image_among_the_training_images_stops_it(tmp_path: Path) -> None:
     for part, content in (("train", b"one"), ("test", b"two")):
         folder = tmp_path / part / "Image" / "IVF"
         folder.mkdir(parents=True)
         (folder / "a.png").write_bytes(content)
-    script.keep_apart(tmp_path / "train", tmp_path / "test")
+    keep_apart(tmp_path / "train", tmp_path / "test")
     (tmp_path / "test" / "Image" / "IVF" / "b.png").write_bytes(b"one")
     with pytest.raises(SystemExit, match=r"a\.png: is also a test image"):
-        script.keep_apart(tmp_path / "train", tmp_path / "test")
+        keep_apart(tmp_path / "train", tmp_path / "test")

@@ -1,0 +1,83 @@
+"""What lies where in a run folder: the names of its files, and where each fused image goes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from fusionbench.atomic import replacing
+from fusionbench.types import DataError, UsageError
+
+JOURNAL = "journal.sqlite"
+CONFIG = "config.yaml"
+"""The configuration that reproduces the run."""
+IMAGES = "images"
+"""The folder of the fused images."""
+LOG = "worker.log"
+"""What workers print."""
+EARLIER_LOG = f"{LOG}.1"
+"""What they printed before the log was full."""
+LOCK = "run.lock"
+"""Held by the process that works in the folder."""
+
+
+def run_folder(path: Path) -> Path:
+    """The run folder that a user means by it or by the journal in it.
+
+    Raises:
+        DataError: There is no journal.
+    """
+    folder = path.parent if path.name == JOURNAL else path
+    if not (folder / JOURNAL).is_file():
+        raise DataError(
+            f"{folder} is no run folder: it holds no {JOURNAL}.",
+            hint="Give the folder that `fusionbench run --out` made.",
+        )
+    return folder
+
+
+def write_config(folder: Path, text: str) -> None:
+    """Write the configuration that reproduces the run, as YAML.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    path = folder / CONFIG
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def image_path(method: str, dataset: str, sample: str) -> str:
+    """Where a fused image lies in the run folder: ``images/METHOD/DATASET/SAMPLE.png``.
+
+    Slashes in sample ids make folders. Parts that cannot be file names are changed and get a digest,
+    so that two different names never meet.
+    """
+    *parents, name = sample.split("/")
+    return "/".join([images_of(method), *map(file_name, (dataset, *parents)), file_name(name, ".png")])
+
+
+def images_of(method: str) -> str:
+    """The folder of a method's fused images in the run folder."""
+    return f"{IMAGES}/{file_name(method)}"
+
+
+def is_image_path(path: str) -> bool:
+    """Whether a path that a journal names stays among the fused images."""
+    first, *rest = path.split("/")
+    return first == IMAGES and bool(rest) and {"", ".", ".."}.isdisjoint(rest) and "\\" not in path and "\0" not in path
+
+
+def file_name(text: str, suffix: str = "") -> str:
+    """A file name of at most 255 bytes for any text; the text itself where that is possible."""
+    cleaned = "".join("_" if c in '/\\\0:"|?*' or ord(c) < 32 else c for c in text)
+    if cleaned in ("", ".", ".."):
+        cleaned = "_" + cleaned.replace(".", "_")
+    if cleaned == text and len((cleaned + suffix).encode()) <= 255:
+        return cleaned + suffix
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    room = 255 - len(suffix) - 9
+    return cleaned.encode()[:room].decode(errors="ignore") + "-" + digest + suffix
