@@ -31,7 +31,8 @@ def standard_deviation_saturated(planes: Planes) -> Tensor:
 @shared
 def _difference_sums(planes: Planes) -> tuple[Tensor, Tensor]:
     """Sums of squares of horizontal and vertical first differences."""
-    return tuple(planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
+    across, down = (planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
+    return across, down
 
 
 def spatial_frequency(planes: Planes) -> Tensor:
