@@ -58,19 +58,19 @@ class Guarded(io.TextIOBase):
         self._patient = patient
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]  # nobody sets it
         """Every character is taken."""
         return "utf-8"
 
     @property
-    def errors(self) -> str:
+    def errors(self) -> str:  # type: ignore[override]  # nobody sets it
         """There are none."""
         return "strict"
 
     @property
     def buffer(self) -> Any:
         """The stream of bytes below, for those who mean bytes."""
-        return self.raw.buffer  # type: ignore[attr-defined]
+        return self.raw.buffer
 
     def write(self, text: str) -> int:
         """Print.
@@ -146,7 +146,7 @@ class _Drawing:
 def guarded() -> Iterator[None]:
     """Lay :class:`Guarded` over standard output and error for as long as the block runs."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _guard(sys.stdout, patient=False), _guard(sys.stderr, patient=True)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _guard(sys.stdout, patient=False), _guard(sys.stderr, patient=True)
     try:
         yield
     finally:

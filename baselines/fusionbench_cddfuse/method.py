@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.methods.finishing import round_half_down, stretch_min_max
@@ -55,9 +55,10 @@ class CDDFuse(LearnedMethod):
         self._trained_for = next((task for task in (Task.IVF, Task.MIF) if task in name), None)
         self._place(network, device)
 
-    def _place(self, network: CDDFuseNet, device: torch.device) -> None:
+    def _place(self, network: nn.Module, device: torch.device) -> None:
         super()._place(network, device)
-        self.adopt(network)
+        if isinstance(network, CDDFuseNet):
+            self.adopt(network)
 
     def adopt(self, network: CDDFuseNet) -> None:
         """Use a network that is already in place, in the state in which it is now."""
@@ -71,8 +72,7 @@ class CDDFuse(LearnedMethod):
         # Of medical pairs the authors treat MRI, the first source, as the visible image.
         visible, infrared = (first, second) if batch.task is Task.MIF else (second, first)
         skip = {"visible": visible, "sum": visible + infrared, "none": None}[self._skip(batch.task)]
-        streams = self._streamed is not None and isinstance(self.network, CDDFuseNet)
-        if streams and not torch.is_autocast_enabled("cpu"):
+        if self._streamed is not None and isinstance(self.network, CDDFuseNet) and not torch.is_autocast_enabled("cpu"):
             return self._streamed(visible, infrared, skip)
         return self.network(visible, infrared, skip)
 

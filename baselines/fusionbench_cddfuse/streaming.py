@@ -167,7 +167,7 @@ class _StreamedBottlenecks:
 
     def __init__(self, *blocks: nn.Sequential) -> None:
         self._in = torch.cat([block[0].weight[:, :, 0, 0] for block in blocks]).t().clone()
-        self._kernel = torch.cat([block[3].weight for block in blocks])
+        self._kernel = torch.cat([block.get_parameter("3.weight") for block in blocks])
         self._out = [block[5].weight[:, :, 0, 0].t().clone() for block in blocks]
 
     def __call__(self, half: Tensor, first: int, last: int) -> Iterator[tuple[int, int, list[Tensor]]]:

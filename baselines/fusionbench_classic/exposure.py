@@ -30,7 +30,7 @@ def mertens(
     """
     stack = torch.stack(sources)
     weights = shares(quality(stack, contrast, saturation, exposedness, sigma) + _FLOOR)
-    levels = depth(*stack.shape[-2:], stack.shape[-1])
+    levels = depth(stack.shape[-2], stack.shape[-1], stack.shape[-1])
     bands = laplacian_pyramid(stack, levels)
     blend = gaussian_pyramid(weights, levels)
     return collapse([(weight * band).sum(dim=0) for weight, band in zip(blend, bands, strict=True)])

@@ -52,7 +52,7 @@ def gaussian(x: Tensor, sigma: float, radius: int) -> Tensor:
 
 def laplacian(x: Tensor) -> Tensor:
     """The five-point Laplacian (0 1 0; 1 -4 1; 0 1 0)."""
-    return sum(correlate(mirror_pad(x, 1, 1, dim), (1.0, -2.0, 1.0), dim) for dim in (-2, -1))
+    return sum((correlate(mirror_pad(x, 1, 1, dim), (1.0, -2.0, 1.0), dim) for dim in (-2, -1)), torch.zeros(()))
 
 
 def box_mean(x: Tensor, radius: int, *, mirror: bool = False) -> Tensor:

@@ -34,7 +34,7 @@ def focus_map(*sources: Tensor, measure: str = "sml", radius: int = 4, vote_radi
 
 def modified_laplacian(x: Tensor, radius: int) -> Tensor:
     """Absolute second differences, added over both directions (Nayar and Nakagawa 1994)."""
-    return sum(correlate(mirror_pad(x, 1, 1, dim), (-1.0, 2.0, -1.0), dim).abs() for dim in (-2, -1))
+    return sum((correlate(mirror_pad(x, 1, 1, dim), (-1.0, 2.0, -1.0), dim).abs() for dim in (-2, -1)), torch.zeros(()))
 
 
 def laplacian_energy(x: Tensor, radius: int) -> Tensor:
@@ -44,7 +44,7 @@ def laplacian_energy(x: Tensor, radius: int) -> Tensor:
 
 def gradient_energy(x: Tensor, radius: int) -> Tensor:
     """Squared gradient from central differences."""
-    return sum(correlate(mirror_pad(x, 1, 1, dim), (-0.5, 0.0, 0.5), dim) ** 2 for dim in (-2, -1))
+    return sum((correlate(mirror_pad(x, 1, 1, dim), (-0.5, 0.0, 0.5), dim) ** 2 for dim in (-2, -1)), torch.zeros(()))
 
 
 def local_variance(x: Tensor, radius: int) -> Tensor:

@@ -62,7 +62,7 @@ def collapse(pyramid: list[Tensor]) -> Tensor:
 def laplacian(*sources: Tensor, levels: int = 4, window: int = 3) -> Tensor:
     """Keep the strongest band-pass values, average the low-pass images (Burt and Kolczynski 1993)."""
     stack = torch.stack(sources)
-    *bands, base = laplacian_pyramid(stack, depth(*stack.shape[-2:], levels))
+    *bands, base = laplacian_pyramid(stack, depth(stack.shape[-2], stack.shape[-1], levels))
     return collapse([*(choose_most_active(band, window=window) for band in bands), base.mean(dim=0)])
 
 
@@ -72,7 +72,7 @@ def ratio_pyramid(*sources: Tensor, levels: int = 4) -> Tensor:
     Black has no ratio to its surroundings: one 8-bit step is added before and taken off after.
     """
     stack = torch.stack(sources) + _DARKEST
-    gaussians = gaussian_pyramid(stack, depth(*stack.shape[-2:], levels))
+    gaussians = gaussian_pyramid(stack, depth(stack.shape[-2], stack.shape[-1], levels))
     fused = gaussians[-1].mean(dim=0)
     for fine, coarse in zip(gaussians[-2::-1], gaussians[:0:-1], strict=True):
         ratio = fine / expand(coarse, *fine.shape[-2:])

@@ -115,7 +115,7 @@ def depth(height: int, width: int, taps: int, levels: int) -> int:
 def dwt(*sources: Tensor, levels: int = 4, order: int = 4, window: int = 3) -> Tensor:
     """Keep the strongest detail coefficients, average the approximations (Li, Manjunath, Mitra 1995)."""
     stack = torch.stack(sources)
-    bank = [daubechies(order)] * depth(*stack.shape[-2:], 2 * order, levels)
+    bank = [daubechies(order)] * depth(stack.shape[-2], stack.shape[-1], 2 * order, levels)
     base, details = decompose(stack, bank, bank)
     for level in details:
         level.bands = {name: choose_most_active(band, window=window) for name, band in level.bands.items()}
@@ -145,7 +145,7 @@ def tree(index: int, levels: int) -> list[FilterBank]:
 def dtcwt(*sources: Tensor, levels: int = 4, window: int = 3) -> Tensor:
     """Keep the dual-tree complex coefficients of greatest magnitude (Lewis et al. 2007)."""
     stack = torch.stack(sources)
-    levels = depth(*stack.shape[-2:], len(_Q), levels)
+    levels = depth(stack.shape[-2], stack.shape[-1], len(_Q), levels)
     trees = {pair: decompose(stack, tree(pair[0], levels), tree(pair[1], levels)) for pair in product((0, 1), repeat=2)}
     for index in range(levels):
         for band in BANDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,7 @@ def sample(
 class _Affine:
     """A colour conversion of N x 3 x H x W: matrix and offset."""
 
-    def __init__(self, matrix: np.ndarray, offset: Sequence[float], *, like: Tensor, double: bool = False) -> None:
+    def __init__(self, matrix: np.ndarray, offset: np.ndarray, *, like: Tensor, double: bool = False) -> None:
         kind = torch.float64 if double else torch.float32
         self.matrix = torch.as_tensor(matrix, dtype=kind, device=like.device)
         self.offset = torch.as_tensor(offset, dtype=kind, device=like.device).view(1, 3, 1, 1)

@@ -77,7 +77,7 @@ class AttentionBlock(nn.Module):
 class TimedSequential(nn.Sequential):
     """A sequential whose residual blocks also get the time embedding."""
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]  # the embedding is the point
         for layer in self:
             x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
         return x

@@ -38,7 +38,7 @@ class DeFusion(LearnedMethod):
         """The network, in the decoder depth of the state dict."""
         network = DeFusionNet(deep=state is not None and _DEEP_ONLY in state)
         # Its many 1x1 convolutions are matrix products in this order: an eighth less CPU time.
-        return network.to(memory_format=torch.channels_last)
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch leaves it out
 
     def load(self, device: torch.device, weights: Path | None) -> None:
         """Read the entry ``state_dict`` of the official checkpoint; shared modules may be stored once or twice."""
@@ -48,7 +48,7 @@ class DeFusion(LearnedMethod):
             for name, tensor in stored.items():
                 state.setdefault(second + name.removeprefix(first), tensor)
         network = self.build(state)
-        load_into(network, state, path=weights)
+        load_into(network, state, path=self.existing(weights))
         self._place(network, device)
 
     def fuse(self, batch: Batch) -> Tensor:

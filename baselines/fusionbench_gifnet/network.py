@@ -240,5 +240,5 @@ def _merged(chromas: Sequence[Tensor]) -> Tensor:
     if len(chromas) == 1:
         return chromas[0]
     weights = [(chroma - 128).abs() for chroma in chromas]
-    total = sum(chroma * weight for chroma, weight in zip(chromas, weights, strict=True))
+    total = sum((chroma * weight for chroma, weight in zip(chromas, weights, strict=True)), torch.zeros(()))
     return (total / sum(weights)).float()

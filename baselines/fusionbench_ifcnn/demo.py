@@ -52,7 +52,7 @@ def _pillow(rgb: Tensor, *weights: float) -> Tensor:
 def _merged(chromas: Sequence[Tensor]) -> Tensor:
     """Chroma around zero, each image's weighted by how far from gray it is."""
     weights = [chroma.abs() for chroma in chromas]
-    total = sum(weights)
+    total = sum(weights, torch.zeros(()))
     return sum(c * w for c, w in zip(chromas, weights, strict=True)) / torch.where(total > 0, total, 1)
 
 

@@ -101,7 +101,7 @@ class MEFNetMethod(LearnedMethod):
 def _merged(planes: Sequence[Tensor]) -> Tensor:
     """Chroma around zero, each exposure's weighted by its magnitude."""
     shares = [plane.abs() + _WEIGHT_EPSILON for plane in planes]
-    merged = sum(plane * share for plane, share in zip(planes, shares, strict=True)) / sum(shares)
+    merged = sum((plane * share for plane, share in zip(planes, shares, strict=True)), torch.zeros(())) / sum(shares)
     return merged.clamp(-0.5, 0.5)
 
 

@@ -43,8 +43,8 @@ class MetaFusion(LearnedMethod):
         if self.size is None:
             return self.brightness(infrared, visible, brightness)
         # The script resizes what the network sees with PIL (which filters when shrinking), the brightness with OpenCV.
-        small = [_resize(image, self.size, antialias=True) for image in (infrared, visible)]
-        fused = self.brightness(*small, _resize(brightness, self.size, antialias=False))
+        small, seen = (_resize(image, self.size, antialias=True) for image in (infrared, visible))
+        fused = self.brightness(small, seen, _resize(brightness, self.size, antialias=False))
         return _resize(fused, (visible.shape[-2], visible.shape[-1]), antialias=False)
 
     def brightness(self, infrared: Tensor, visible: Tensor, brightness: Tensor) -> Tensor:

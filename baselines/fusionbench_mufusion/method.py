@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import chroma_in_thousandths, fuse_chroma, luma, round_to_8_bits, with_chroma
@@ -44,7 +44,7 @@ class MUFusionMethod(LearnedMethod):
     def build(self, state: object = None) -> MUFusion:
         return MUFusion()
 
-    def _place(self, network: MUFusion, device: torch.device) -> None:
+    def _place(self, network: nn.Module, device: torch.device) -> None:
         super()._place(network.to(self.dtype), device)
 
     def fuse(self, batch: Batch) -> Tensor:

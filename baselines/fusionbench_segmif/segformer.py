@@ -112,7 +112,7 @@ class MixTransformer(nn.Module):
         outputs = []
         for stage in range(1, stages + 1):
             x = self.get_submodule(f"patch_embed{stage}")(x)
-            for block in self.get_submodule(f"block{stage}"):
+            for block in self.get_submodule(f"block{stage}").children():
                 x = block(x)
             x = self.get_submodule(f"norm{stage}")(x).permute(0, 3, 1, 2)
             outputs.append(x)

@@ -37,7 +37,7 @@ class StackMFFV2Method(LearnedMethod):
         index = chosen(self.network(stack))[0]
         if self.output == "official":
             return select(planes, index_at(index, height, width))
-        fused = F.interpolate(select(stack[0, :, None, None], index), (height, width), mode="bilinear")
+        fused = F.interpolate(select(list(stack[0, :, None, None]), index), (height, width), mode="bilinear")
         return (fused * 255).floor() / 255
 
 

@@ -43,7 +43,8 @@ class _Attention(nn.Module):
 
     def forward(self, visible: Tensor, infrared: Tensor) -> tuple[Tensor, Tensor]:
         value = self.V(visible)
-        attended = window_attention(*self.QK(visible).chunk(2, 1), value, self.attn())
+        query, key = self.QK(visible).chunk(2, 1)
+        attended = window_attention(query, key, value, self.attn())
         return self.proj(self.conv(value) + attended), self.proj_ass(self.conv_ass(self.ass_V(infrared)) + attended)
 
 

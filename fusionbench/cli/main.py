@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -61,21 +62,21 @@ class FusionBenchGroup(click.Group):
         self.table = table or {}
         self.path = path
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]  # the rest by name
         """As of click, but nothing that is printed is obeyed by a terminal or ends the process.
 
         Exit statuses: of the command, 2 for wrong use and for what the outside world refuses, 130 when interrupted.
         """
-        if not args and extra.get("args") is None:  # a process of its own, whose defects are printed by Python
+        if args is None:  # a process of its own, whose defects are printed by Python
             sys.excepthook = terminal.print_traceback
         with terminal.guarded():
             if not standalone_mode:
-                return super().main(*args, standalone_mode=False, **extra)
-            sys.exit(self._status(*args, **extra))
+                return super().main(args, standalone_mode=False, **extra)
+            sys.exit(self._status(args, **extra))
 
-    def _status(self, *args: Any, **extra: Any) -> int:
+    def _status(self, args: Sequence[str] | None, **extra: Any) -> int:
         try:
-            status = super().main(*args, standalone_mode=False, **extra)
+            status = super().main(args, standalone_mode=False, **extra)
         except UserError as error:
             error.show()
             return error.exit_code

@@ -49,7 +49,7 @@ def command(
     from fusionbench.types.complaints import Complaints
 
     base = RunConfig.from_yaml(config) if config is not None else None
-    if base is not None and base.plugins and not given["plugins"]:
+    if config is not None and base is not None and base.plugins and not given["plugins"]:
         load_plugins(base.plugins).warn_of_failures()
         base = RunConfig.from_yaml(config)  # what is a label and what a data set may follow from its plugins
     complaints = Complaints()

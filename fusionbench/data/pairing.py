@@ -172,9 +172,10 @@ def _group(columns: list[list[tuple[str, ImageFile]]], sides: Sequence[Side], ro
         _add([column[0] for column in columns], root, pairing)
     else:
         by_name = [_unique(column) for column in columns]
-        if all(names is not None and names.keys() == by_name[0].keys() for names in by_name):
-            for name in by_name[0]:
-                _add([(name, names[name]) for names in by_name], root, pairing)
+        unique = [names for names in by_name if names is not None]
+        if len(unique) == len(by_name) and all(names.keys() == unique[0].keys() for names in unique):
+            for name in unique[0]:
+                _add([(name, names[name]) for names in unique], root, pairing)
         else:
             pairing.problems.append(_ambiguous(columns, root))
 

@@ -47,8 +47,8 @@ def read_pixels(data: bytes, header: Header, name: str) -> Decoded:
     """
     walk = _Walk(io.BytesIO(data), name)
     picture = data[walk.picture[0] : walk.picture[1]] + bytes([_END])
-    indices = [_indices(data[: walk.colours_end] + _control(ground) + picture) for ground in (0, 1)]
-    if not np.array_equal(*indices):
+    first, second = (_indices(data[: walk.colours_end] + _control(ground) + picture) for ground in (0, 1))
+    if not np.array_equal(first, second):
         raise damaged(name, f"the GIF declares {walk.width}x{walk.height} pixels and holds only a part of them")
     with PIL.Image.open(io.BytesIO(data[: walk.colours_end] + picture), formats=("GIF",)) as opened:
         opened.load()

@@ -40,6 +40,6 @@ def stored_pixels(opened: PIL.Image.Image, name: str) -> tuple[np.ndarray, tuple
 def low_bytes(data: bytes) -> np.ndarray:
     """The low bytes of a 16-bit colour PNG, H x W x 3 uint8, which Pillow drops: decoded again, bytes swapped."""
     with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
-        opened.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in opened.tile]
+        opened.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in opened.tile]
         opened.load()
         return np.asarray(opened)[..., :3]

@@ -42,9 +42,10 @@ class LearnedMethod:
         Raises:
             WeightsError: There are none, or they belong to another network.
         """
-        state = read_state_dict(self.existing(weights))
+        path = self.existing(weights)
+        state = read_state_dict(path)
         network = self.build(state)
-        load_into(network, state, path=weights, rename=self.rename)
+        load_into(network, state, path=path, rename=self.rename)
         self._place(network, device)
 
     def existing(self, weights: Path | None) -> Path:

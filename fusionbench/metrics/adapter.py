@@ -24,6 +24,9 @@ class TorchmetricsAdapter(torchmetrics.Metric):
     """
 
     full_state_update = False
+    total: Tensor
+    count: Tensor
+    seen: Tensor
 
     def __init__(
         self, name: str, profile: str = "zhao", *, dtype: str | torch.dtype = "float64", **options: Any
@@ -37,12 +40,12 @@ class TorchmetricsAdapter(torchmetrics.Metric):
         self.add_state("seen", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     @property
-    def is_differentiable(self) -> bool:
+    def is_differentiable(self) -> bool:  # type: ignore[override]  # follows from the spec
         """Whether the value can serve in a loss."""
         return self.spec.differentiable
 
     @property
-    def higher_is_better(self) -> bool | None:
+    def higher_is_better(self) -> bool | None:  # type: ignore[override]  # follows from the spec
         """Direction; None where there is none."""
         return self.spec.higher_is_better
 

@@ -190,6 +190,7 @@ def _alike_in_gray(images: Images) -> Planes:
 def _reference_channels(images: Images) -> Planes:
     """F and the ground truth by channels; a gray one is compared with every channel of the other."""
     fused, truth = images.fused, images.reference
+    assert truth is not None, "the scorer asks only where there is ground truth"
     count = max(fused.shape[1], truth.shape[1])
     expanded = (_flattened(image.expand(-1, count, -1, -1)) for image in (fused, truth))
     return Planes(next(expanded), (), next(expanded), per_image=count)

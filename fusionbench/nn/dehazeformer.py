@@ -70,8 +70,8 @@ def window_attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, *,
         N x C x H x W.
     """
     heads = len(bias)
-    windows = [_windows(each, heads, shift) for each in (query, key, value)]
-    return _unwindow(F.scaled_dot_product_attention(*windows, attn_mask=bias), value.shape, shift)
+    queries, keys, values = (_windows(each, heads, shift) for each in (query, key, value))
+    return _unwindow(F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias), value.shape, shift)
 
 
 def _padding(length: int, shift: int) -> tuple[int, int]:

@@ -32,7 +32,8 @@ class ChannelLayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # Not F.layer_norm: besides the permuted copies, its CPU kernel is ten times less exact,
         # which the networks above amplify beyond 1e-5.
-        weight, bias = (None if p is None else p.view(1, -1, 1, 1) for p in (self.body.weight, self.body.bias))
+        weight = self.body.weight.view(1, -1, 1, 1)
+        bias = None if self.body.bias is None else self.body.bias.view(1, -1, 1, 1)
         # Not var_mean either: over an outer axis it takes several times as long as two means.
         centred = x - x.mean(dim=1, keepdim=True)
         scale = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + NORM_EPSILON)

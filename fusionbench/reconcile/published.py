@@ -15,7 +15,7 @@ from fusionbench.data.names import IMAGE_EXTENSIONS
 from fusionbench.images.decode import read_image
 from fusionbench.metrics.selection import plain_name
 from fusionbench.reconcile.search import Sample, known_metrics, tidy
-from fusionbench.types import DataError, Dataset, UsageError
+from fusionbench.types import DataError, Dataset, Readable, UsageError
 from fusionbench.types.values import expanded
 
 
@@ -70,8 +70,8 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
     if run is not None:
         reference = DatasetRef.parse(dataset)
         for name in (escape(reference.key), escape(reference.name), f"{escape(reference.name)}@*"):
-            for folder in sorted((run / "images").glob(f"*/{name}")):
-                folders.setdefault(folder.parent.name, folder)
+            for found in sorted((run / "images").glob(f"*/{name}")):
+                folders.setdefault(found.parent.name, found)
     return folders
 
 
@@ -102,7 +102,7 @@ def matched_samples(dataset: Dataset | str, folder: Path, method: str, *, limit:
         yield sample.id, fused, sources
 
 
-def _pixels(readable: object) -> np.ndarray:
+def _pixels(readable: Readable) -> np.ndarray:
     image = read_image(readable)
     if image.pixels.dtype != np.uint8:
         raise DataError(f"{readable}: published metrics are of 8-bit images, this one is {image.pixels.dtype}.")

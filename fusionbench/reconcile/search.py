@@ -104,7 +104,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
             hint="It needs a column 'method' and at least one metric column such as EN or Qabf.",
         )
     per_image = "image" in published.columns
-    rows = []
+    rows: list[dict[str, Any]] = []
     for method, printed in published.groupby("method", sort=False):
         wanted = set(printed["image"].astype(str)) if per_image else None
         values = _values(samples(str(method)), sorted(set(columns.values())), wanted)

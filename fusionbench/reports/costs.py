@@ -12,17 +12,49 @@ from fusionbench.reports.standalone import standalone
 class MeasuredCost(Protocol):
     """What :class:`fusionbench.fusing.cost.Cost` holds."""
 
-    method: str
-    parameters: int
-    flops: int
-    uncounted: tuple[str, ...]
-    median: float
-    quartiles: tuple[float, float]
-    throughput: float
-    memory: int | None
-    untrained: bool
-    float32: bool
-    error: str
+    @property
+    def method(self) -> str:
+        """Label."""
+
+    @property
+    def parameters(self) -> int:
+        """Of the network, 0 without one."""
+
+    @property
+    def flops(self) -> int:
+        """Of one image."""
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Operators that are not in ``flops``."""
+
+    @property
+    def median(self) -> float:
+        """Seconds for one batch."""
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """First and third quartile of the seconds."""
+
+    @property
+    def throughput(self) -> float:
+        """Images per second."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes; None where it cannot be read."""
+
+    @property
+    def untrained(self) -> bool:
+        """Whether weights were random."""
+
+    @property
+    def float32(self) -> bool:
+        """Whether it computed in float32 although asked otherwise."""
+
+    @property
+    def error(self) -> str:
+        """Why there are no numbers; empty if there are."""
 
 
 _HEADER = ("Method", "Params (M)", "GFLOPs", "Latency (ms)", "IQR (ms)", "Images/s", "Memory (MiB)")

@@ -92,7 +92,7 @@ def _latex_character(character: str) -> str:
         return _LATEX[character]
     if character.isascii():
         return character
-    base, *marks = unicodedata.normalize("NFD", character)
+    base, *marks = list(unicodedata.normalize("NFD", character))
     if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
         accent = _ACCENTS[marks[0]]
         letter = rf"\{base}" if base in "ij" and accent not in ".c" else base

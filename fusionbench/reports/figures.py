@@ -69,7 +69,7 @@ def panel(rows: Sequence[PanelRow], *, width: int = 240, gap: int = 6, font_size
     margin = gap + (line if any(row.label for row in rows) else 0)
     columns = max(len(row.images) for row in rows)
     strips = [_strip(row, width, gap) for row in rows]
-    heads = [_labels(row) != _labels(above) for row, above in zip(rows, [None, *rows], strict=False)]
+    heads = [not i or _labels(row) != _labels(rows[i - 1]) for i, row in enumerate(rows)]
     height = gap + sum(strip.height + gap + (line if head else 0) for strip, head in zip(strips, heads, strict=True))
     sheet = Image.new("RGB", (margin + columns * (width + gap), height), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -100,7 +100,7 @@ def detail(results: Sequence[np.ndarray], *, share: float = 0.2) -> Box:
     if len(results) < 2 or len({image.shape[:2] for image in results}) != 1:
         raise UsageError("a detail is chosen among two or more results of equal size.")
     # One float32 pass per image: several large results need not be in memory as floats together.
-    total = squares = 0.0
+    total = squares = np.zeros((), np.float32)
     for image in results:
         gray = image.astype(np.float32).mean(axis=2) if image.ndim == 3 else image.astype(np.float32)
         total = total + gray
@@ -114,8 +114,8 @@ def detail(results: Sequence[np.ndarray], *, share: float = 0.2) -> Box:
     return Box(int(left), int(top), width, height)
 
 
-def _labels(row: PanelRow | None) -> list[str] | None:
-    return None if row is None else [label for label, _ in row.images]
+def _labels(row: PanelRow) -> list[str]:
+    return [label for label, _ in row.images]
 
 
 def _strip(row: PanelRow, width: int, gap: int) -> Image.Image:
@@ -156,7 +156,7 @@ def _with_inset(label: str, image: Image.Image, tile: Image.Image, zoom: Box, sc
     return tile
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """The text on one line, cut with an ellipsis where it is too long."""
     text = one_line(text)
     if font.getlength(text) <= width:
@@ -166,7 +166,7 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return text + "…"
 
 
-def _upright(text: str, font: ImageFont.FreeTypeFont, length: int, thickness: int) -> Image.Image:
+def _upright(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, length: int, thickness: int) -> Image.Image:
     """Text that reads from bottom to top, centred on ``length`` pixels."""
     label = Image.new("RGB", (length, thickness), PAPER)
     ImageDraw.Draw(label).text((length // 2, 0), _fitted(text, font, length), fill=INK, font=font, anchor="ma")

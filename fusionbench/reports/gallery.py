@@ -52,9 +52,9 @@ def gallery(
             lines = own[own["sample"] == sample.id].drop_duplicates("method").set_index("method")
             best = [method for method in _leading(own, metrics) if method in lines.index][:results]
             for name in best:
-                _require_scored(lines.loc[name])
+                _require_scored(lines.loc[[name]].iloc[0])
             fused = {
-                methods[name].title or name if name in methods else name: Path(lines.loc[name, "image"])
+                methods[name].title or name if name in methods else name: Path(str(lines.loc[name, "image"]))
                 for name in best
             }
             rows.append(_row(sample, fused))

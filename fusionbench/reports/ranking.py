@@ -78,7 +78,8 @@ def best_first(rows: Sequence[Row], cells: Cells, dataset: str, metric: MetricCo
 
     def place(row: Row) -> tuple[bool, float]:
         cell = cells.get((row.key, dataset, metric.key))
-        comparable = cell is not None and cell.comparable
-        return (not comparable, sign * cell.mean if comparable else 0.0)
+        if cell is None or cell.mean is None or not cell.comparable:
+            return True, 0.0
+        return False, sign * cell.mean
 
     return sorted(rows, key=place)

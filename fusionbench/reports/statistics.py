@@ -63,7 +63,7 @@ def friedman(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sa
     for key, scores in _blocks(frame, metrics, block):
         statistic = p = np.nan
         if scores.shape[1] >= 3 and len(scores) >= 2 and (scores.nunique(axis=1) > 1).any():
-            statistic, p = stats.friedmanchisquare(*(scores[method] for method in scores))
+            statistic, p = map(float, stats.friedmanchisquare(*(scores[method] for method in scores)))
         rows.append((key, float(statistic), float(p), scores.shape[1], len(scores)))
     return pd.DataFrame(rows, columns=["metric", "statistic", "p", "methods", "n"])
 
@@ -126,7 +126,7 @@ def _blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tup
     specs = _specs(metrics, data["key"].unique())
     methods = list(data["method"].unique())
     for key, rows in data[data["counts"]].groupby("key", sort=False):
-        spec = metric_spec(specs, key)
+        spec = metric_spec(specs, str(key))
         if spec is None or spec.higher_is_better is None:
             continue
         scores = rows.pivot(index=["dataset", "sample"], columns="method", values="value")
@@ -134,7 +134,7 @@ def _blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tup
         if block == "dataset":
             scores = scores.groupby(level="dataset", sort=False).mean()
         if not scores.empty:
-            yield key, scores if spec.higher_is_better else -scores
+            yield str(key), scores if spec.higher_is_better else -scores
 
 
 def _named(metrics: Iterable[str | MetricSpec], keys: Iterable[str]) -> list[str]:

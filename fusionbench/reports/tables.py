@@ -133,7 +133,7 @@ def _metric_columns(data: pd.DataFrame, info: TableInfo) -> list[MetricColumn]:
     several = len({profile for profile in data["profile"].unique() if profile}) > 1
     columns = []
     for key, name, profile in data[["key", "metric", "profile"]].drop_duplicates().itertuples(index=False):
-        spec = metric_spec(info.metrics, key)
+        spec = metric_spec(info.metrics, str(key))
         label = f"{name}@{profile}" if several and profile else str(name)
         columns.append(MetricColumn(key, label, spec.higher_is_better if spec else None))
     return columns
@@ -169,7 +169,7 @@ def _in_order(names: Iterable[str], titles: Mapping[str, str]) -> list[str]:
 
 def _groups(data: pd.DataFrame, columns: list[MetricColumn], info: TableInfo) -> list[Group]:
     groups = []
-    parts = dict(list(data.groupby("dataset", sort=False, observed=True)))
+    parts = {str(name): part for name, part in data.groupby("dataset", sort=False, observed=True)}
     for dataset in _in_order(parts, info.datasets):
         part = parts[dataset]
         present = set(part["key"])
@@ -187,17 +187,17 @@ def _measured(data: pd.DataFrame, groups: list[Group], info: TableInfo) -> Cells
     shown = {(group.dataset, metric.key) for group in groups for metric in group.metrics}
     expected = {}
     for (dataset, key), samples in data.groupby(["dataset", "key"], sort=False, observed=True)["sample"]:
-        spec = metric_spec(info.metrics, key)
+        spec = metric_spec(info.metrics, str(key))
         # Only some samples of a data set may have ground truth; the frame knows which.
         with_truth = spec is not None and spec.operands == "F|GT"
-        expected[dataset, key] = samples.nunique() if with_truth else pairs.get(dataset, 0)
+        expected[dataset, key] = samples.nunique() if with_truth else pairs.get(str(dataset), 0)
     cells: Cells = {}
     for (method, dataset, key), part in data.groupby(["method", "dataset", "key"], sort=False, observed=True):
         if (dataset, key) in shown:
             values = part.loc[part["counts"], "value"]
             # fsum: the mean must not depend on the order in which an interrupted run finished.
             mean = math.fsum(values) / len(values) if len(values) else None
-            cells[method, dataset, key] = Cell(mean, len(values), expected[dataset, key])
+            cells[str(method), str(dataset), str(key)] = Cell(mean, len(values), expected[dataset, key])
     return cells
 
 

@@ -90,7 +90,7 @@ def _end() -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.alarm(_LAST_BREATH)
     with contextlib.suppress(BaseException):
-        threading._shutdown()  # type: ignore[attr-defined] - as processes of multiprocessing end
+        threading._shutdown()  # type: ignore[attr-defined]  # as processes of multiprocessing end
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
@@ -114,7 +114,8 @@ def _report(error: BaseException, channel: Channel) -> None:
     # The method may have closed it, or put something else in its place.
     with contextlib.suppress(Exception):
         traceback.print_exception(error, file=sys.__stderr__)
-        sys.__stderr__.flush()
+        if sys.__stderr__ is not None:
+            sys.__stderr__.flush()
     try:
         channel.send(Broken(reason))
     except OSError as closed:

@@ -25,7 +25,7 @@ class Draw(NamedTuple):
             epoch and the index alone, so that neither workers nor a resume change what is drawn.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # of a draw, not the method of tuple
     seed: int
 
 
@@ -89,7 +89,7 @@ class Recipe(ABC):
 
     def collate(self, items: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Samples to a batch."""
-        return default_collate(items)
+        return default_collate(list(items))
 
     def pictures(self, batch: Mapping[str, Any]) -> Mapping[str, Tensor]:
         """N x C x H x W images in [0, 1] by name, to be logged beside the losses; none by default."""

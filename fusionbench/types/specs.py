@@ -7,7 +7,9 @@ imports no torch.
 
 from __future__ import annotations
 
+import builtins
 import importlib
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +107,7 @@ class Option:
             expected = f"{kind.__name__}, {error.expected}" if kind in (int, float, bool) else error.expected
             raise UsageError(f"option {name}: expected {expected}, got {value!r}.", hint=error.hint) from None
 
-    def _converted(self, value: Any, kind: type) -> Any:
+    def _converted(self, value: Any, kind: builtins.type[Any]) -> Any:
         if kind in (tuple, list):
             return kind(self._items(value))
         if kind in (int, float, bool, str, Path):
@@ -121,7 +123,7 @@ class Option:
         """A list; on a command line its items are separated by commas."""
         items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
         kind = type(self.default[0]) if self.default else str
-        return convert(items, tuple[kind, ...], from_text=True)
+        return convert(items, types.GenericAlias(tuple, (kind, ...)), from_text=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,12 +275,23 @@ class MethodSpec:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What a data set's opener returns: everything listed, nothing decoded."""
+    """What a data set's opener returns: everything listed, nothing decoded. Attributes that cannot be set will do."""
 
-    name: str
-    task: Task
-    samples: Sequence[Sample]
-    problems: Sequence[Problem]
+    @property
+    def name(self) -> str:
+        """As results and tables call it."""
+
+    @property
+    def task(self) -> Task:
+        """Its task."""
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """All that can be fused."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,8 +457,13 @@ class CommandSpec:
 class RunView(Protocol):
     """What event hooks see of a run: its folder, its facts, and its rows so far."""
 
-    path: Path
-    info: Mapping[str, Any]
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """Its facts."""
 
     def frame(self) -> pd.DataFrame:
         """One row for each sample and metric; see :meth:`fusionbench.results.RunResults.frame`."""

@@ -18,7 +18,7 @@ class Task(StrEnum):
     MFF = "MFF"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # of a task, not the method of str
         """The task's name in words, as papers write it."""
         return _TITLES[self]
 

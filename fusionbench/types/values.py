@@ -154,26 +154,30 @@ def describe(hint: Any) -> str:
     if origin is Literal:
         return _listed(arguments)
     if origin is tuple:
-        many = {str: "texts", int: "whole numbers", float: "numbers", Path: "paths"}
-        return f"a list of {many.get(arguments[0], describe(arguments[0]))}"
+        return _described_tuple(arguments)
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
     return names.get(hint, "keys and values" if (origin or hint) in (dict, Mapping) else str(hint))
+
+
+def _described_tuple(items: tuple[Any, ...]) -> str:
+    many = {str: "texts", int: "whole numbers", float: "numbers", Path: "paths"}
+    return f"a list of {many.get(items[0], describe(items[0]))}"
 
 
 def _tuple(value: Any, arguments: tuple[Any, ...], *, from_text: bool) -> tuple[Any, ...]:
     endless = arguments[-1] is Ellipsis
     if not isinstance(value, list | tuple) or not (endless or len(value) == len(arguments)):
-        raise Misfit(describe(tuple[arguments]))
+        raise Misfit(_described_tuple(arguments))
     kinds = (arguments[0],) * len(value) if endless else arguments
     items = []
     for item, kind in zip(value, kinds, strict=True):
         if kind is str and not isinstance(item, str):
             # Names are meant; a number among them is a slip.
-            raise Misfit(f"{describe(tuple[arguments])}, one item is {item!r}")
+            raise Misfit(f"{_described_tuple(arguments)}, one item is {item!r}")
         try:
             items.append(convert(item, kind, from_text=from_text))
         except Misfit as error:
-            raise Misfit(f"{describe(tuple[arguments])}, one item is {item!r}", error.hint) from None
+            raise Misfit(f"{_described_tuple(arguments)}, one item is {item!r}", error.hint) from None
     return tuple(items)
 
 

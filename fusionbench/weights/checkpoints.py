@@ -53,8 +53,8 @@ _HARMLESS: list[Any] = [
     OrderedDict,
     np.dtype,
     *(kind for kind in vars(np.dtypes).values() if isinstance(kind, type) and issubclass(kind, np.dtype)),
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]  # not in its stubs
+    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),  # type: ignore[attr-defined]  # not in its stubs
     (_Inert, "numpy.core.multiarray._reconstruct"),
     (_Inert, "numpy._core.multiarray._reconstruct"),
     (_Inert, "numpy.ndarray"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,13 @@ def phantom() -> Array:
 
 
 def _shipped(name: str) -> Any:
-    import skimage
     from skimage import data
 
     try:
         return getattr(data, name)()
     except Exception as error:
         raise DataError(
-            f"scikit-image {skimage.__version__} does not bring its picture {name!r}: {error}",
+            f"scikit-image {version('scikit-image')} does not bring its picture {name!r}: {error}",
             hint="Install the tested version: pip install 'scikit-image>=0.25,<0.27'.",
         ) from error
 

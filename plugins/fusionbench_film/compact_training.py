@@ -126,15 +126,20 @@ def halve(weights: Path, target: Path) -> None:
         raise SystemExit(f"{target}: {target.stat().st_size} bytes, more than {LARGEST}.")
 
 
+def _named(marks: pandas.Series) -> list[str]:
+    """The metrics that are marked."""
+    return [str(metric) for metric, marked in marks.items() if marked]
+
+
 def wins(scores: pandas.DataFrame) -> list[str]:
     """The metrics, all of them better when higher, in which the network is at least as good as averaging."""
-    return [metric for metric in scores if scores.loc["film", metric] >= scores.loc["average", metric]]
+    return _named(scores.loc["film"] >= scores.loc["average"])
 
 
 def refusal(scores: pandas.DataFrame) -> str:
     """Why weights with these scores are not kept; empty if they are."""
     better = wins(scores)
-    far = [metric for metric in scores if scores.loc["film", metric] < WORST * scores.loc["average", metric]]
+    far = _named(scores.loc["film"] < WORST * scores.loc["average"])
     if len(better) >= NEEDED and "Qabf" in better and not far:
         return ""
     below = f", far below it in {', '.join(far)}" if far else ""

@@ -99,7 +99,7 @@ class StageSide:
         return self.prelu3(self.conv3(torch.cat((features, guided), dim=1)))
 
     def _guide(self, features: Tensor, text: Tensor | None, mask: Tensor | None) -> Tensor:
-        if self.tokens is None:
+        if self.tokens is None or self.attention is None:
             return features
         if text is None:
             return features.new_zeros(len(features), self.tokens.conv.out_channels, *features.shape[-2:])

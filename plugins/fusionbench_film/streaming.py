@@ -167,6 +167,8 @@ class _Guide:
     """Cross-attention of the text to the tokens of one source, and the guided cells of the grid."""
 
     def __init__(self, modules: StageSide) -> None:
+        assert modules.tokens is not None
+        assert modules.attention is not None
         tokens: ImageTokens = modules.tokens
         attention: nn.MultiheadAttention = modules.attention.multihead_attn
         self.grid = tokens.grid

@@ -103,6 +103,8 @@ class FilmRecipe(Recipe):
         features: Variant of the text features, for validation.
     """
 
+    objective: FilmObjective
+
     def __init__(
         self, film: Film, data: TrainingPairs, optimiser: OptimiserConfig, loss: LossConfig, *, features: str = ""
     ) -> None:

@@ -18,7 +18,7 @@ def squared_difference(planes: Planes, index: int) -> Tensor:
 
 
 def _mean(values: list[Tensor]) -> Tensor:
-    return sum(values) / len(values)
+    return sum(values, torch.zeros(())) / len(values)
 
 
 def mean_squared_error(planes: Planes) -> Tensor:

@@ -32,7 +32,7 @@ def _patch_covariances(images: list[Tensor]) -> dict[tuple[int, int], Tensor]:
 
 def _pair_sum(values: dict[tuple[int, int], Tensor], weights: list[Tensor] | None = None) -> Tensor:
     """Sum over all ordered pairs (i, j) of w_i w_j times the pair's value."""
-    total: Tensor | float = 0.0
+    total = torch.zeros(())
     for (i, j), value in values.items():
         term = value if weights is None else weights[i] * weights[j] * value
         total = total + (term if i == j else 2 * term)

@@ -99,7 +99,7 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
     kernel = kernel_for(planes.fused, *planes.sources)
     if kernel is not None and _fits(planes.height, planes.width):
         return _vif_by(kernel, planes)
-    totals = [(0.0, 0.0)] * len(planes.sources)
+    totals = [(torch.zeros(()), torch.zeros(()))] * len(planes.sources)
     for window, fused, sources in _scales(planes):
         channels = _channels(fused, sources, window, noise=2.0)
         totals = [
@@ -138,7 +138,7 @@ def vif_zhao(planes: Planes) -> Tensor:
     """
     if not _scipy_accepts(planes.height, planes.width):
         return planes.filled(torch.nan).double()
-    return sum(torch.where(value.isnan(), 1.0, value) for value in vif_of_sources(planes))
+    return sum((torch.where(value.isnan(), 1.0, value) for value in vif_of_sources(planes)), torch.zeros(()))
 
 
 def vif_strict(planes: Planes) -> Tensor:
@@ -148,7 +148,7 @@ def vif_strict(planes: Planes) -> Tensor:
     """
     if not _fits(planes.height, planes.width):
         return planes.filled(torch.nan).double()
-    return sum(vif_of_sources(planes))
+    return sum(vif_of_sources(planes), torch.zeros(()))
 
 
 def vif_fusion(planes: Planes) -> Tensor:
@@ -159,7 +159,7 @@ def vif_fusion(planes: Planes) -> Tensor:
     """
     if not _fits(planes.height, planes.width):
         return planes.filled(torch.nan).double()
-    total = 0.0
+    total = torch.zeros(())
     # On flat areas the gains that decide between the sources are ratios of tiny variances.
     for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
         if not weight:

@@ -44,7 +44,7 @@ def _sigmoid(values: Tensor, gain: float, slope: float, centre: float) -> Tensor
 
 
 def _transfer(planes: Planes, unit: float) -> Tensor:
-    kept, weight = 0.0, 0.0
+    kept, weight = torch.zeros(()), torch.zeros(())
     for index in planes.source_indices:
         kept = kept + _kept(planes, index, unit)
         weight = weight + edges(planes, index)[0].sum((-2, -1), dtype=torch.float64)
@@ -100,7 +100,7 @@ def nabf(planes: Planes) -> Tensor:
     sources. Meant to be low. Shreyamsha Kumar 2013.
     """
     strength, angle = _mirrored_edges(planes, 1)
-    lost, weight, artefact = 0.0, 0.0, torch.ones_like(strength, dtype=torch.bool)
+    lost, weight, artefact = torch.zeros(()), torch.zeros(()), torch.ones_like(strength, dtype=torch.bool)
     for index in (2, 0):
         other, other_angle = _mirrored_edges(planes, index)
         low, high = torch.minimum(strength, other), torch.maximum(strength, other)

@@ -80,7 +80,7 @@ def entropy_floored(planes: Planes) -> Tensor:
 
 def mutual_information(planes: Planes) -> Tensor:
     """Sum over the sources of H(S) + H(F) - H(S, F) in nats. Any number of sources. Qu, Zhang & Yan 2002."""
-    return sum(_mutual(planes, index, 0) for index in planes.source_indices)
+    return sum((_mutual(planes, index, 0) for index in planes.source_indices), torch.zeros(()))
 
 
 def mutual_information_saturated(planes: Planes) -> Tensor:
@@ -88,7 +88,7 @@ def mutual_information_saturated(planes: Planes) -> Tensor:
 
     The original adds 1 to uint8 values before it counts pairs, which saturates. Any number of sources.
     """
-    return sum(_mutual(planes, index, 0, "saturated") for index in planes.source_indices) * _BITS
+    return sum((_mutual(planes, index, 0, "saturated") for index in planes.source_indices), torch.zeros(())) * _BITS
 
 
 def cross_entropy(planes: Planes) -> Tensor:
@@ -103,7 +103,7 @@ def cross_entropy(planes: Planes) -> Tensor:
         p = histogram(planes, index)
         both = (p > 0) & (q > 0)
         terms.append(torch.where(both, p * torch.log2(torch.where(both, p / q, 1.0)), 0.0).sum(-1))
-    return sum(terms) / len(terms)
+    return sum(terms, torch.zeros(())) / len(terms)
 
 
 def normalized_mutual_information(planes: Planes) -> Tensor:
@@ -111,7 +111,7 @@ def normalized_mutual_information(planes: Planes) -> Tensor:
 
     Undefined where an image is constant and not black, since the original cannot stretch it.
     """
-    total = 0.0
+    total = torch.zeros(())
     for index in planes.source_indices:
         total = total + _mutual(planes, index, 0) / (marginal_entropy(planes, index) + marginal_entropy(planes, 0))
     return _undefined_where(unstretchable(planes), 2 * total)

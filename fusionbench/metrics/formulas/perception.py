@@ -92,7 +92,7 @@ def chen_varshney(planes: Planes) -> Tensor:
     fused = stretched(planes, 0)
     r = radial_frequency(planes.height, planes.width, 8, fused)
     sensitivity = 2.6 * (0.0192 + 0.144 * r) * torch.exp(-((0.144 * r) ** 1.1))
-    weighted, weights = 0.0, 0.0
+    weighted, weights = torch.zeros(()), torch.zeros(())
     for index in planes.source_indices:
         source = stretched(planes, index)
         across, down = sobel(source)

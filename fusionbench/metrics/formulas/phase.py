@@ -51,7 +51,7 @@ def _polar_frequencies(height: int, width: int, like: Tensor) -> tuple[Tensor, T
 
 def _radial_filters(radius: Tensor) -> list[Tensor]:
     """Log-Gabor factors of the filters, one per scale, H x W."""
-    low_pass = 1 / (1 + (_low_pass_radius(*radius.shape, radius) / 0.45) ** 30)
+    low_pass = 1 / (1 + (_low_pass_radius(radius.shape[0], radius.shape[1], radius) / 0.45) ** 30)
     filters = []
     for scale in range(_SCALES):
         centre = 1 / (_SHORTEST * _FACTOR**scale)
@@ -122,7 +122,7 @@ def _oriented(spectrum: Tensor, radial: list[Tensor], spread: Tensor) -> tuple[T
 
 def phase_congruency(image: Tensor) -> Phase:
     """Phase congruency of P x H x W by log-Gabor filters over four scales and six orientations. Kovesi 1999."""
-    radius, theta = _polar_frequencies(*image.shape[-2:], image)
+    radius, theta = _polar_frequencies(image.shape[-2], image.shape[-1], image)
     radius[0, 0] = 1  # its logarithm is not used
     radial = _radial_filters(radius)
     del radius

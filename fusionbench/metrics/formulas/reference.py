@@ -14,8 +14,13 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
+def _truth(planes: Planes) -> Tensor:
+    assert planes.reference is not None, "the scorer asks only where there is ground truth"
+    return planes.reference
+
+
 def _pair(planes: Planes) -> Planes:
-    return Planes(planes.fused, (planes.reference,))
+    return Planes(planes.fused, (_truth(planes),))
 
 
 def psnr(planes: Planes) -> Tensor:
@@ -23,7 +28,7 @@ def psnr(planes: Planes) -> Tensor:
 
     Colour images: the mean over the channels of the values per channel.
     """
-    error = (planes.fused - planes.reference).square().mean((-2, -1), dtype=torch.float64)
+    error = (planes.fused - _truth(planes)).square().mean((-2, -1), dtype=torch.float64)
     return 10 * torch.log10(255**2 / error)
 
 
@@ -33,7 +38,8 @@ def _terms(planes: Planes) -> tuple[Tensor, Tensor]:
     variances = covariance(planes, GAUSS11, 0, 0) + covariance(planes, GAUSS11, 1, 1)
     structure = (2 * covariance(planes, GAUSS11, 0, 1) + _C2) / (variances + _C2)
     luminance = (2 * m1 * m2 + _C1) / (m1.square() + m2.square() + _C1)
-    return tuple(term.mean((-2, -1), dtype=torch.float64) for term in (luminance * structure, structure))
+    similarity = luminance * structure
+    return similarity.mean((-2, -1), dtype=torch.float64), structure.mean((-2, -1), dtype=torch.float64)
 
 
 def ssim(planes: Planes) -> Tensor:

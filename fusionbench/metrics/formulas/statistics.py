@@ -47,7 +47,8 @@ def _difference_sums(planes: Planes) -> tuple[Tensor, Tensor]:
     sums = _activity(planes)
     if sums is not None:
         return sums[1], sums[2]
-    return tuple(planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
+    across, down = (planes.fused.diff(dim=dim).square().sum((-2, -1), dtype=torch.float64) for dim in (-1, -2))
+    return across, down
 
 
 def spatial_frequency(planes: Planes) -> Tensor:

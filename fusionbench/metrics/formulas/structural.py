@@ -100,7 +100,9 @@ def _mean_similarity(
 
 
 def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
-    return sum(_mean_similarity(planes, window, index, *constants) for index in planes.source_indices)
+    return sum(
+        (_mean_similarity(planes, window, index, *constants) for index in planes.source_indices), torch.zeros(())
+    )
 
 
 def ssim_uniform(planes: Planes) -> Tensor:

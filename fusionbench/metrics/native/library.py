@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ class Kernel:
         """The instruction set in use."""
         return self._library.fb_instructions().decode()
 
-    def _function(self, name: str, suffix: str) -> ctypes._CFuncPtr:
+    def _function(self, name: str, suffix: str) -> Any:
         return getattr(self._library, f"fb_{name}_{suffix}")
 
     def _call(self, name: str, plane: Tensor, *arguments: object) -> float:

@@ -101,7 +101,7 @@ def _from_folder(root: Path) -> list[Case]:
         if sample.complete and path.is_file():
             values = read_features(path)
             texts = tuple(text for text in sample.paragraphs if text)
-            found.append(Case(f"{sample.task}/{sample.dataset}/{sample.name}", *values.shape, texts))
+            found.append(Case(f"{sample.task}/{sample.dataset}/{sample.name}", values.shape[0], values.shape[1], texts))
     if not found:
         raise DataError(f"{root}: no sample has both paragraphs in Text/ and features in TextFeature/.")
     return found

@@ -80,7 +80,8 @@ class Region:
     def from_json(cls, data: dict[str, Any]) -> Region:
         """The inverse of :meth:`to_json`."""
         sequences = ("box", "centre", "rle")
-        return cls(**{name: tuple(value) if name in sequences else value for name, value in data.items()})
+        fields: dict[str, Any] = {name: tuple(value) if name in sequences else value for name, value in data.items()}
+        return cls(**fields)
 
 
 def iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
@@ -197,7 +198,7 @@ class TextEncoder(Provider, Protocol):
 class Progress(Protocol):
     """Told how far a stage is; ``done`` counts from 0 to ``total``."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
         """Report."""
 
 

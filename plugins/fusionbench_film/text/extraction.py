@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch import Tensor
 from fusionbench.types import UsageError, WeightsError
 from fusionbench_film.text.encoders import Blip2TextEncoder
 from fusionbench_film.text.models.loading import from_pretrained
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _EMBEDDINGS = {
     "embeddings.word_embeddings.weight": "embeddings.word_embeddings.weight",
@@ -55,7 +58,7 @@ def extract_encoder(model: str, target: Path, *, revision: str | None = None) ->
     return sum(parameter.numel() for parameter in small.parameters())
 
 
-def as_bert(whole: torch.nn.Module) -> torch.nn.Module:
+def as_bert(whole: PreTrainedModel) -> PreTrainedModel:
     """A ``BertModel`` with the weights of a ``Blip2TextModelWithProjection``'s text path.
 
     Raises:
@@ -75,7 +78,7 @@ def as_bert(whole: torch.nn.Module) -> torch.nn.Module:
         layer_norm_eps=q.layer_norm_eps,
         pad_token_id=q.pad_token_id,
         type_vocab_size=1,
-        attn_implementation="eager",
+        attn_implementation="eager",  # type: ignore[call-arg]  # of every configuration
     )
     bert = BertModel(config, add_pooling_layer=False).eval()
     state = {renamed: value for name, value in whole.state_dict().items() if (renamed := _bert_name(name))}

@@ -80,15 +80,18 @@ def ahead(function: Callable[[T], R], items: Sequence[T], *, window: int) -> Ite
             for item in remaining:
                 waiting.append((item, pool.submit(function, item)))
                 if len(waiting) >= max(window, _WORKERS):
-                    yield _result(*waiting.popleft())
+                    outcome = _result(waiting.popleft())
+                    yield outcome
             while waiting:
-                yield _result(*waiting.popleft())
+                rest = _result(waiting.popleft())
+                yield rest
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
-def _result(item: T, future: Future[R]) -> tuple[T, R | Exception]:
+def _result(submitted: tuple[T, Future[R]]) -> tuple[T, R | Exception]:
+    item, future = submitted
     try:
         return item, future.result()
     except Exception as error:

@@ -104,11 +104,11 @@ _KINDS = {"paragraph": str, "caption": str, "prompt": dict, "dense": list, "mask
 def _output(row: Mapping[str, Any]) -> str:
     if row["error"]:
         return ""
-    value = _loaded(row["value"] or "null")
+    value: Any = _loaded(row["value"] or "null")
     if not isinstance(value, _KINDS.get(row["stage"], object)):
         return "the value is not of the kind that the stage makes"
     try:
-        for region in value if row["stage"] in ("dense", "masks") else ():
+        for region in value if isinstance(value, list) and row["stage"] in ("dense", "masks") else ():
             Region.from_json(region)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return "a region has not the form of one"

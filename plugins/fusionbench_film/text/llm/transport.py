@@ -96,7 +96,7 @@ class _Timed(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))  # type: ignore[arg-type]
+        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
 
 
 class _TimedConnection(http.client.HTTPConnection):
@@ -131,13 +131,13 @@ class _TimedSecureConnection(_TimedConnection, http.client.HTTPSConnection):
 
 class _Handler(urllib.request.HTTPHandler):
     def http_open(self, request: Any) -> Any:
-        return self.do_open(functools.partial(_TimedConnection, deadline=request.deadline), request)  # type: ignore[arg-type]
+        return self.do_open(functools.partial(_TimedConnection, deadline=request.deadline), request)
 
 
 class _SecureHandler(urllib.request.HTTPSHandler):
     def https_open(self, request: Any) -> Any:
         connection = functools.partial(_TimedSecureConnection, deadline=request.deadline)
-        return self.do_open(connection, request, context=self._context)  # type: ignore[arg-type, attr-defined]
+        return self.do_open(connection, request, context=self._context)  # type: ignore[attr-defined]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -110,8 +110,8 @@ class OpenAIWriter:
         tally = _Tally()
         try:
             messages = self._messages(request)
-        except FusionBenchError as error:
-            return Written(key=request.key, error=error.message)
+        except FusionBenchError as unreadable:
+            return Written(key=request.key, error=unreadable.message)
         estimate = count_tokens(request.system + request.user) + (IMAGE_TOKENS if self.looks else 0)
         error, retry = "never attempted", True
         remark = ""

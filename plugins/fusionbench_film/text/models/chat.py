@@ -66,7 +66,7 @@ class ChatWriter:
             for request, (text, finished, used) in zip(waiting, self._generate(waiting, attempt), strict=True):
                 before = tokens[request.key]
                 tokens[request.key] = (before[0] + used[0], before[1] + used[1])
-                spent = {"tokens_in": tokens[request.key][0], "tokens_out": tokens[request.key][1]}
+                spent: dict[str, Any] = dict(zip(("tokens_in", "tokens_out"), tokens[request.key], strict=True))
                 try:
                     paragraph = accept(
                         text, min_sentences=self.min_sentences, max_words=self.max_words, finished=finished

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from fusionbench.images.bt601 import RGB_TO_LUMA
+
 _GRID = 3
 _CLIPPED_HIGH, _CLIPPED_LOW = 250, 5
 _GRAY_CHROMA = 4.0  # mean channel spread below which an image counts as gray
