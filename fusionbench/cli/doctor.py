@@ -34,13 +34,14 @@ def _versions() -> list[str]:
     import torch
 
     import fusionbench
+    from fusionbench.metrics import native
     from fusionbench.runs.provenance import environment
 
     facts = environment("cpu")
     click.echo(f"fusionbench {fusionbench.__version__} in {Path(fusionbench.__file__).parent}")
     click.echo(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
     click.echo("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
-    click.echo(f"  torch uses {torch.get_num_threads()} threads")
+    click.echo(f"  torch uses {torch.get_num_threads()} threads; native kernel of the metrics: {native.state()}")
     for extra, modules in _EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         state = "installed" if not missing else f"absent: pip install 'fusionbench[{extra}]'"

@@ -126,20 +126,16 @@ def halve(weights: Path, target: Path) -> None:
         raise SystemExit(f"{target}: {target.stat().st_size} bytes, more than {LARGEST}.")
 
 
-def _named(marks: pandas.Series) -> list[str]:
-    """The metrics that are marked."""
-    return [str(metric) for metric, marked in marks.items() if marked]
-
-
 def wins(scores: pandas.DataFrame) -> list[str]:
     """The metrics, all of them better when higher, in which the network is at least as good as averaging."""
-    return _named(scores.loc["film"] >= scores.loc["average"])
+    rows = scores.T
+    return [str(metric) for metric in rows.index[rows["film"] >= rows["average"]]]
 
 
 def refusal(scores: pandas.DataFrame) -> str:
     """Why weights with these scores are not kept; empty if they are."""
-    better = wins(scores)
-    far = _named(scores.loc["film"] < WORST * scores.loc["average"])
+    better, rows = wins(scores), scores.T
+    far = [str(metric) for metric in rows.index[rows["film"] < WORST * rows["average"]]]
     if len(better) >= NEEDED and "Qabf" in better and not far:
         return ""
     below = f", far below it in {', '.join(far)}" if far else ""
