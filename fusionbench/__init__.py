@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fusionbench import metrics
     from fusionbench.api import get_dataset, get_method, load_run, run, score
+    from fusionbench.catalogue import get_metric, list_datasets, list_methods, list_metrics
     from fusionbench.hookspecs import hookimpl
     from fusionbench.methods import method
     from fusionbench.types import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     **dict.fromkeys(("run", "score", "load_run", "get_method", "get_dataset"), "fusionbench.api"),
+    **dict.fromkeys(("get_metric", "list_datasets", "list_methods", "list_metrics"), "fusionbench.catalogue"),
     "hookimpl": "fusionbench.hookspecs",
     "method": "fusionbench.methods",
     **dict.fromkeys(
@@ -72,7 +74,11 @@ __all__ = [
     "__version__",
     "get_dataset",
     "get_method",
+    "get_metric",
     "hookimpl",
+    "list_datasets",
+    "list_methods",
+    "list_metrics",
     "load_run",
     "method",
     "metrics",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusionbench.catalogue import known_task
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
@@ -16,7 +17,7 @@ from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, exec
 from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
-from fusionbench.types.values import Misfit, expanded, one_of
+from fusionbench.types.values import expanded
 
 __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
 
@@ -152,7 +153,7 @@ def get_method(
     return load_fuser(
         spec,
         device=pick_device(device),
-        task=_task(task),
+        task=known_task(task),
         weights=Path(weights) if weights is not None else None,
         options=options,
         precision=precision,
@@ -179,13 +180,6 @@ def get_dataset(name: str, /, *, root: Path | str | None = None, split: str | No
     if split is not None:
         reference = dataclasses.replace(reference, split=split)
     return open_dataset(reference, options=options)
-
-
-def _task(task: Task | str | None) -> Task | None:
-    try:
-        return None if task is None else one_of(task, tuple(Task))
-    except Misfit:
-        raise UsageError(f"unknown task {task!r}; tasks are {', '.join(Task)}.") from None
 
 
 def _base(config: RunConfig | Path | str | None) -> RunConfig:

@@ -46,6 +46,7 @@ ROOMS = (
     "results",
     "runs",
     "training",
+    "catalogue",
     "api",
     "testing",
     "cli",

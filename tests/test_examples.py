@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import fusionbench.api
+import fusionbench.catalogue
 from fusionbench.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,9 +39,10 @@ def commands() -> list[tuple[str, str]]:
 
 def test_docstring_examples_of_the_python_interface(tmp_path: Path) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    for example in finder.find(fusionbench.api, globs={"tmp_path": tmp_path}):
-        runner.run(example)
-    assert runner.tries >= 5
+    for module in (fusionbench.api, fusionbench.catalogue):
+        for example in finder.find(module, globs={"tmp_path": tmp_path}):
+            runner.run(example)
+    assert runner.tries >= 15
     assert runner.failures == 0
 
 

@@ -174,7 +174,7 @@ def test_a_label_is_neither_markup_nor_control_sequence_on_the_live_display() ->
     from fusionbench.cli.progress import LiveWatcher
     from fusionbench.results.journal import FusionRecord
     from fusionbench.runs.events import Outcome
-    from fusionbench.runs.plan import Unit
+    from fusionbench.runs.units import Unit
 
     stream = io.StringIO()
     watcher = LiveWatcher(Console(file=stream, force_terminal=True, width=120))

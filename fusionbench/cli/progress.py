@@ -17,7 +17,7 @@ from fusionbench.printable import printable
 if TYPE_CHECKING:
     from fusionbench.runs.engine import Watcher
     from fusionbench.runs.events import Outcome
-    from fusionbench.runs.plan import Unit
+    from fusionbench.runs.units import Unit
 
 _PLAIN_EVERY = 10.0
 _SHOWN_NOTICES = 20

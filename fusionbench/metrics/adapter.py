@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fusionbench.metrics.functional import compute as compute_values
 from fusionbench.metrics.selection import find
+from fusionbench.types import DEFAULT_PROFILE
 
 
 class TorchmetricsAdapter(torchmetrics.Metric):
@@ -29,7 +30,7 @@ class TorchmetricsAdapter(torchmetrics.Metric):
     seen: Tensor
 
     def __init__(
-        self, name: str, profile: str = "zhao", *, dtype: str | torch.dtype = "float64", **options: Any
+        self, name: str, profile: str = DEFAULT_PROFILE, *, dtype: str | torch.dtype = "float64", **options: Any
     ) -> None:
         super().__init__(**options)
         self.spec = find(name, profile)

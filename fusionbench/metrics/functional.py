@@ -16,6 +16,7 @@ from torch import Tensor
 from fusionbench.metrics.images import images_of, working_dtype
 from fusionbench.metrics.scoring import score_images
 from fusionbench.metrics.selection import attribute_name, attribute_names, find, metric_names
+from fusionbench.types import DEFAULT_PROFILE
 
 
 def compute(
@@ -23,7 +24,7 @@ def compute(
     fused: Any,
     sources: Sequence[Any] = (),
     *,
-    profile: str = "zhao",
+    profile: str = DEFAULT_PROFILE,
     reference: Any = None,
     dtype: str | torch.dtype = "float64",
 ) -> Tensor:

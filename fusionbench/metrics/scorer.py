@@ -14,7 +14,7 @@ from fusionbench.metrics.colour import Images
 from fusionbench.metrics.images import images_of, working_dtype
 from fusionbench.metrics.scoring import Scores, check_operands, reason, score_images
 from fusionbench.metrics.selection import MetricNames, is_list, select
-from fusionbench.types import MetricError, MetricSpec
+from fusionbench.types import DEFAULT_PROFILE, MetricError, MetricSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ class Scorer:
     def __init__(
         self,
         metrics: MetricNames | Literal["all"] = None,
-        profiles: Sequence[str] = ("zhao",),
+        profiles: Sequence[str] = (DEFAULT_PROFILE,),
         *,
         device: str | torch.device = "cpu",
         dtype: str | torch.dtype = "float64",
@@ -161,7 +161,7 @@ def evaluate(
     sources: Sequence[Any] = (),
     *,
     metrics: MetricNames | Literal["all"] = None,
-    profile: str | Sequence[str] = "zhao",
+    profile: str | Sequence[str] = DEFAULT_PROFILE,
     reference: Any = None,
     ids: Sequence[str] = (),
     device: str | torch.device | None = None,

@@ -11,7 +11,7 @@ from torch import Tensor
 from fusionbench.metrics.functional import compute as compute_values
 from fusionbench.metrics.images import working_dtype
 from fusionbench.metrics.selection import attribute_name, find
-from fusionbench.types import MetricError, MetricSpec, MissingExtraError
+from fusionbench.types import DEFAULT_PROFILE, MetricError, MetricSpec, MissingExtraError
 
 if TYPE_CHECKING:
     import torchmetrics
@@ -34,7 +34,7 @@ class StatefulMetric:
 
     name: ClassVar[str] = ""
 
-    def __init__(self, profile: str = "zhao", *, dtype: str | torch.dtype = "float64") -> None:
+    def __init__(self, profile: str = DEFAULT_PROFILE, *, dtype: str | torch.dtype = "float64") -> None:
         self.spec: MetricSpec = find(self.name, profile)
         self.dtype = working_dtype(dtype)
         self.reset()
@@ -84,7 +84,7 @@ class StatefulMetric:
             self.spec.name,
             fused,
             sources,
-            profile=self.spec.profile or "zhao",
+            profile=self.spec.profile or DEFAULT_PROFILE,
             reference=reference,
             dtype=self.dtype,
         )
@@ -101,7 +101,7 @@ class StatefulMetric:
             from fusionbench.metrics.adapter import TorchmetricsAdapter
         except ImportError as error:
             raise MissingExtraError("torchmetrics is not installed.", hint="pip install torchmetrics") from error
-        adapter = TorchmetricsAdapter(self.spec.name, self.spec.profile or "zhao", dtype=self.dtype)
+        adapter = TorchmetricsAdapter(self.spec.name, self.spec.profile or DEFAULT_PROFILE, dtype=self.dtype)
         adapter.add(self.values)
         return adapter
 

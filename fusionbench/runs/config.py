@@ -17,7 +17,7 @@ from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.printable import encodable, is_text, printable
-from fusionbench.types import UsageError
+from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, expanded, one_of, written
 
@@ -143,7 +143,7 @@ class RunConfig:
     datasets: tuple[DatasetRequest, ...] = ()
     data_root: str | None = None
     plugins: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ("zhao",)
+    profiles: tuple[str, ...] = (DEFAULT_PROFILE,)
     metrics: tuple[str, ...] = ()
     device: str = "auto"
     batch_size: int | None = None

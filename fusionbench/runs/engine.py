@@ -21,13 +21,14 @@ from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
 from fusionbench.runs.identity import code_digest, digest_of
+from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.missing import units_of
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.pictures import Pictures, remove
-from fusionbench.runs.plan import Expansion, Unit
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.preparing import open_datasets, prepare
 from fusionbench.runs.session import Session
+from fusionbench.runs.units import Unit
 from fusionbench.runs.watching import SilentWatcher, Watcher
 from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import DataError, UsageError

@@ -12,8 +12,8 @@ from fusionbench.results.folder import LOG
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
 from fusionbench.runs.launching import command_line
-from fusionbench.runs.plan import Job, Unit
 from fusionbench.runs.session import Session
+from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.runs.worker_log import WorkerLog
 from fusionbench.runs.worker_process import WorkerProcess

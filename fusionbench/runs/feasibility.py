@@ -8,8 +8,8 @@ from pathlib import Path
 from fusionbench.data import check_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.runs.config import RunConfig
+from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
-from fusionbench.runs.plan import Expansion, Pairing
 from fusionbench.types import FusionBenchError, MethodSpec, UsageError
 
 _SHOWN = 3

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from fusionbench.results import Journal
 from fusionbench.runs.pictures import Pictures, Wanted
-from fusionbench.runs.plan import Job, Planned, Unit
+from fusionbench.runs.plan import Planned
+from fusionbench.runs.units import Job, Unit
 
 
 def units_of(planned: Sequence[Planned], journal: Journal, pictures: Pictures, *, keep: bool) -> list[Unit]:

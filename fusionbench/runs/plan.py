@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.metrics.selection import select
 from fusionbench.plugins import Plugins
 from fusionbench.results.folder import image_path
-from fusionbench.results.records import Cell, FusionRecord, MetricKey
+from fusionbench.results.records import Cell
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.identity import digest_of, fingerprints, method_identity
+from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
 from fusionbench.runs.requirements import examined
@@ -28,78 +29,6 @@ from fusionbench.types import (
     first_line,
 )
 from fusionbench.types.complaints import Complaints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One sample of a unit of work.
-
-    Attributes:
-        sample: Sample id.
-        fusion: Identity of the fused image.
-        image: Path of its PNG relative to the run folder, None if it is not kept.
-        metrics: Scores that are missing.
-        copies: Further places of the PNG: other labels of the method, samples of equal content.
-        rescore: Whether the PNG exists already and only scores are missing.
-        size: Height and width, to batch equal ones.
-        error: Why the sample cannot be used at all (an unreadable file, ...).
-    """
-
-    sample: str
-    fusion: str
-    image: str | None
-    metrics: tuple[MetricKey, ...]
-    copies: tuple[str, ...] = ()
-    rescore: bool = False
-    size: tuple[int, int] | None = None
-    error: str = ""
-
-    def failed(self, reason: str) -> FusionRecord:
-        """What is journaled if it fails. Scores that a picture has already outlive the failing of further ones."""
-        if self.rescore:
-            return FusionRecord(key=self.fusion, status="ok", score_errors=dict.fromkeys(self.metrics, reason))
-        return FusionRecord(key=self.fusion, status="failed", error=reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """A unit of work: samples of one data set for one method. Executors need nothing else but the configuration."""
-
-    method: str
-    dataset: str
-    jobs: tuple[Job, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """A method and a data set that a run combines."""
-
-    method: MethodRequest
-    spec: MethodSpec
-    dataset: OpenedDataset
-    marks: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Expansion:
-    """The checked matrix of a run, before anything is read or computed.
-
-    Attributes:
-        pairings: What runs.
-        skipped: What does not, and why, one line each.
-        remarks: What a user should know before trusting the numbers.
-        metrics: All metrics of the run.
-    """
-
-    pairings: list[Pairing]
-    skipped: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    metrics: tuple[MetricSpec, ...] = ()
-
-    @property
-    def datasets(self) -> dict[str, OpenedDataset]:
-        """The data sets that take part, by key."""
-        return {pairing.dataset.key: pairing.dataset for pairing in self.pairings}
 
 
 def expand(

@@ -8,8 +8,8 @@ from fusionbench.fusing import pick_device
 from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.runs import plan
 from fusionbench.runs.config import DatasetRequest, RunConfig
+from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.opening import OpenedDataset, open_request
-from fusionbench.runs.plan import Expansion
 from fusionbench.types import DataError, Task
 from fusionbench.types.complaints import Complaints
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusionbench.fusing.loading import weights_for
+from fusionbench.runs.matrix import Pairing
+from fusionbench.runs.opening import OpenedDataset
 from fusionbench.types import FusionBenchError, MethodSpec, UsageError, WeightsError, resolve
 from fusionbench.weights.recognition import examine
-
-if TYPE_CHECKING:
-    from fusionbench.runs.opening import OpenedDataset
-    from fusionbench.runs.plan import Pairing
 
 
 def examined(

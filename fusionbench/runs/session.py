@@ -11,8 +11,9 @@ from fusionbench.plugins import Plugins
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.runs.events import Event
 from fusionbench.runs.opening import OpenedDataset, open_request
-from fusionbench.runs.plan import Unit, metrics_of
+from fusionbench.runs.plan import metrics_of
 from fusionbench.runs.stream import stream
+from fusionbench.runs.units import Unit
 from fusionbench.types import FusionBenchError, MethodError, Sample, described, raised_at
 
 _GPU_BATCH = 8

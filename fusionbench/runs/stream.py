@@ -30,7 +30,7 @@ from fusionbench.results.records import FusionRecord, MetricKey, PictureRecord
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
 from fusionbench.runs.pictures import located, put, remove
-from fusionbench.runs.plan import Job, Unit
+from fusionbench.runs.units import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample, described, raised_at
 
 _SCORERS = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from fusionbench.runs.events import Outcome
-from fusionbench.runs.plan import Unit
+from fusionbench.runs.units import Unit
 
 
 class Watcher(Protocol):

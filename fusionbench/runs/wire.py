@@ -12,7 +12,7 @@ from typing import Any
 
 from fusionbench.results.records import FusionRecord, PictureRecord
 from fusionbench.runs.events import Broken, Done, Ended, Fused, Fusing, Message, Outcome, Remark
-from fusionbench.runs.plan import Job, Unit
+from fusionbench.runs.units import Job, Unit
 
 MARK = "\x1e"
 """Begins a message; JSON text never contains it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fusionbench.plugins.registry import nearest
-from fusionbench.types import UsageError
+from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, nothing
 
@@ -93,7 +93,7 @@ class ValidationConfig:
     every: int = 1
     limit: int | None = None
     metrics: tuple[str, ...] | None = None
-    profile: str = "zhao"
+    profile: str = DEFAULT_PROFILE
     best: str | None = None
     data_root: Path | None = None
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

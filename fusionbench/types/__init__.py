@@ -18,6 +18,7 @@ from fusionbench.types.errors import (
 )
 from fusionbench.types.sample import Batch, LazyArray, Problem, Readable, Sample
 from fusionbench.types.specs import (
+    DEFAULT_PROFILE,
     Citation,
     CommandSpec,
     Dataset,
@@ -39,6 +40,7 @@ from fusionbench.types.specs import (
 from fusionbench.types.task import Task
 
 __all__ = [
+    "DEFAULT_PROFILE",
     "Batch",
     "Citation",
     "CommandSpec",

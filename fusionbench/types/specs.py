@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+DEFAULT_PROFILE = "zhao"
+"""The convention where none is named: the evaluator published with FILM and CDDFuse."""
+
 Loadable = str | Callable[..., Any]
 
 
@@ -404,7 +407,7 @@ class PublishedSpec:
 
     name: str
     path: Path
-    profile: str = "zhao"
+    profile: str = DEFAULT_PROFILE
     paper: Citation | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
