@@ -25,8 +25,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import fusionbench as fb
+from fusionbench.configuration.assignments import assignments
 from fusionbench.images import file_sha256
-from fusionbench.runs import MethodRequest
+from fusionbench.runs import DatasetRequest, MethodRequest
 from fusionbench.types import Task
 
 RIVALS = ("average", "maximum", "laplacian")
@@ -150,7 +151,7 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
         f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |\n"
         for name, row in zip(scores.index, scores.to_numpy(), strict=True)
     )
-    tested = test.partition("=")[0] + (f", first {job.options.limit}" if job.options.limit else "")
+    tested = DatasetRequest.parse(test).key + (f", first {job.options.limit}" if job.options.limit else "")
     made = (
         "RoadScene pairs, none among the test images (no licence stated by its authors, who ask for citation; "
         "the pictures stem from FLIR's ADAS material)"
@@ -212,7 +213,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="test only on the first so many samples")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     options = parser.parse_args()
-    tests = dict(item.split("=", 1) for item in options.test)
+    try:
+        tests = assignments(options.test, "--test", form="TASK=NAME[@SPLIT]=ROOT")
+    except fb.FusionBenchError as error:
+        parser.error(str(error))
     unknown = set(tests) - {str(task) for task in Task}
     if unknown:
         parser.error(f"--test: unknown task {', '.join(sorted(unknown))}")
