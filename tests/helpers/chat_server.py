@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -70,15 +70,16 @@ def chat_server(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatS
                 running += 1
                 server_state.most_at_once = max(server_state.most_at_once, running)
             try:
-                self._answer(reply(number, body))
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # The client gave up, as some tests want it to.
+                given = reply(number, body)
+                time.sleep(given.delay)
             finally:
+                # Before the client can read its answer: its next request would count as one at the same time.
                 with lock:
                     running -= 1
+            with suppress(BrokenPipeError, ConnectionResetError):  # The client gave up, as some tests want it to.
+                self._answer(given)
 
         def _answer(self, given: Reply) -> None:
-            time.sleep(given.delay)
             if given.raw:
                 self._send(given.raw, given.drip)
                 self.close_connection = True
