@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from fusionbench.fusing.fuser import Fuser
+from fusionbench.fusing.fuser import Fuser, network_of
 from fusionbench.fusing.loading import load_fuser, parse_options
-from fusionbench.types import Batch, MethodSpec, Task, UsageError, WeightsError, resolve
+from fusionbench.types import Batch, LoadsUntrained, Method, MethodSpec, Task, UsageError, WeightsError, resolve
 
 # Operators that move or make data, or cost nothing; everything else that the counter does not know is named.
 _FREE = frozenset(
@@ -115,7 +115,7 @@ def measure_cost(
         raise UsageError(f"method {spec.name} fuses one image at a time.")
     task = task or spec.tasks[0]
     fuser, untrained = _load(spec, device, task, weights, options, precision)
-    network = getattr(fuser.method, "network", None)
+    network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
     batch = _batch(spec, task, size, batch_size, text, device)
     before = _resident(device)
@@ -179,11 +179,10 @@ def _load(
     try:
         return load_fuser(spec, device=device, task=task, weights=weights, options=options, precision=precision), False
     except WeightsError:
-        method = resolve(spec.factory, owner=f"method {spec.name}")(**parse_options(spec, options or {}))
-        untrained = getattr(method, "load_untrained", None)
-        if weights is not None or untrained is None:
+        method: Method = resolve(spec.factory, owner=f"method {spec.name}")(**parse_options(spec, options or {}))
+        if weights is not None or not isinstance(method, LoadsUntrained):
             raise
-        untrained(device)
+        method.load_untrained(device)
         return Fuser(method, spec, device, precision=precision), True
 
 

@@ -13,7 +13,7 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.types import ChecksWeights, MethodSpec, WeightsError, WeightSpec, resolve
 from fusionbench.weights import hub
 from fusionbench.weights.checkpoints import read_checkpoint, read_state_dict
 from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
@@ -121,7 +121,7 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a run says them
-        if hasattr(method, "check_weights"):
+        if isinstance(method, ChecksWeights):
             method.check_weights(weight.name, path)
         else:
             method.load(torch.device("cpu"), path)
