@@ -11,7 +11,7 @@ from fusionbench.catalogue import known_task
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
-from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.results import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, RunSettings, execute
 from fusionbench.runs.engine import Watcher

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.plugins import load_plugins
-from fusionbench.plugins.manager import BUILTIN
+from fusionbench.plugins.current import BUILTIN
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "fusionbench"

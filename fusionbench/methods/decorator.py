@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from fusionbench.methods.facts import MethodFacts
-from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.types import Batch, MethodSpec, Option, PluginError, Task
 
 if TYPE_CHECKING:
