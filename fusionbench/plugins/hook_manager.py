@@ -14,6 +14,7 @@ class HookManager(pluggy.PluginManager):
     """Accepts functions called ``fusionbench_*`` without a marker, as pytest does with ``pytest_*``."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        """Marks of one function of a plugin, as pluggy has them; those of no mark for ``fusionbench_*``."""
         options = super().parse_hookimpl_opts(plugin, name)
         if options is None and name.startswith(hookspecs.PREFIX):
             function = getattr(plugin, name, None)
