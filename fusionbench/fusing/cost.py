@@ -114,15 +114,16 @@ def measure_cost(
     if batch_size > 1 and not spec.batched:
         raise UsageError(f"method {spec.name} fuses one image at a time.")
     task = task or spec.tasks[0]
-    fuser, untrained = _load(spec, device, task, weights, options, precision)
+    images = _Noise(spec=spec, task=task, size=size, text=text, device=device)
+    fuser, untrained = _load(spec, device=device, task=task, weights=weights, options=options, precision=precision)
     network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
-    batch = _batch(spec, task, size, batch_size, text, device)
+    batch = images.batch(batch_size)
     before = _resident(device)
     fuser.fuse(batch)
     _wait(device)
     memory = _most_resident(device)
-    single = _batch(spec, task, size, 1, text, device)
+    single = images.batch(1)
     flops, uncounted = count_flops(lambda: fuser.fuse(single))
     seconds = [_timed(fuser, batch, device) for _ in range(repeats + 1)][1:]
     times = torch.tensor(seconds, dtype=torch.float64)
@@ -170,6 +171,7 @@ class _Operators(TorchDispatchMode):
 
 def _load(
     spec: MethodSpec,
+    *,
     device: torch.device,
     task: Task,
     weights: Path | None,
@@ -186,20 +188,30 @@ def _load(
         return Fuser(method, spec, device, precision=precision), True
 
 
-def _batch(
-    spec: MethodSpec, task: Task, size: tuple[int, int], count: int, text: tuple[int, int], device: torch.device
-) -> Batch:
-    generator = torch.Generator().manual_seed(0)
-    height, width = (-(-side // spec.multiple) * spec.multiple for side in size)
-    channels = 1 if spec.takes == "luma" else 3
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noise:
+    """Random images, and text where the method reads some; the same for every batch."""
 
-    def noise(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator).to(device)
+    spec: MethodSpec
+    task: Task
+    size: tuple[int, int]
+    text: tuple[int, int]
+    device: torch.device
 
-    sources = tuple(noise(count, channels, height, width) for _ in range(max(2, spec.sources[0])))
-    features = tuple(noise(*text) for _ in range(count)) if spec.text != "none" else ()
-    texts = tuple(("",) * len(sources) for _ in range(count)) if spec.text != "none" else ()
-    return Batch(sources=sources, task=task, ids=tuple(str(n) for n in range(count)), text=features, texts=texts)
+    def batch(self, count: int) -> Batch:
+        spec, generator = self.spec, torch.Generator().manual_seed(0)
+        height, width = (-(-side // spec.multiple) * spec.multiple for side in self.size)
+        channels = 1 if spec.takes == "luma" else 3
+
+        def noise(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator).to(self.device)
+
+        sources = tuple(noise(count, channels, height, width) for _ in range(max(2, spec.sources[0])))
+        reads_text = spec.text != "none"
+        features = tuple(noise(*self.text) for _ in range(count)) if reads_text else ()
+        texts = tuple(("",) * len(sources) for _ in range(count)) if reads_text else ()
+        ids = tuple(str(n) for n in range(count))
+        return Batch(sources=sources, task=self.task, ids=ids, text=features, texts=texts)
 
 
 def _timed(fuser: Fuser, batch: Batch, device: torch.device) -> float:

@@ -73,7 +73,7 @@ class WeightSpec:
         official: File name(s) as published.
         sha256: Known digests of ``official`` (any one matches); empty where unknown.
         content_sha256: Known digest of the numbers in its conversion to safetensors, as
-            :func:`fusionbench.weights.recognition.content_sha256` has it.
+            :func:`fusionbench.weights.recognition.numbers_sha256` has it.
         size: Bytes, 0 where unknown.
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.

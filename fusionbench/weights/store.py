@@ -20,10 +20,10 @@ from fusionbench.weights.finding import how_to_get, installed_file, weights_fold
 from fusionbench.weights.recognition import (
     CONTENT_KEY,
     SOURCE_KEY,
-    content_sha256,
     data_file,
     is_published,
     is_safetensors,
+    numbers_sha256,
     recognise,
 )
 from fusionbench.weights.tensorflow_bundle import bundle_index
@@ -92,7 +92,7 @@ def convert(source: Path, target: Path) -> None:
     try:
         with replacing(target) as temporary:
             safetensors.torch.save_file(state, temporary)
-            metadata[CONTENT_KEY] = content_sha256(temporary)
+            metadata[CONTENT_KEY] = numbers_sha256(temporary)
             safetensors.torch.save_file(state, temporary, metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
