@@ -142,9 +142,7 @@ def failures_of(frame: pd.DataFrame, table: Table) -> tuple[Failure, ...]:
     )
 
 
-def _page(
-    place: int, group: Group, part: pd.DataFrame, table: Table, specs: Mapping[str, MetricSpec]
-) -> DatasetPage:
+def _page(place: int, group: Group, part: pd.DataFrame, table: Table, specs: Mapping[str, MetricSpec]) -> DatasetPage:
     rows = table.rows_of(group)
     methods = tuple(row for row in rows if not row.published)
     samples = tuple(dict.fromkeys(part["sample"].astype(str)))

@@ -13,6 +13,7 @@ import jinja2
 
 from fusionbench.atomic import make_folder
 from fusionbench.reports.caption import caption, notes
+from fusionbench.reports.model import RANK
 from fusionbench.reports.site import Quality
 from fusionbench.reports.site.content import DatasetPage, Report
 from fusionbench.reports.site.pictures import Picture, Shown, write_pictures
@@ -176,6 +177,7 @@ def page_data(page: DatasetPage, shown: Shown) -> dict[str, Any]:
         "suffix": shown.suffix,
         "columns": columns,
         "methods": len(page.methods),
+        "best": _best(page),
         "samples": page.samples,
         "pictures": [
             "".join(str(int(f"{page.number}/{place}/{number}" in shown.places)) for number in range(len(page.samples)))
@@ -194,3 +196,11 @@ def page_data(page: DatasetPage, shown: Shown) -> dict[str, Any]:
             if (row.key, number) in page.errors
         ],
     }
+
+
+def _best(page: DatasetPage) -> int:
+    """The measured method that the viewer begins with: of best average rank, else the first."""
+    place = next((place for place, metric in enumerate(page.metrics) if metric.key == RANK), None)
+    values = {line.row.key: line.fields[place].value for line in page.lines} if place is not None else {}
+    known = [(value, number) for number, row in enumerate(page.methods) if (value := values.get(row.key)) is not None]
+    return min(known)[1] if known else 0

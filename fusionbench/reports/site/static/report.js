@@ -151,12 +151,15 @@
     byId("no-pictures").hidden = some;
     if (some) {
       state.left = first ? Math.min(1, first - 1) : first;
-      state.right = first < data.columns.length ? first : 0;
+      state.right = first < data.columns.length ? first + data.best : 0;
       fill(byId("sample"), data.samples, 0);
       for (const pane of panes) {
         fill(pane.choice, data.columns, state[pane.side]);
         pane.choice.addEventListener("change", () => { state[pane.side] = Number(pane.choice.value); show(); });
-        pane.image.addEventListener("load", place);
+        pane.image.addEventListener("load", () => {
+          stage.style.setProperty("--ratio", pane.image.naturalWidth / pane.image.naturalHeight);
+          place();
+        });
         pane.frame.addEventListener("wheel", (event) => {
           event.preventDefault();
           const box = pane.frame.getBoundingClientRect();
@@ -189,7 +192,8 @@
         "2": () => compare("slider"), "3": () => compare("blink"), "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
         "0": () => zoom(0), "[": () => turn(-1), "]": () => turn(1) };
       document.addEventListener("keydown", (event) => {
-        if (event.target.closest("select, input, button") || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+        if (event.target.matches("input") && event.key.startsWith("Arrow")) return; // moves the slider
         if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
       });
     }
@@ -221,7 +225,7 @@
         const [a, middle, b] = [0.25, 0.5, 0.75].map((q) => quantile(values, q));
         const reach = 1.5 * (b - a);
         const from = values.find((value) => value >= a - reach), to = values.findLast((value) => value <= b + reach);
-        drawn.append(svg("line", { class: "box", x1: x(from), x2: x(to), y1: y, y2: y }),
+        drawn.append(svg("line", { class: "box", x1: x(Math.min(from, a)), x2: x(Math.max(to, b)), y1: y, y2: y }),
           svg("rect", { class: "box", x: x(a), y: y - 8, width: Math.max(x(b) - x(a), 1), height: 16, rx: 3, "fill-opacity": .75 }),
           svg("line", { class: "median", x1: x(middle), x2: x(middle), y1: y - 8, y2: y + 8 }));
       });
