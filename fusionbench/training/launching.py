@@ -10,6 +10,7 @@ import sys
 import uuid
 from pathlib import Path, PurePath
 
+from fusionbench.extras import require
 from fusionbench.types import UsageError
 
 # What launchers that start every process tell each of them: torchrun and accelerate, and three kinds of MPI.
@@ -59,7 +60,7 @@ def refuse_missing_processes() -> None:
 
 def _asked_of_launcher() -> tuple[int | None, int]:
     """``--num_processes`` and ``--num_machines`` of the launcher above us, of its command line or its configuration."""
-    import psutil
+    psutil = require("psutil", extra="train", purpose="finding out what accelerate launch was asked for")
     from accelerate.commands.config.config_args import default_config_file, load_config_from_file
 
     try:

@@ -117,8 +117,7 @@ class Team:
 
     def gathered(self, values: Tensor) -> Tensor:
         """The values of all processes, shape processes x N; every process has to call it."""
-        gathered = self._accelerator.gather(values[None]) if self.several else values[None]
-        assert isinstance(gathered, Tensor)
+        gathered: Tensor = self._accelerator.gather(values[None]) if self.several else values[None]
         return gathered
 
     def _tell(self, failure: str) -> None:
