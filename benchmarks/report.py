@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from playwright.sync_api import sync_playwright
+from skimage import data
 
 from fusionbench.images.encode import write_png
 from fusionbench.plugins import current_plugins
@@ -53,13 +54,13 @@ def main() -> None:
 
 
 def generated(work: Path, methods: int, count: int, height: int, width: int) -> tuple[pd.DataFrame, dict[str, Sample]]:
-    """A frame of random scores over pictures of noise on gradients, of which there are twenty."""
+    """A frame of random scores over twenty pictures: a photograph, moved."""
     generator = np.random.default_rng(0)
-    ramp = np.linspace(0, 200, width)[None, :, None] + np.zeros((height, 1, 3))
+    photograph = np.pad(data.astronaut(), ((0, max(0, height - 512)), (0, max(0, width - 512)), (0, 0)), mode="reflect")
     pictures = []
     for number in range(20):
         path = work / f"{number}.png"
-        write_png(path, (ramp + generator.integers(0, 55, (height, width, 1))).astype(np.uint8))
+        write_png(path, np.roll(photograph, 20 * number, axis=1)[:height, :width])
         pictures.append(path)
     names = [f"scene_{number:04d}" for number in range(count)]
     rows = [

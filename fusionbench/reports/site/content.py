@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.reports.frames import keyed
 from fusionbench.reports.model import RANK, Cell, Group, MetricColumn, Row, Table
 from fusionbench.reports.sheets import number, spread
-from fusionbench.reports.statistics import friedman, wilcoxon_holm
+from fusionbench.reports.statistics import average_ranks, friedman, wilcoxon_holm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,11 +208,13 @@ def _comparisons(
     if part["method"].nunique() < 2 or not directed:
         return ()
     titles = {row.key: row.title for row in table.rows}
-    tests = friedman(part, directed).set_index("metric")
+    tests = friedman(part, directed)
+    found_tests = zip(tests["metric"].astype(str), tests["p"].astype(float), tests["n"].astype(int), strict=True)
+    gates = {key: (p, n) for key, p, n in found_tests}
     pairs = wilcoxon_holm(part, directed)
     found = []
     for metric in metrics:
-        if metric.key not in tests.index:
+        if metric.key not in gates:
             continue
         own = pairs[pairs["metric"] == metric.key]
         ranks = _ranks(part, metric, specs)
@@ -222,8 +224,7 @@ def _comparisons(
         found.append(
             Comparison(
                 metric,
-                float(tests.loc[metric.key, "p"]),
-                int(tests.loc[metric.key, "n"]),
+                *gates[metric.key],
                 tuple((titles.get(name, name), rank) for name, rank in ranks.items()),
                 tuple(titles.get(name, name) for name in ranks if name in tied),
             )
@@ -232,8 +233,6 @@ def _comparisons(
 
 
 def _ranks(part: pd.DataFrame, metric: MetricColumn, specs: Mapping[str, MetricSpec]) -> dict[str, float]:
-    from fusionbench.reports.statistics import average_ranks
-
     found = average_ranks(part, {metric.key: specs[metric.key]})
     return dict(zip(found["method"].astype(str), found["rank"].astype(float), strict=True))
 
