@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import WholeRange, plugin_option
 
 TABLES = ("latex", "markdown")
 
@@ -20,7 +20,7 @@ TABLES = ("latex", "markdown")
     show_default=True,
     help="Folder for results, tables and the picture.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N samples of each data set.")
+@click.option("--limit", type=WholeRange(min=1), metavar="N", help="Only the first N samples of each data set.")
 @plugin_option
 def command(out: Path, limit: int | None, plugins: tuple[str, ...]) -> None:
     """Run every method without weights on generated data of all four tasks.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fusionbench.cli.options import names_option, plugin_option
+from fusionbench.cli.options import WholeRange, names_option, plugin_option
 from fusionbench.printable import command_line
 from fusionbench.reports.model import LAYOUTS, MARKS
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @names_option("--metrics", metavar="M,M,...", help_text="Metrics to show, in this order.")
 @click.option(
-    "--decimals", type=click.IntRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
+    "--decimals", type=WholeRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
 )
 @click.option(
     "--mark",

@@ -110,6 +110,7 @@ def check_dataset(
     dataset: Dataset,
     workers: int | None = None,
     *,
+    name: str = "",
     decode: bool = True,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Report:
@@ -123,6 +124,7 @@ def check_dataset(
     Args:
         dataset: An open data set.
         workers: Threads; the number of processors, at most eight, if None. Each holds one image.
+        name: What the report calls it; its own name if empty.
         decode: Whether to decode pixels; headers alone find missing files, wrong sizes and bombs in
             milliseconds, but neither damaged pixels nor oddities.
         progress: Called with the number of samples just finished.
@@ -144,7 +146,7 @@ def check_dataset(
     problems += _of_all(dataset, findings)
     problems.sort(key=lambda problem: not problem.fatal)
     return Report(
-        name=dataset.name,
+        name=name or dataset.name,
         task=dataset.task,
         root=shown(root) if root is not None else "",
         samples=len(dataset.samples),

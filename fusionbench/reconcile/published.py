@@ -12,6 +12,7 @@ import pandas as pd
 from fusionbench.configuration.assignments import assignments, split_assignment
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.data.names import IMAGE_EXTENSIONS
+from fusionbench.files import open_regular
 from fusionbench.images.decode import read_image
 from fusionbench.metrics.selection import plain_name
 from fusionbench.reconcile.search import Sample, known_metrics, tidy
@@ -32,7 +33,8 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
         UsageError: A condition names no column, or no metric is left.
     """
     try:
-        table = tidy(pd.read_csv(path, dtype={"image": str, "method": str}))
+        with open_regular(path) as file:
+            table = tidy(pd.read_csv(file, dtype={"image": str, "method": str}))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV table: {error}") from error
     except (TypeError, ValueError) as error:  # text where a long table has its numbers
