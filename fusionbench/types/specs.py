@@ -385,7 +385,7 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterSpec:
-    """A format of ``fusionbench table``: ``render(table) -> str``."""
+    """A format of ``fusionbench table``: ``render(table)`` gives its text, or the bytes of a file that is none."""
 
     name: str
     render: Loadable
