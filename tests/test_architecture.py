@@ -48,6 +48,8 @@ ROOMS = (
     "training",
     "catalogue",
     "api",
+    "demonstration",
+    "installation",
     "testing",
     "cli",
 )
