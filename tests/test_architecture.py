@@ -40,10 +40,10 @@ ROOMS = (
     "methods",
     "data",
     "metrics",
-    "reconcile",
     "fusing",
     "reports",
     "results",
+    "reconcile",
     "runs",
     "training",
     "catalogue",
@@ -283,4 +283,4 @@ def test_the_core_names_no_method_or_data_set() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in names
     ]
-    assert found == ["fusionbench/api.py: precomputed"]
+    assert found == ["fusionbench/runs/precomputed.py: precomputed"]

@@ -14,6 +14,7 @@ from typing import Any
 from fusionbench.data.features import read_features
 from fusionbench.data.looking import Picture, look
 from fusionbench.images.names import shown
+from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.types import Dataset, FusionBenchError, Problem, Sample, Task
 
 _CHUNK = 64
@@ -201,9 +202,9 @@ def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[str]) -
         yield problem("text", complaint, (), fatal=True)
     if any(picture.error for picture in pictures):
         return
-    if len({picture.size for picture in pictures}) > 1:
-        listed = ", ".join(f"{picture.name} is {picture.size}" for picture in pictures)
-        yield problem("size", f"sizes differ: {listed}. Register and crop them; nothing is resized.", fatal=True)
+    sizes = [(picture.name, (info.height, info.width)) for picture in pictures if (info := picture.info) is not None]
+    if listed := differing(sizes):
+        yield problem("size", f"sizes differ: {listed}. {REMEDY}", fatal=True)
     sources = pictures[: len(sample.sources)]
     digests = [picture.sha256 for picture in sources if picture.sha256]
     if len(set(digests)) < len(digests):
