@@ -330,7 +330,7 @@ class _Loop:
 
     def _loader(self, epoch: int) -> DataLoader[Any]:
         return DataLoader(
-            self.recipe.data,  # type: ignore[arg-type]
+            self.recipe.data,  # type: ignore[arg-type]  # torch asks a Dataset for no more
             batch_sampler=self._batches(epoch),
             collate_fn=self.recipe.collate,
             num_workers=self.training.workers,
