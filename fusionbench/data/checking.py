@@ -176,9 +176,9 @@ def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, l
     images = [*sample.sources, *([sample.reference] if sample.reference is not None else [])]
     pictures = [look(image, root, decode) for image in images]
     complaints = []
-    if decode and sample.text_features is not None:
+    if decode and (features := sample.features()) is not None:
         try:
-            read_features(sample.text_features)
+            read_features(features)
         except FusionBenchError as error:
             complaints.append(str(error))
     return sample, pictures, complaints

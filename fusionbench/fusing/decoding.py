@@ -79,10 +79,10 @@ def _decode(sample: Sample, *, with_text: bool) -> DecodedSample:
     truth = read_image(sample.reference) if sample.reference is not None else None
     _check_sizes(sample, images if truth is None else [*images, truth])
     text = None
-    if with_text and sample.text_features is not None:
+    if with_text and (features := sample.features()) is not None:
         from fusionbench.data import read_features
 
-        text = torch.from_numpy(read_features(sample.text_features))
+        text = torch.from_numpy(read_features(features))
     return DecodedSample(
         id=sample.id,
         task=sample.task,

@@ -186,11 +186,12 @@ def _facts(sample: Sample, found: Mapping[Readable, _Found], *, with_text: bool)
 
 def _text(sample: Sample) -> tuple[str, str]:
     """Digest of the text features, and why there is none."""
-    if sample.text_features is None:
+    features = sample.features()
+    if features is None:
         return "", ""
     try:
-        return content_sha256(sample.text_features), ""
+        return content_sha256(features), ""
     except (FusionBenchError, OSError) as error:
-        return "", f"text features {sample.text_features}: {error}"
+        return "", f"text features {features}: {error}"
     except Exception as error:
-        return "", f"text features {sample.text_features} cannot be read: {described(error)}{raised_at(error)}"
+        return "", f"text features {features} cannot be read: {described(error)}{raised_at(error)}"

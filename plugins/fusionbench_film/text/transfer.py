@@ -105,11 +105,11 @@ def _import_features(source: VlfFolder, target: VlfFolder, label: str | None, re
 def _import_hdf5(source: Path, target: VlfFolder, task: Task, label: str, result: Transferred) -> None:
     dataset, _, split = source.stem.rpartition("_")
     for sample in open_h5(source, task, split).samples:
-        if sample.text_features is None:
+        if sample.features() is None:
             result.failed.append((sample.id, "no features"))
         else:
             path = target.feature(task, flat_name(dataset or split), flat_name(sample.id))
-            _take(result, str(sample.text_features), path, sample.text_features)
+            _take(result, str(sample.features()), path, sample.features())
     _write_label(target, "TextFeature", task, dataset or split, label)
 
 
@@ -167,7 +167,7 @@ def export_vlf(
             if text.is_file() and not variant:
                 write_text(folder.text(sample.task, title, side_name, name), read_regular_text(text))
                 result.paragraphs += 1
-        _take(result, sample.id, features.feature(sample.task, title, name), sample.text_features)
+        _take(result, sample.id, features.feature(sample.task, title, name), sample.features())
         done.append(f"{name}.png")
     write_text(folder.names(dataset.task, title, mode), "".join(f"{name}\n" for name in done))
     if label := stored_label(VlfFolder(vlf), FEATURES, dataset.task, title):
@@ -187,7 +187,7 @@ def _with_features(
         except FusionBenchError as error:
             result.failed.append((sample.id, error.message if path.is_file() else "no features"))
             continue
-        yield replace(sample, text_features=path)
+        yield replace(sample, text_features={**sample.text_features, "": path})
 
 
 def _narrow(rgb: np.ndarray) -> np.ndarray:
