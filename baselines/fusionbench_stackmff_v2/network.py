@@ -118,7 +118,7 @@ class _Cell(nn.Module):
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         reset, update = torch.sigmoid(self.conv_gates(torch.cat((x, state), 1))).chunk(2, 1)
         candidate = torch.tanh(self.conv_can(torch.cat((x, reset * state), 1)))
-        return torch.lerp(state, candidate, update)
+        return torch.lerp(state.to(candidate.dtype), candidate, update)  # lerp promotes nothing under autocast on CUDA
 
 
 class _Recurrent(nn.Module):
