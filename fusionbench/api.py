@@ -16,13 +16,11 @@ from fusionbench.results import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, RunSettings, execute
 from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
+from fusionbench.runs.precomputed import fused_request
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
 from fusionbench.types.values import expanded
 
 __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
-
-PRECOMPUTED = "precomputed"
-"""The method that ``score`` is made of."""
 
 AnyMethod = str | Mapping[str, Any] | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | Mapping[str, Any] | DatasetRequest | Dataset
@@ -201,12 +199,6 @@ def _listed(value: Any) -> list[Any]:
     if not isinstance(value, Iterable):
         return [value]
     return list(value)
-
-
-def fused_request(folder: Path, label: str, options: Mapping[str, Any]) -> MethodRequest:
-    """The method that hands out the fused images of a folder; labelled like the folder if ``label`` is empty."""
-    given = {"folder": str(folder.absolute()), **options}
-    return MethodRequest(name=PRECOMPUTED, label=label or folder.resolve().name, options=given)
 
 
 def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[MethodSpec]]:

@@ -42,14 +42,16 @@ ROOMS = (
     "methods",
     "data",
     "metrics",
-    "reconcile",
     "fusing",
     "reports",
     "results",
+    "reconcile",
     "runs",
     "training",
     "catalogue",
     "api",
+    "demonstration",
+    "installation",
     "testing",
     "cli",
 )
@@ -283,7 +285,7 @@ def test_the_core_names_no_method_or_data_set() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in names
     ]
-    assert found == ["fusionbench/api.py: precomputed"]
+    assert found == ["fusionbench/runs/precomputed.py: precomputed"]
 
 
 def test_what_the_type_checker_is_told_to_ignore_has_a_code_and_a_reason() -> None:

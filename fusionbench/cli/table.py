@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fusionbench import terminal
-from fusionbench.cli.options import names_option, plugin_option
+from fusionbench.cli.options import WholeRange, names_option, plugin_option
 from fusionbench.printable import command_line
 from fusionbench.reports.model import LAYOUTS, MARKS, SIZES, SPREADS, Layout, Mark, Spread
 
@@ -41,7 +41,7 @@ from fusionbench.reports.model import LAYOUTS, MARKS, SIZES, SPREADS, Layout, Ma
 )
 @names_option("--metrics", metavar="M,M,...", help_text="Metrics to show, in this order.")
 @click.option(
-    "--decimals", type=click.IntRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
+    "--decimals", type=WholeRange(0, 10), default=2, show_default=True, help="Digits after the decimal point."
 )
 @click.option(
     "--mark",
@@ -50,9 +50,7 @@ from fusionbench.reports.model import LAYOUTS, MARKS, SIZES, SPREADS, Layout, Ma
     show_default=True,
     help="How the best of a column are marked.",
 )
-@click.option(
-    "--places", type=click.IntRange(1, 3), default=2, show_default=True, help="How many of a column are marked."
-)
+@click.option("--places", type=WholeRange(1, 3), default=2, show_default=True, help="How many of a column are marked.")
 @click.option(
     "--spread",
     type=click.Choice(SPREADS, case_sensitive=False),

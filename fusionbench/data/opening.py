@@ -270,6 +270,11 @@ def check_samples(dataset: Dataset, name: str) -> Dataset:
             raise DataError(f"data set {name}: two samples are called {sample.id!r}.")
         if len(sample.sources) < 2:
             raise DataError(f"data set {name}: sample {sample.id!r} has fewer than two sources.")
+        if not isinstance(sample.text_features, Mapping):
+            raise DataError(
+                f"data set {name}: the text features of {sample.id!r} are not given by variant.",
+                hint='Give the usual ones under the empty name: text_features={"": PATH}.',
+            )
         for source in sample.sources:
             if isinstance(source, Path) and not is_text(str(source)):
                 raise DataError(f"data set {name}: the path {shown(source)} is not valid UTF-8.", hint="Rename it.")

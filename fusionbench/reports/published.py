@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, PublishedSpec, Task
 
 REQUIRED = ("task", "dataset", "method")
@@ -57,8 +59,7 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
             finite number, or a method stands there twice for one data set.
     """
     try:
-        with spec.path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
+        lines = _lines(spec.path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"published table {spec.name}: cannot read {spec.path}: {error}") from error
     if not lines:
@@ -128,8 +129,7 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
     """
     spec = PublishedSpec(name=name, path=path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
+        rows = [row for row in _lines(path) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"published table {path} cannot be read: {error}") from error
     header = [_column(text) for text in rows[0]] if rows else []
@@ -153,6 +153,11 @@ def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
     if len(found) > 1:
         raise DataError(f"{path}: the column {column!r} may mean {' or '.join(found)}.", hint="Name the column so.")
     return tuple(found)
+
+
+def _lines(path: Path) -> list[list[str]]:
+    text = read_regular_text(path, encoding="utf-8-sig", newline="")
+    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
 
 def _column(text: str) -> str:

@@ -44,7 +44,7 @@ def _arity(pairing: Pairing) -> Iterator[str]:
     wrong = [s.id for s in dataset.samples if len(s.sources) < fewest or (most is not None and len(s.sources) > most)]
     if wrong:
         yield f"it takes {_range(spec)} sources; {_some(wrong, dataset)} another number."
-    lacking = [sample.id for sample in dataset.samples if sample.text_features is None]
+    lacking = [sample.id for sample in dataset.samples if sample.features() is None]
     if spec.text == "required" and lacking:
         yield (
             f"it reads text features; {_some(lacking, dataset)} none. Make them with "

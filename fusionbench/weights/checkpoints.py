@@ -21,6 +21,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from fusionbench.files import open_regular
 from fusionbench.types import WeightsError, first_line
 from fusionbench.weights import foreign
 from fusionbench.weights.recognition import CONTENT_KEY, begins_safetensors, metadata, numbers_sha256
@@ -79,7 +80,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise WeightsError(f"{path} is a folder.", hint="Give the file with the weights inside it.")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(512)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}.") from error

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fusionbench.files import open_regular
 from fusionbench.images.hashing import file_sha256
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
 from fusionbench.weights.tensorflow_bundle import bundle_index
@@ -112,7 +113,7 @@ def data_file(path: Path) -> Path:
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file begins as safetensors do."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return begins_safetensors(file.read(9))
 
 
@@ -129,7 +130,7 @@ def metadata(path: Path) -> dict[str, str]:
     try:
         if not is_safetensors(path):
             return {}
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = json.loads(file.read(_header(file.read(8)))).get("__metadata__", {})
     except (OSError, ValueError, RecursionError, AttributeError):
         return {}
@@ -138,7 +139,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 def numbers_sha256(path: Path) -> str:
     """SHA-256 of the numbers in a safetensors file, without its header."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(8 + _header(file.read(8)))
         digest = hashlib.sha256()
         while part := file.read(1 << 20):

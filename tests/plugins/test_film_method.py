@@ -201,8 +201,8 @@ def test_variants_of_the_text_reach_their_methods(tmp_path: Path) -> None:
     own, variant = loaded(tmp_path), loaded(tmp_path, features="caption")
     variant.prepare(dataset)
     sample = dataset.samples[0]
-    features = np.load(sample.meta["text_features"]["caption"])[0]
-    item = batch(torch.from_numpy(np.load(sample.text_features)[0]))
+    features = np.load(sample.features("caption"))[0]
+    item = batch(torch.from_numpy(np.load(sample.features())[0]))
     item.ids = (sample.id,)
     expected = own.fuse(Batch(sources=item.sources, task=Task.IVF, ids=item.ids, text=(torch.from_numpy(features),)))
     torch.testing.assert_close(variant.fuse(item), expected, rtol=0, atol=1e-6)

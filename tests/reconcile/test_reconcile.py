@@ -122,6 +122,18 @@ def test_fused_images_have_the_suffixes_of_data_sets(tmp_path: Path, samples: li
     assert np.array_equal(found[1], fused)
 
 
+def test_fused_images_are_matched_as_for_score(tmp_path: Path, samples: list[Sample]) -> None:
+    name, fused, (a, b) = samples[0]
+    for place, image in ((f"tno/ir/{name}", a), (f"tno/vi/{name}", b), (f"fused/deep/{name}_fused", fused)):
+        write_png(tmp_path / f"{place}.png", image)
+    source = f"tno@all={tmp_path / 'tno'}"
+    (found,) = matched_samples(source, tmp_path / "fused", "Ours")
+    assert np.array_equal(found[1], fused)
+    write_png(tmp_path / f"fused/deep/{name}_fused.png", fused[:-1])
+    with pytest.raises(DataError, match=f"sample {name}: sizes differ: .*{name}_fused.png is "):
+        list(matched_samples(source, tmp_path / "fused", "Ours"))
+
+
 @pytest.mark.shared
 def test_published_tno_values() -> None:
     """The published TNO sheet: SD of uint8 arithmetic, SF on 0..1, the rest as in tang."""

@@ -137,7 +137,12 @@ def failures_of(frame: pd.DataFrame, table: Table) -> tuple[Failure, ...]:
     failed = frame[frame["status"] == "failed"].drop_duplicates(["method", "dataset", "sample", "error"])
     titles = {row.key: row.title for row in table.rows} | {group.dataset: group.title for group in table.groups}
     return tuple(
-        Failure(titles.get(method, method), titles.get(dataset, dataset), str(error), tuple(part["sample"]))
+        Failure(
+            titles.get(str(method), str(method)),
+            titles.get(str(dataset), str(dataset)),
+            str(error),
+            tuple(part["sample"]),
+        )
         for (method, dataset, error), part in failed.groupby(["method", "dataset", "error"], sort=False)
     )
 

@@ -162,8 +162,8 @@ def dataset_pictures(
     number_of = {sample: number for number, sample in enumerate(page.samples)}
     own = frame[(frame["dataset"] == page.group.dataset) & frame["image"].notna() & (frame["status"] == "ok")]
     for line in own.drop_duplicates(["method", "sample"]).itertuples(index=False):
-        if line.method in place_of:
-            place = f"{page.number}/{place_of[line.method]}/{number_of[str(line.sample)]}"
+        if str(line.method) in place_of:
+            place = f"{page.number}/{place_of[str(line.method)]}/{number_of[str(line.sample)]}"
             found.append(Picture(Path(str(line.image)), place, str(line.image_sha256 or "")))
     shown = write_pictures(found, folder, quality, progress)
     return dataclasses.replace(shown, columns=tuple(name for name, _ in before))
