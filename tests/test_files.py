@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_regular_files_and_links_to_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "read", [read_image, probe_image, mean_luma, content_sha256, file_sha256, read_features, read_list]
 )
-def test_pipes_sockets_devices_and_folders_are_refused_at_once(tmp_path: Path, read: object) -> None:
+def test_pipes_sockets_devices_and_folders_are_refused_at_once(tmp_path: Path, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
@@ -45,4 +46,4 @@ def test_pipes_sockets_devices_and_folders_are_refused_at_once(tmp_path: Path, r
             (Path("/dev/zero"), "a device"),
         ):
             with pytest.raises(DataError, match=f"not a regular file but {kind}"):
-                read(path)  # type: ignore[operator]
+                read(path)

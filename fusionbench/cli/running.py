@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from fusionbench import terminal
 from fusionbench.cli import progress
 from fusionbench.printable import command_line
 from fusionbench.runs import Run, RunConfig, execute
@@ -34,10 +35,13 @@ def run_and_report(config: RunConfig, complaints: Complaints | None = None) -> N
 def report(run: Run) -> None:
     """The table on standard output, where everything is on standard error."""
     from fusionbench.plugins import current_plugins
-    from fusionbench.types import resolve
+    from fusionbench.reports.display import show
+    from fusionbench.reports.writing import printed
 
-    exporter = current_plugins().exporters["markdown"]
-    click.echo(resolve(exporter.render)(run.table()))
+    if terminal.on_terminal(sys.stdout):
+        show(run.table(), terminal.console())
+    else:
+        click.echo(printed(run.table(), current_plugins().exporters["markdown"]))
     if run.failed:
         click.echo(
             f"{run.failed} samples failed; their rows say why (frame().error, `fusionbench table` marks them).",

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fusionbench.configuration.assignments import OwnedOptions
 from fusionbench.data.dataset import LayoutError
@@ -21,6 +21,8 @@ from fusionbench.types import (
     Dataset,
     DatasetSpec,
     FusionBenchError,
+    Problem,
+    Sample,
     Task,
     UnknownNameError,
     UsageError,
@@ -127,10 +129,22 @@ def open_named(
 
 @dataclass(frozen=True, slots=True)
 class _Labelled:
-    """A data set under another name."""
+    """A data set under another name; what only its adapter has is passed on."""
 
     name: str
     dataset: Dataset
+
+    @property
+    def task(self) -> Task:
+        return self.dataset.task
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        return self.dataset.samples
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return self.dataset.problems
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self.dataset, attribute)
@@ -172,7 +186,7 @@ def open_dataset(
         raise
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
-    return cast(Dataset, _Labelled(ref.label, dataset)) if ref.label else dataset
+    return _Labelled(ref.label, dataset) if ref.label else dataset
 
 
 def registered(name: str) -> DatasetSpec:

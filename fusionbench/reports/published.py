@@ -7,7 +7,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fusionbench.types import DataError, PublishedSpec, Task
@@ -26,6 +26,7 @@ class PublishedTable:
         values: (method, data set, ``name@profile``) -> printed value, in the order of the file.
         methods: Our method name or, where there is none, the printed one -> the printed one.
         pairs: Data set -> number of samples behind the means, where known.
+        tables: Number of a table as it is printed -> our names of the data sets in it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class PublishedTable:
     values: Mapping[tuple[str, str, str], float]
     methods: Mapping[str, str]
     pairs: Mapping[str, int]
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -71,6 +73,7 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
     values: dict[tuple[str, str, str], float] = {}
     methods: dict[str, str] = {}
     sources: dict[str, None] = {}
+    tables: dict[str, dict[str, None]] = {}
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(body, start=2):
         if not line:
@@ -85,6 +88,8 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
         named = spec.datasets.get(printed, printed)
         methods.setdefault(method, record["method"])
         sources[record.get("source", "").strip() or str(spec.paper or spec.name)] = None
+        if number_printed := record.get("table", "").strip():
+            tables.setdefault(number_printed, {})[named] = None
         if (method, named) in seen:
             raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {printed}.")
         seen.add((method, named))
@@ -94,7 +99,14 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
                 value = _number(record[column], spec.path, number, column)
                 values |= {(method, named, key): value for key in keys}
     pairs = {spec.datasets.get(name, name): count for name, count in spec.pairs.items()}
-    return PublishedTable(name=spec.name, source="; ".join(sources), values=values, methods=methods, pairs=pairs)
+    return PublishedTable(
+        name=spec.name,
+        source="; ".join(sources),
+        values=values,
+        methods=methods,
+        pairs=pairs,
+        tables={text: tuple(names) for text, names in tables.items()},
+    )
 
 
 def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:

@@ -36,7 +36,7 @@ def is_published(weight: WeightSpec, path: Path) -> bool:
     if not is_safetensors(path):
         return False
     if weight.content_sha256:
-        return _content_sha256(path) == weight.content_sha256
+        return _numbers_digest(path) == weight.content_sha256
     return metadata(path).get(SOURCE_KEY) in weight.sha256
 
 
@@ -136,7 +136,7 @@ def metadata(path: Path) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
-def content_sha256(path: Path) -> str:
+def numbers_sha256(path: Path) -> str:
     """SHA-256 of the numbers in a safetensors file, without its header."""
     with path.open("rb") as file:
         file.seek(8 + _header(file.read(8)))
@@ -146,10 +146,10 @@ def content_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _content_sha256(path: Path) -> str:
+def _numbers_digest(path: Path) -> str:
     """Empty of a file that is damaged, of which reading will say what is wrong."""
     try:
-        return content_sha256(path)
+        return numbers_sha256(path)
     except (OSError, ValueError, struct.error):
         return ""
 

@@ -216,7 +216,7 @@ def test_registered_methods_and_prompt_errors(tmp_path: Path) -> None:
     for name in ("film-no-text", "film-direct", "film-caption", "film-dense", "film-no-llm"):
         spec = fb.plugins.current_plugins().methods[name]
         assert spec.weights
-        assert Path(spec.meta["training_configs"][name]).is_file()
+        assert spec.training_configs[name].is_file()
     np.save(tmp_path / "bad.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="Python objects"):
         loaded(tmp_path, text=str(tmp_path / "bad.npy"))
