@@ -11,7 +11,7 @@ import torch
 
 import fusionbench as fb
 from fusionbench.metrics import evaluate
-from fusionbench.metrics.profiles import PROFILES
+from fusionbench.metrics.conventions import SPECS
 from fusionbench.types import MetricError
 from tests.metrics.tester import scenes
 
@@ -20,7 +20,7 @@ def test_registered_through_the_hook() -> None:
     from fusionbench.plugins import current_plugins
 
     plugins = current_plugins()
-    assert len(plugins.metrics) == sum(len(definitions) for definitions in PROFILES.values())
+    assert len(plugins.metrics) == len(SPECS)
     assert plugins.metrics.origin("Qabf@zhao").plugin == "metrics"
     assert [spec.name for spec in plugins.metrics.values() if spec.profile == "zhao" and spec.default] == [
         "EN", "SD", "SF", "AG", "VIF", "Qabf",
