@@ -249,6 +249,15 @@ class MetricSpec:
         return f"{self.name}@{self.profile}" if self.profile else self.name
 
     @property
+    def reads_backwards(self) -> bool:
+        """Whether its value may depend on sources passed in the opposite of the canonical order."""
+        return self.sources_reversed and self.operands == "F|A,B"
+
+    def takes(self, sources: int) -> bool:
+        """Whether it is defined for so many sources; those that read none take any number."""
+        return self.operands != "F|A,B" or self.max_sources is None or sources <= self.max_sources
+
+    @property
     def arrow(self) -> str:
         """Direction as tables mark it."""
         return {True: "↑", False: "↓", None: ""}[self.higher_is_better]

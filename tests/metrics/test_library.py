@@ -12,6 +12,7 @@ import torch
 import fusionbench as fb
 from fusionbench.metrics import evaluate
 from fusionbench.metrics.conventions import SPECS
+from fusionbench.metrics.selection import find
 from fusionbench.types import MetricError
 from tests.metrics.tester import scenes
 
@@ -128,3 +129,17 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
     fused, a, b = scenes(2, 20, 24)
     frame = fb.metrics.evaluate(fused, [a, b], metrics=["Mean", "EN"])
     assert frame["Mean"].tolist() == pytest.approx(fused.double().mean((1, 2, 3)).tolist())
+
+
+def test_a_definition_says_which_sources_it_takes() -> None:
+    scd, qabf, entropy = find("SCD", "zhao"), find("Qabf", "vifb"), find("EN", "vifb")
+    assert scd.takes(2) and not scd.takes(3)
+    assert qabf.takes(3) and qabf.reads_backwards
+    assert entropy.takes(7) and not entropy.reads_backwards
+
+
+def test_each_convention_is_of_one_profile() -> None:
+    keys = [spec.key for spec in SPECS]
+    assert len(keys) == len(set(keys))
+    for profile in {spec.profile for spec in SPECS}:
+        assert len({spec.sources_reversed for spec in SPECS if spec.profile == profile}) == 1

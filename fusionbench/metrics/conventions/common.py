@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
+from fusionbench.metrics.conventions import papers
 from fusionbench.types import Citation, MetricSpec
 
 
@@ -34,51 +35,12 @@ def _metric(
     )
 
 
-def _paper(authors: str, title: str, venue: str, year: int, doi: str = "") -> Citation:
-    return Citation(authors=authors, title=title, venue=venue, year=year, doi=doi)
-
-
-_SSIM = _paper(
-    "Wang, Bovik, Sheikh & Simoncelli",
-    "Image quality assessment: from error visibility to structural similarity",
-    "IEEE Transactions on Image Processing 13, 600",
-    2004,
-    "10.1109/TIP.2003.819861",
-)
-_MEF = _paper(
-    "Ma, Zeng & Wang",
-    "Perceptual quality assessment for multi-exposure image fusion",
-    "IEEE Transactions on Image Processing 24, 3345",
-    2015,
-    "10.1109/TIP.2015.2442920",
-)
-_FMI = _paper(
-    "Haghighat & Razian",
-    "Fast-FMI: non-reference image fusion metric",
-    "International Conference on Application of Information and Communication Technologies",
-    2014,
-    "10.1109/ICAICT.2014.7036000",
-)
-MULTISCALE = _paper(
-    "Wang, Simoncelli & Bovik",
-    "Multiscale structural similarity for image quality assessment",
-    "Asilomar Conference on Signals, Systems and Computers",
-    2003,
-    "10.1109/ACSSC.2003.1292216",
-)
-_ERRORS = _paper(
-    "Jagalingam & Hegde",
-    "A review of quality metrics for fused image",
-    "Aquatic Procedia 4, 133",
-    2015,
-    "10.1016/j.aqpro.2015.02.019",
-)
 EN = _metric(
     "EN",
     "Entropy of the fused image's gray levels.",
     operands="F",
     unit="bit",
-    paper=_paper(
+    paper=papers.paper(
         "Roberts, van Aardt & Ahmed",
         "Assessment of image fusion procedures using entropy, image quality, and multispectral classification",
         "Journal of Applied Remote Sensing 2, 023522",
@@ -91,14 +53,14 @@ SD = _metric(
     "Standard deviation of the fused image.",
     operands="F",
     unit="gray levels",
-    paper=_paper("Rao", "In-fibre Bragg grating sensors", "Measurement Science and Technology 8, 355", 1997),
+    paper=papers.paper("Rao", "In-fibre Bragg grating sensors", "Measurement Science and Technology 8, 355", 1997),
 )
 SF = _metric(
     "SF",
     "Spatial frequency: overall activity of first differences.",
     operands="F",
     unit="gray levels",
-    paper=_paper(
+    paper=papers.paper(
         "Eskicioglu & Fisher",
         "Image quality measures and their performance",
         "IEEE Transactions on Communications 43, 2959",
@@ -111,7 +73,7 @@ AG = _metric(
     "Average gradient.",
     operands="F",
     unit="gray levels",
-    paper=_paper(
+    paper=papers.paper(
         "Cui, Feng, Xu, Li & Chen",
         "Detail preserved fusion of visible and infrared images using regional saliency extraction and "
         "multi-scale image decomposition",
@@ -123,7 +85,7 @@ AG = _metric(
 VIF = _metric(
     "VIF",
     "Visual information fidelity with respect to the sources.",
-    paper=_paper(
+    paper=papers.paper(
         "Sheikh & Bovik",
         "Image information and visual quality",
         "IEEE Transactions on Image Processing 15, 430",
@@ -134,7 +96,7 @@ VIF = _metric(
 Qabf = _metric(
     "Qabf",
     "Edge information transferred from the sources.",
-    paper=_paper(
+    paper=papers.paper(
         "Xydeas & Petrovic",
         "Objective image fusion performance measure",
         "Electronics Letters 36, 308",
@@ -147,7 +109,7 @@ EI = _metric(
     "Edge intensity: mean Sobel magnitude of the fused image.",
     operands="F",
     unit="gray levels",
-    paper=_paper(
+    paper=papers.paper(
         "Rajalingam & Priya",
         "Hybrid multimodality medical image fusion technique for feature enhancement in medical diagnosis",
         "International Journal of Engineering Science Invention",
@@ -158,7 +120,7 @@ MI = _metric(
     "MI",
     "Mutual information of the fused image with the sources.",
     unit="bit",
-    paper=_paper(
+    paper=papers.paper(
         "Qu, Zhang & Yan",
         "Information measure for performance of image fusion",
         "Electronics Letters 38, 313",
@@ -169,7 +131,7 @@ MI = _metric(
 NMI = _metric(
     "NMI",
     "Normalised mutual information.",
-    paper=_paper(
+    paper=papers.paper(
         "Hossny, Nahavandi & Creighton",
         "Comments on 'Information measure for performance of image fusion'",
         "Electronics Letters 44, 1066",
@@ -182,7 +144,7 @@ CE = _metric(
     "Cross entropy of the sources' gray levels relative to the fused image's.",
     higher_is_better=False,
     unit="bit",
-    paper=_paper(
+    paper=papers.paper(
         "Bulanon, Burks & Alchanatis",
         "Image fusion of visible and thermal images for fruit detection",
         "Biosystems Engineering 103, 12",
@@ -194,7 +156,7 @@ CC = _metric("CC", "Pearson correlation with the sources.")
 SCD = _metric(
     "SCD",
     "Sum of the correlations of differences.",
-    paper=_paper(
+    paper=papers.paper(
         "Aslantas & Bendes",
         "A new image quality metric for image fusion: the sum of the correlations of differences",
         "AEU International Journal of Electronics and Communications 69, 1890",
@@ -204,21 +166,25 @@ SCD = _metric(
 )
 MSE = _metric("MSE", "Mean squared difference from the sources.", higher_is_better=False, unit="gray levels squared")
 RMSE = _metric(
-    "RMSE", "Root mean squared difference from the sources.", higher_is_better=False, unit="gray levels", paper=_ERRORS
+    "RMSE",
+    "Root mean squared difference from the sources.",
+    higher_is_better=False,
+    unit="gray levels",
+    paper=papers.ERRORS,
 )
-PSNR = _metric("PSNR", "Peak signal-to-noise ratio with respect to the sources.", unit="dB", paper=_ERRORS)
-SSIM = _metric("SSIM", "Structural similarity to the sources.", paper=_SSIM)
+PSNR = _metric("PSNR", "Peak signal-to-noise ratio with respect to the sources.", unit="dB", paper=papers.ERRORS)
+SSIM = _metric("SSIM", "Structural similarity to the sources.", paper=papers.SSIM)
 MS_SSIM = _metric(
     "MS-SSIM",
     "Multi-scale structural index: the multi-exposure index in the MATLAB toolbox, Wang's in the Python kit.",
-    paper=_MEF,
+    paper=papers.MEF,
 )
-MEF_SSIM = _metric("MEF-SSIM", "Multi-exposure structural index.", paper=_MEF)
+MEF_SSIM = _metric("MEF-SSIM", "Multi-exposure structural index.", paper=papers.MEF)
 Nabf = _metric(
     "Nabf",
     "Artefacts added by fusion.",
     higher_is_better=False,
-    paper=_paper(
+    paper=papers.paper(
         "Shreyamsha Kumar",
         "Multifocus and multispectral image fusion based on pixel significance using discrete cosine harmonic "
         "wavelet transform",
@@ -230,7 +196,7 @@ Nabf = _metric(
 Qcb = _metric(
     "Qcb",
     "Human-vision metric of Chen & Blum: preserved contrast.",
-    paper=_paper(
+    paper=papers.paper(
         "Chen & Blum",
         "A new automated quality assessment algorithm for image fusion",
         "Image and Vision Computing 27, 1421",
@@ -242,7 +208,7 @@ Qcv = _metric(
     "Qcv",
     "Human-vision metric of Chen & Varshney: visible differences in salient regions.",
     higher_is_better=False,
-    paper=_paper(
+    paper=papers.paper(
         "Chen & Varshney",
         "A human perception inspired quality metric for image fusion based on regional information",
         "Information Fusion 8, 193",
@@ -253,7 +219,7 @@ Qcv = _metric(
 QC = _metric(
     "QC",
     "Similarity-based metric of Cvejic et al.",
-    paper=_paper(
+    paper=papers.paper(
         "Cvejic, Loza, Bull & Canagarajah",
         "A similarity metric for assessment of image fusion algorithms",
         "International Journal of Signal Processing 2, 178",
@@ -263,14 +229,14 @@ QC = _metric(
 QW = _metric(
     "QW",
     "Edge-dependent fusion index of Piella & Heijmans.",
-    paper=_paper(
+    paper=papers.paper(
         "Piella & Heijmans", "A new quality metric for image fusion", "ICIP", 2003, "10.1109/ICIP.2003.1247209"
     ),
 )
 QY = _metric(
     "QY",
     "Similarity-based metric of Yang et al.",
-    paper=_paper(
+    paper=papers.paper(
         "Yang, Zhang, Wang & Liu",
         "A novel similarity based quality metric for image fusion",
         "Information Fusion 9, 156",
@@ -281,7 +247,7 @@ QY = _metric(
 QP = _metric(
     "QP",
     "Preservation of phase congruency.",
-    paper=_paper(
+    paper=papers.paper(
         "Zhao, Laganiere & Liu",
         "Performance assessment of combinative pixel-level image fusion based on an absolute feature measurement",
         "International Journal of Innovative Computing, Information and Control 3, 1433",
@@ -291,7 +257,7 @@ QP = _metric(
 QNCIE = _metric(
     "QNCIE",
     "Nonlinear correlation information entropy.",
-    paper=_paper(
+    paper=papers.paper(
         "Wang, Shen & Jin",
         "Performance evaluation of image fusion techniques",
         "Image Fusion: Algorithms and Applications, Academic Press",
@@ -301,7 +267,7 @@ QNCIE = _metric(
 TE = _metric(
     "TE",
     "Mutual information with Tsallis entropy.",
-    paper=_paper(
+    paper=papers.paper(
         "Cvejic, Canagarajah & Bull",
         "Image fusion metric based on mutual information and Tsallis entropy",
         "Electronics Letters 42, 626",
@@ -309,12 +275,12 @@ TE = _metric(
         "10.1049/el:20060693",
     ),
 )
-FMI = _metric("FMI", "Feature mutual information of edges.", paper=_FMI)
-FMI_pixel = _metric("FMI_pixel", "Feature mutual information, pixels by name and edges in fact.", paper=_FMI)
-FMI_dct = _metric("FMI_dct", "Feature mutual information of DCT coefficients.", paper=_FMI)
-FMI_w = _metric("FMI_w", "Feature mutual information of wavelet coefficients.", paper=_FMI)
+FMI = _metric("FMI", "Feature mutual information of edges.", paper=papers.FMI)
+FMI_pixel = _metric("FMI_pixel", "Feature mutual information, pixels by name and edges in fact.", paper=papers.FMI)
+FMI_dct = _metric("FMI_dct", "Feature mutual information of DCT coefficients.", paper=papers.FMI)
+FMI_w = _metric("FMI_w", "Feature mutual information of wavelet coefficients.", paper=papers.FMI)
 PSNR_GT = _metric("PSNR_GT", "Peak signal-to-noise ratio against the ground truth.", operands="F|GT", unit="dB")
-SSIM_GT = _metric("SSIM_GT", "Structural similarity to the ground truth.", operands="F|GT", paper=_SSIM)
+SSIM_GT = _metric("SSIM_GT", "Structural similarity to the ground truth.", operands="F|GT", paper=papers.SSIM)
 MS_SSIM_GT = _metric(
-    "MS-SSIM_GT", "Multi-scale structural similarity to the ground truth.", operands="F|GT", paper=MULTISCALE
+    "MS-SSIM_GT", "Multi-scale structural similarity to the ground truth.", operands="F|GT", paper=papers.MULTISCALE
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusionbench.metrics.conventions import common
+from fusionbench.metrics.conventions import common, papers
 from fusionbench.metrics.conventions.profile import convention
 
 SPECS = convention(
@@ -28,7 +28,7 @@ SPECS = convention(
             range="0..",
             differentiable=False,
             original_name="MS_SSIM",
-            paper=common.MULTISCALE,
+            paper=papers.MULTISCALE,
         ),
     ],
     colour="gray-pillow",
