@@ -133,9 +133,12 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
 
 def test_a_definition_says_which_sources_it_takes() -> None:
     scd, qabf, entropy = find("SCD", "zhao"), find("Qabf", "vifb"), find("EN", "vifb")
-    assert scd.takes(2) and not scd.takes(3)
-    assert qabf.takes(3) and qabf.reads_backwards
-    assert entropy.takes(7) and not entropy.reads_backwards
+    assert scd.takes(2)
+    assert not scd.takes(3)
+    assert qabf.takes(3)
+    assert qabf.reads_backwards
+    assert entropy.takes(7)
+    assert not entropy.reads_backwards
 
 
 def test_each_convention_is_of_one_profile() -> None:
