@@ -16,6 +16,7 @@ from fusionbench.types.errors import (
     on_one_line,
     raised_at,
 )
+from fusionbench.types.labels import IGNORED, Box, BoxLabels, Labels, MaskLabels
 from fusionbench.types.sample import Batch, LazyArray, Problem, Readable, Sample
 from fusionbench.types.specs import (
     DEFAULT_PROFILE,
@@ -41,7 +42,10 @@ from fusionbench.types.task import Task
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "IGNORED",
     "Batch",
+    "Box",
+    "BoxLabels",
     "Citation",
     "CommandSpec",
     "DataError",
@@ -51,8 +55,10 @@ __all__ = [
     "FusionBenchError",
     "HooksSpec",
     "ImageError",
+    "Labels",
     "LazyArray",
     "Loadable",
+    "MaskLabels",
     "Method",
     "MethodError",
     "MethodSpec",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.types.labels import Labels
 from fusionbench.types.task import Task
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Sample:
         reference: Ground truth where it exists.
         texts: Paragraphs that describe the sources, in their order; empty where there are none.
         text_features: Encoded texts, (T, D) or (1, T, D) float32.
+        labels: Objects and classes of pixels, read when asked for; None where the scene is not labelled.
         meta: Anything an adapter wants to pass on (part, exposure times, ...).
     """
 
@@ -56,6 +58,7 @@ class Sample:
     reference: Readable | None = None
     texts: tuple[str, ...] = ()
     text_features: Readable | None = None
+    labels: Labels | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
