@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -34,13 +34,11 @@ class BoxFiles:
         classes: The classes of the data set.
         order: For YOLO files (``.txt``) the class behind each index; a ``classes.txt`` among them comes first.
             Empty for VOC files (``.xml``).
-        voc: Makes the reader of a VOC file, where it needs settings.
     """
 
     folders: tuple[str, ...]
     classes: Classes
     order: tuple[str, ...] = ()
-    voc: Callable[[Path, Classes], BoxLabels] = VocBoxes
 
     def read(self, folder: Path) -> dict[str, BoxLabels]:
         """The labels of a folder by the loose stem of their names.
@@ -49,7 +47,7 @@ class BoxFiles:
             DataError: The folder cannot be listed, or its ``classes.txt`` is not understood.
         """
         if not self.order:
-            return {stem: self.voc(path, self.classes) for stem, path in _files(folder, (".xml",)).items()}
+            return {stem: VocBoxes(path, self.classes) for stem, path in _files(folder, (".xml",)).items()}
         files = _files(folder, (".txt",))
         names = files.pop(loose(split_extension(CLASSES_FILE)[0]), None)
         order = self.classes.from_file(names) if names else self.classes.ordered(self.order, "the option classes")

@@ -75,15 +75,10 @@ class VocBoxes:
     Attributes:
         path: The file.
         vocabulary: The classes of the data set.
-        first: Number of the first pixel: 1, or 0 where the writer counted so.
-        border: Whether the image keeps a margin into which objects may reach: boxes are then cut at its edge, and those
-            wholly outside are left out.
     """
 
     path: Path
     vocabulary: Classes
-    first: int = 1
-    border: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,7 +87,7 @@ class VocBoxes:
 
     def read(self, size: tuple[int, int]) -> tuple[Box, ...]:
         """See :class:`fusionbench.types.BoxLabels`."""
-        found = _Found(shown(self.path), size, cut=self.border)
+        found = _Found(shown(self.path), size)
         root = _xml(self.path)
         stated = root.find("size")
         if stated is not None:
@@ -112,17 +107,16 @@ class VocBoxes:
                 found.add(where, name, corners, difficult=(item.findtext("difficult") or "").strip() == "1")
         return found.all()
 
-    def _corners(self, item: ElementTree.Element) -> tuple[float, float, float, float] | None:
+    @staticmethod
+    def _corners(item: ElementTree.Element) -> tuple[float, float, float, float] | None:
         box, polygon = item.find("bndbox"), item.find("polygon")
         if box is not None:
             texts = [box.findtext(edge) or "" for edge in ("xmin", "ymin", "xmax", "ymax")]
             values = [value for text in texts if (value := _number(text)) is not None]
             if len(values) != 4:
                 return None
-            xs, ys = [values[0] - self.first, values[2]], [values[1] - self.first, values[3]]
-            if self.first == 0:
-                xs[1], ys[1] = xs[1] + 1, ys[1] + 1
-            return xs[0], ys[0], xs[1], ys[1]
+            left, top, right, bottom = values
+            return left - 1, top - 1, right, bottom
         if polygon is None:
             return None
         points = [[_number(polygon.findtext(f"{axis}{corner}") or "") for corner in range(1, 5)] for axis in "xy"]
@@ -205,8 +199,8 @@ class IndexMask:
 class _Found:
     """The boxes of one file; all complaints are raised at once."""
 
-    def __init__(self, name: str, size: tuple[int, int], *, cut: bool = False) -> None:
-        self._name, self._size, self._cut = name, size, cut
+    def __init__(self, name: str, size: tuple[int, int]) -> None:
+        self._name, self._size = name, size
         self._boxes: list[Box] = []
         self._complaints: list[str] = []
 
@@ -219,13 +213,13 @@ class _Found:
         if right <= left or bottom <= top:
             self.complain(where, "the box is empty or inside out")
             return
-        inside = left >= -SLACK and top >= -SLACK and right <= width + SLACK and bottom <= height + SLACK
-        cut = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
-        if (inside or self._cut) and cut[2] > cut[0] and cut[3] > cut[1]:
-            self._boxes.append(Box(name, cut, difficult))
-        elif not self._cut:
+        if left < -SLACK or top < -SLACK or right > width + SLACK or bottom > height + SLACK:
             edges = ", ".join(f"{edge:.1f}" for edge in xyxy)
             self.complain(where, f"the box ({edges}) is not inside the image of {width}x{height}")
+            return
+        cut = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
+        if cut[2] > cut[0] and cut[3] > cut[1]:  # else what is left lies in the pixel beside the image
+            self._boxes.append(Box(name, cut, difficult))
 
     def all(self) -> tuple[Box, ...]:
         if self._complaints:

@@ -23,18 +23,6 @@ _FOLDERS = FolderPerSide(SIDE_FOLDERS[Task.IVF])
 _ONE_FOLDER = OneFolder(SIDE_PATTERNS[Task.IVF])
 
 
-def open_msrs(root: Path, split: str) -> FileDataset:
-    """MSRS: ``train`` and ``test`` folders, a VLF folder with lists, or an undivided copy."""
-    folders = {"train": ("train",), "test": ("test",)}
-    return open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders=folders)
-
-
-def open_m3fd(root: Path, split: str) -> FileDataset:
-    """M3FD: the fusion part is ``test``."""
-    folders = {"test": ("M3FD_Fusion",), "detection": ("M3FD_Detection",)}
-    return open_split("m3fd", Task.IVF, root, split, [_FOLDERS], folders=folders)
-
-
 def open_roadscene(root: Path, split: str) -> FileDataset:
     """RoadScene: no official split; ``test`` is CDDFuse's list, ``train`` is everything else."""
     rules = {"test": _roadscene_test, "train": _roadscene_train}

@@ -37,10 +37,10 @@ def yolo(folder: Path, text: str, order: tuple[str, ...] = ORDER) -> YoloBoxes:
     return YoloBoxes(path, ROAD, order)
 
 
-def voc(folder: Path, objects: str, *, size: str = "", **settings: object) -> VocBoxes:
+def voc(folder: Path, objects: str, *, size: str = "") -> VocBoxes:
     path = folder / "1.xml"
     path.write_text(f"<annotation>{size}{objects}</annotation>")
-    return VocBoxes(path, ROAD, **settings)  # type: ignore[arg-type]
+    return VocBoxes(path, ROAD)
 
 
 def voc_object(name: str, *corners: float) -> str:
@@ -106,10 +106,6 @@ class TestVoc:
         polygon = "".join(f"<{axis}{corner}>{value}</{axis}{corner}>" for axis, corner, value in points)
         labels = voc(tmp_path, f"<object><name>car</name><polygon>{polygon}</polygon></object>")
         assert labels.read(SIZE) == (Box("car", (30, 10, 70, 50)),)
-
-    def test_a_border_cuts(self, tmp_path: Path) -> None:
-        text = voc_object("car", -20, 10, 30, 40) + voc_object("car", 300, 10, 330, 40)
-        assert [box.xyxy for box in voc(tmp_path, text, border=True).read(SIZE)] == [(0, 9, 30, 40)]
 
     @pytest.mark.parametrize(
         ("objects", "complaint"),
