@@ -5,13 +5,27 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs packages install clean
+.PHONY: demo test test-full programs lint docs packages install clean
 
 demo: $(STAMP)
 	$(BIN)/fusionbench demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The same with nothing skipped: what LaTeX and pages look like is tried in a real TeX and a real browser.
+test-full: programs $(STAMP)
+	FUSIONBENCH_TEST_FULL=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+DEBIAN := chromium fonts-dejavu poppler-utils texlive-latex-extra texlive-pictures texlive-science
+# Debian's packages for test-full, where they are missing and one may install them.
+PROGRAMS := chromium pdflatex pdftoppm
+programs:
+	@for program in $(PROGRAMS); do command -v $$program > /dev/null || missing=yes; done; \
+	test -z "$$missing" && exit; \
+	test "$$(id -u)" = 0 || sudo="sudo -n"; \
+	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(DEBIAN) \
+	|| echo "Not installed, and so the tests that need them will fail. By hand: apt-get install $(DEBIAN)"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

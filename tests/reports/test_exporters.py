@@ -6,11 +6,8 @@ import csv
 import html
 import io
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -20,6 +17,7 @@ from fusionbench.reports.model import LAYOUTS, MARKS
 from fusionbench.reports.published import PublishedTable
 from fusionbench.reports.tables import build_table
 from fusionbench.types import resolve
+from tests.helpers.machine import pdflatex
 from tests.reports.frames import INFO, tidy
 from tests.reports.hostile import NAMES
 
@@ -288,7 +286,6 @@ def test_hostile_names_survive(name, layout):
         assert len({line.count("|") for line in rows}) == 1
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 @pytest.mark.parametrize(("layout", "mark"), list(zip(LAYOUTS, MARKS, strict=True)))
 def test_latex_compiles_by_itself_and_within_a_paper(tmp_path, layout, mark):
     (tmp_path / "table.tex").write_text(latex(hostile(layout, mark)), encoding="ascii")
@@ -298,15 +295,7 @@ def test_latex_compiles_by_itself_and_within_a_paper(tmp_path, layout, mark):
         encoding="ascii",
     )
     for name in ("table", "paper"):
-        assert "Output written" in _pdflatex(tmp_path, name)
-
-
-def _pdflatex(folder: Path, name: str) -> str:
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", f"{name}.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
-    output = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, output[-2000:]
-    return output
+        assert "Output written" in pdflatex(tmp_path, name)
 
 
 def _balanced(page: str) -> None:
