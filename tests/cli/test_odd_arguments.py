@@ -71,6 +71,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "weights fetch": ("average",),
     "cost": ("-m", "average", "--device", "none"),
     "data check": ("folder=pairs", "--option", "task=IVF"),
+    "data splits": ("tno",),
+    "data verify": ("tno@tno-25=pairs",),
     "data make-training-pairs": ("MFF", "--pictures", "pairs/vi", "--out", "made", "--size", "64", "--count", "1"),
     "data prepare-vlf": ("folder=pairs", "--option", "task=IVF", "--out", "prepared.h5"),
     "demo": ("-p", "no:demo"),
