@@ -18,8 +18,8 @@ import torch
 from skimage.metrics import structural_similarity
 
 import fusionbench as fb
+from fusionbench.data.matching import match
 from fusionbench.images import read_image
-from fusionbench_precomputed.matching import match
 
 COLUMNS = ("mean abs. difference", "PSNR", "SSIM", "correlation")
 

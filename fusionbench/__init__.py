@@ -87,14 +87,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "metrics":
-        return importlib.import_module("fusionbench.metrics")
-    if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'fusionbench' has no attribute {name!r}")
+# Not for type checkers, to whom it would make every misspelt name one of this module.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "metrics":
+            return importlib.import_module("fusionbench.metrics")
+        if name in _HOMES:
+            value = getattr(importlib.import_module(_HOMES[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module 'fusionbench' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

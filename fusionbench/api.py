@@ -5,24 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from fusionbench.catalogue import known_task
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
-from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.results import load_run
-from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, execute
+from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, RunSettings, execute
 from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
+from fusionbench.runs.precomputed import fused_request
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
 from fusionbench.types.values import expanded
 
 __all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
-
-PRECOMPUTED = "precomputed"
-"""The method that ``score`` is made of."""
 
 AnyMethod = str | Mapping[str, Any] | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | Mapping[str, Any] | DatasetRequest | Dataset
@@ -35,7 +33,7 @@ def run(
     config: RunConfig | Path | str | None = None,
     isolate: bool | None = None,
     watcher: Watcher | None = None,
-    **settings: Any,
+    **settings: Unpack[RunSettings],
 ) -> Run:
     """Run methods over data sets, score the results, and journal everything in a run folder.
 
@@ -48,7 +46,8 @@ def run(
         isolate: Compute in a supervised worker process, which survives crashes and hanging methods. By
             default this is done unless a method or data set exists only in this process.
         watcher: Told about progress.
-        **settings: Fields of :class:`fusionbench.runs.RunConfig`, e.g. ``out="runs/mine"``, ``limit=5``.
+        **settings: Fields of :class:`fusionbench.runs.RunConfig`, e.g. ``out="runs/mine"``, ``limit=5``;
+            :class:`fusionbench.runs.RunSettings` types them.
 
     Returns:
         The run, with ``frame()``, ``table()``, ``failed`` and ``path``.
@@ -91,8 +90,11 @@ def score(
     dataset: AnyDataset,
     *,
     name: str | None = None,
-    options: dict[str, Any] | None = None,
-    **settings: Any,
+    options: Mapping[str, Any] | None = None,
+    config: RunConfig | Path | str | None = None,
+    isolate: bool | None = None,
+    watcher: Watcher | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Run:
     """Score fused images that other code wrote.
 
@@ -101,6 +103,7 @@ def score(
         dataset: The data set they were made from.
         name: Label of the row; the folder's name by default.
         options: Further options of the ``precomputed`` method, such as ``suffix``.
+        config, isolate, watcher: As of :func:`run`.
         **settings: As of :func:`run`, e.g. ``profiles=("zhao", "vifb")``.
 
     Raises:
@@ -110,7 +113,8 @@ def score(
     if not folder.is_dir():
         raise UsageError(f"there is no folder of fused images {fused}.")
     settings.setdefault("images", False)
-    return run(fused_request(folder, name or "", options or {}), dataset, **settings)
+    request = fused_request(folder, name or "", options or {})
+    return run(request, dataset, config=config, isolate=isolate, watcher=watcher, **settings)
 
 
 def get_method(
@@ -195,12 +199,6 @@ def _listed(value: Any) -> list[Any]:
     if not isinstance(value, Iterable):
         return [value]
     return list(value)
-
-
-def fused_request(folder: Path, label: str, options: Mapping[str, Any]) -> MethodRequest:
-    """The method that hands out the fused images of a folder; labelled like the folder if ``label`` is empty."""
-    given = {"folder": str(folder.absolute()), **options}
-    return MethodRequest(name=PRECOMPUTED, label=label or folder.resolve().name, options=given)
 
 
 def _method_requests(methods: list[Any]) -> tuple[list[MethodRequest], list[MethodSpec]]:

@@ -24,7 +24,7 @@ class DamagedError(DataError):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSchema:
     """A table of a database.
 
     Attributes:
@@ -90,7 +90,7 @@ def _remedy(repair: str) -> str:
     return f"{repair} saves what can be read, and keeps the damaged file beside it."
 
 
-def tables(database: sqlite3.Connection) -> dict[str, Table]:
+def tables(database: sqlite3.Connection) -> dict[str, TableSchema]:
     """The tables of a database by name.
 
     Raises:
@@ -103,7 +103,7 @@ def tables(database: sqlite3.Connection) -> dict[str, Table]:
             continue
         info = database.execute(f"PRAGMA main.table_info({quoted(name)})").fetchall()
         rows = [(_text(row[1]), _text(row[2]).upper(), bool(row[3]), row[4], row[5]) for row in info]
-        found[name] = Table(
+        found[name] = TableSchema(
             name=name,
             columns={column: kind for column, kind, *_ in rows},
             needed=frozenset(column for column, _, needed, *_ in rows if needed),
@@ -115,7 +115,11 @@ def tables(database: sqlite3.Connection) -> dict[str, Table]:
 
 
 def complaints(
-    database: sqlite3.Connection, expected: Mapping[str, Table], checks: Mapping[str, Check], *, most: int = _NAMED
+    database: sqlite3.Connection,
+    expected: Mapping[str, TableSchema],
+    checks: Mapping[str, Check],
+    *,
+    most: int = _NAMED,
 ) -> list[str]:
     """What is damaged in a database; each complaint names the table.
 
@@ -159,7 +163,7 @@ class Scan:
         reasons: The first of what was wrong.
     """
 
-    def __init__(self, database: sqlite3.Connection, table: Table, check: Check | None) -> None:
+    def __init__(self, database: sqlite3.Connection, table: TableSchema, check: Check | None) -> None:
         self._database, self._table, self._check = database, table, check
         self.kept = self.dropped = 0
         self.broken = False
@@ -229,7 +233,7 @@ class _Raw(bytes):
     """Text as it is stored; a value of SQLite's type BLOB stays bytes."""
 
 
-def _place(row: Mapping[str, Any], table: Table) -> str:
+def _place(row: Mapping[str, Any], table: TableSchema) -> str:
     """Which row it is, by its key."""
     key = ", ".join(str(row[column])[:40] for column in table.key)
     return f" ({key})" if key else ""

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
 _KINDS = (
@@ -58,3 +58,18 @@ def read_regular(path: Path) -> bytes:
     """
     with open_regular(path) as file:
         return file.read()
+
+
+def read_regular_text(path: Path, *, encoding: str = "utf-8", newline: str | None = None) -> str:
+    """All text of a regular file.
+
+    Args:
+        path: The file.
+        encoding, newline: As of :func:`open`.
+
+    Raises:
+        OSError: As of :func:`open_regular`.
+        UnicodeDecodeError: It is no text of that encoding.
+    """
+    with open_regular(path) as file, TextIOWrapper(file, encoding=encoding, newline=newline) as text:
+        return text.read()

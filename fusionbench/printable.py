@@ -37,6 +37,11 @@ def one_line(text: object) -> str:
     return _replaced(unicodedata.normalize("NFC", str(text)), lambda character: " ")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, ``1 sample`` or ``3 samples``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def encodable(text: str) -> str:
     r"""Text that UTF-8 can hold: bytes of file names that are no valid UTF-8 as ``\xNN``."""
     return _SURROGATE.sub(lambda found: _escaped(found[0]), text)

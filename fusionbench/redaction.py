@@ -7,7 +7,7 @@ import binascii
 import html
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _FRAGMENT = 8  # characters of a key in a row that count as a part of it
 _HIDDEN = "***"
@@ -92,8 +92,8 @@ def _decoded(text: str) -> Iterator[str]:
             yield _bytes_as_text(binascii.unhexlify, digits[start:][: (len(digits) - start) // 2 * 2])
 
 
-def _bytes_as_text(decode: object, word: str) -> str:
+def _bytes_as_text(decode: Callable[[str], bytes], word: str) -> str:
     try:
-        return decode(word).decode("latin-1")  # type: ignore[operator]
+        return decode(word).decode("latin-1")
     except ValueError:  # no such encoding
         return ""

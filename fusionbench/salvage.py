@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fusionbench.databases import Check, DamagedError, Scan, Table, quoted, tables
+from fusionbench.databases import Check, DamagedError, Scan, TableSchema, quoted, tables
 
 # What SQLite keeps beside a file while it is written.
 _COMPANIONS = ("-journal", "-wal", "-shm")
@@ -34,7 +34,7 @@ class Plan:
     tables: Sequence[str]
     checks: Mapping[str, Check]
     tells: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    finish: Callable[[sqlite3.Connection, Mapping[str, Table]], None] | None = None
+    finish: Callable[[sqlite3.Connection, Mapping[str, TableSchema]], None] | None = None
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ def _salvage(path: Path, copy: Path, new: Path, plan: Plan) -> Saved:
 
 
 def _copy_rows(
-    source: sqlite3.Connection, target: sqlite3.Connection, present: Mapping[str, Table], plan: Plan
+    source: sqlite3.Connection, target: sqlite3.Connection, present: Mapping[str, TableSchema], plan: Plan
 ) -> Saved:
     saved = Saved()
     saved.reasons += [" ".join(line.split()) for line in _check(source)]
@@ -161,7 +161,7 @@ def _check(database: sqlite3.Connection) -> list[str]:
     return [line for line in lines if line != "ok"]
 
 
-def _create(target: sqlite3.Connection, table: Table) -> None:
+def _create(target: sqlite3.Connection, table: TableSchema) -> None:
     """The table anew from its columns alone: a statement from a file of unknown origin is not executed."""
     parts = []
     for column, kind in table.columns.items():

@@ -12,7 +12,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
-from fusionbench.plugins import manager
+from fusionbench.plugins import current
+from fusionbench.plugins.sources import ENVIRONMENT
 from tests.helpers.shared import ROOT, shared_path
 
 
@@ -26,5 +27,5 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def _fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the suite's own plugins and none left over from another test."""
-    monkeypatch.delenv(manager.ENVIRONMENT, raising=False)
-    monkeypatch.setattr(manager, "_current", None)
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.setattr(current, "_current", None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.plugins import load_plugins
-from fusionbench.plugins.manager import BUILTIN
+from fusionbench.plugins.current import BUILTIN
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "fusionbench"
@@ -40,14 +42,16 @@ ROOMS = (
     "methods",
     "data",
     "metrics",
-    "reconcile",
     "fusing",
     "reports",
     "results",
+    "reconcile",
     "runs",
     "training",
     "catalogue",
     "api",
+    "demonstration",
+    "installation",
     "testing",
     "cli",
 )
@@ -281,4 +285,24 @@ def test_the_core_names_no_method_or_data_set() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Constant) and node.value in names
     ]
-    assert found == ["fusionbench/api.py: precomputed"]
+    assert found == ["fusionbench/runs/precomputed.py: precomputed"]
+
+
+def test_what_the_type_checker_is_told_to_ignore_has_a_code_and_a_reason() -> None:
+    mark, whole = re.compile(r"# type: ?ignore"), re.compile(r"# type: ignore\[[a-z-]+\]  # \S")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (*SHIPPED, *modules(ROOT / "tests"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if mark.search(line) and not whole.search(line) and path != Path(__file__)
+    ]
+    assert wrong == []
+
+
+def test_no_module_switches_codes_of_the_type_checker_off() -> None:
+    """But for declarations of hooks, which have no bodies."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert "disable_error_code" not in settings
+    disabled = {code for override in settings["overrides"] for code in override.get("disable_error_code", ())}
+    assert disabled == {"empty-body"}
+    assert not any(override.get("ignore_errors") for override in settings["overrides"])

@@ -50,8 +50,8 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             training_data=("msrs",),
             trainer="fusionbench_cddfuse.training:recipe",
             summary="Splits the sources into base and detail features with a transformer and an invertible network.",
+            training_configs={path.stem: path for path in sorted(_CONFIGS.glob("*.yaml"))},
             meta={
-                "training_configs": {path.stem: str(path) for path in sorted(_CONFIGS.glob("*.yaml"))},
                 "official protocol": "luma in, gray out; min-max over the image, rounded to nearest",
                 "skip": "IVF weights: the visible image on infrared-visible pairs, the sum of both on medical ones; "
                 "MIF weights: none",

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.bands import Band, by_rows, row_ranges, together
-from fusionbench.nn.restormer import ChannelLayerNorm
+from fusionbench.nn.parts import bias_of, part
+from fusionbench.nn.restormer import ChannelLayerNorm, RestormerBlock
 from fusionbench.nn.streaming import (
     StreamedAttention,
     StreamedFeedForward,
@@ -40,13 +41,14 @@ class StreamedCDDFuse:
         encoder, decoder = network.DIDF_Encoder, network.DIDF_Decoder
         with torch.no_grad():
             self._embed = encoder.patch_embed.proj.weight.clone()
-            self._encode = [StreamedRestormer(block) for block in encoder.encoder_level1]
+            self._encode = _streamed(encoder.encoder_level1)
             self._base, self._detail = _StreamedBase(encoder.baseFeature), _StreamedDetail(encoder.detailFeature)
             self._fuse_base = _StreamedBase(network.BaseFuseLayer)
             self._fuse_detail = _StreamedDetail(network.DetailFuseLayer)
             self._reduce = decoder.reduce_channel.weight[:, :, 0, 0].t().clone()
-            self._decode = [StreamedRestormer(block) for block in decoder.encoder_level2]
-            self._output = decoder.output[0].weight.clone(), decoder.output[2].weight.clone()
+            self._decode = _streamed(decoder.encoder_level2)
+            first, second = part(decoder.output, 0, nn.Conv2d), part(decoder.output, 2, nn.Conv2d)
+            self._output = first.weight.clone(), second.weight.clone()
 
     @torch.no_grad()
     def __call__(self, visible: Tensor, infrared: Tensor, skip: Tensor | None = None) -> Tensor:
@@ -86,6 +88,10 @@ class StreamedCDDFuse:
         return base, detail
 
 
+def _streamed(blocks: nn.Sequential) -> list[StreamedRestormer]:
+    return [StreamedRestormer(part(blocks, place, RestormerBlock)) for place in range(len(blocks))]
+
+
 class _StreamedBase:
     """A :class:`BaseBlock`, in place."""
 
@@ -123,7 +129,7 @@ class _StreamedDetail:
     """A :class:`DetailBlock`, in place."""
 
     def __init__(self, block: DetailBlock) -> None:
-        self._nodes = [_StreamedNode(node) for node in block.net]
+        self._nodes = [_StreamedNode(part(block.net, place, DetailNode)) for place in range(len(block.net))]
 
     def __call__(self, features: Tensor) -> None:
         for node in self._nodes:
@@ -135,7 +141,7 @@ class _StreamedNode:
 
     def __init__(self, node: DetailNode) -> None:
         self._shuffle = node.shffleconv.weight[:, :, 0, 0].t().clone()
-        self._shuffle_bias = node.shffleconv.bias.clone()
+        self._shuffle_bias = bias_of(node.shffleconv).clone()
         self._phi = _StreamedBottlenecks(node.theta_phi.bottleneckBlock)
         self._rho_eta = _StreamedBottlenecks(node.theta_rho.bottleneckBlock, node.theta_eta.bottleneckBlock)
 
@@ -166,9 +172,9 @@ class _StreamedBottlenecks:
     """One or more bottlenecks on the same half of the features, side by side."""
 
     def __init__(self, *blocks: nn.Sequential) -> None:
-        self._in = torch.cat([block[0].weight[:, :, 0, 0] for block in blocks]).t().clone()
+        self._in = torch.cat([part(block, 0, nn.Conv2d).weight[:, :, 0, 0] for block in blocks]).t().clone()
         self._kernel = torch.cat([block.get_parameter("3.weight") for block in blocks])
-        self._out = [block[5].weight[:, :, 0, 0].t().clone() for block in blocks]
+        self._out = [part(block, 5, nn.Conv2d).weight[:, :, 0, 0].t().clone() for block in blocks]
 
     def __call__(self, half: Tensor, first: int, last: int) -> Iterator[tuple[int, int, list[Tensor]]]:
         """Yields first row, last row and each bottleneck's rows x W x 32 of the strips from ``first`` to ``last``."""

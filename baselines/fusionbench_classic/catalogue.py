@@ -191,6 +191,7 @@ METHODS = (
             "loops": Option(default=5, help="Reweighting loops; more approach the minimum, 5 is what was published."),
             "tolerance": Option(default=1e-2, help="Relative residual at which conjugate gradients stop."),
         },
+        version="2",
     ),
     _spec(
         "msvd",

@@ -38,9 +38,16 @@ def mertens(
 
 def quality(stack: Tensor, contrast: float, saturation: float, exposedness: float, sigma: float) -> Tensor:
     """S x N x 1 x H x W: how much of each pixel should be used."""
-    colourfulness = stack.std(dim=2, keepdim=True, unbiased=False) if stack.shape[2] > 1 else torch.zeros_like(stack)
+    colourfulness = _spread(stack) if stack.shape[2] > 1 else torch.zeros_like(stack)
     without_colour = colourfulness.amax(dim=(0, 2, 3, 4), keepdim=True) < 1e-6
     colourfulness = torch.where(without_colour, torch.ones_like(colourfulness), colourfulness)
     exposed = torch.exp(-((stack - 0.5) ** 2) / (2 * sigma**2)).prod(dim=2, keepdim=True)
     gray = torch.stack([luma(source) for source in stack])
     return laplacian(gray).abs() ** contrast * colourfulness**saturation * exposed**exposedness
+
+
+def _spread(stack: Tensor) -> Tensor:
+    """Standard deviation over the channels; ``Tensor.std`` is slow along a dimension that is short and not the last."""
+    values = stack.double()
+    deviation = values - values.mean(dim=2, keepdim=True)
+    return deviation.square_().mean(dim=2, keepdim=True).sqrt_().to(stack.dtype)

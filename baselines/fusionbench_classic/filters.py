@@ -16,6 +16,9 @@ from torch import Tensor
 def mirror_pad(x: Tensor, before: int, after: int, dim: int) -> Tensor:
     """Extend one dimension by half-sample mirroring, repeatedly if the image is smaller than the border."""
     size = x.shape[dim]
+    if max(before, after) <= size:
+        near, far = x.narrow(dim, 0, before).flip(dim), x.narrow(dim, size - after, after).flip(dim)
+        return torch.cat([near, x, far], dim)
     index = torch.arange(-before, size + after, device=x.device).remainder(2 * size)
     return x.index_select(dim, torch.minimum(index, 2 * size - 1 - index))
 
@@ -61,45 +64,62 @@ def box_mean(x: Tensor, radius: int, *, mirror: bool = False) -> Tensor:
     Windows are cut off at the border, unless ``mirror`` extends the image. Cost does not depend on the radius:
     running sums are kept in float64, since differences of float32 sums would drown local variances.
     """
-    dtype, x = x.dtype, x.double()
-    for dim in (-2, -1):
-        size = x.shape[dim]
-        if mirror:
-            x = mirror_pad(x, radius, radius, dim)
-        sums = x.cumsum(dim)
-        # Before the image the sum is 0 and after it the whole: differences at a fixed distance are window sums.
-        parts = [sums.new_zeros(_with(x.shape, dim, 1 if mirror else radius + 1)), sums]
-        if not mirror:
-            parts.append(sums.narrow(dim, size - 1, 1).expand(*_with(x.shape, dim, radius)))
-        sums = torch.cat(parts, dim)
-        x = sums.narrow(dim, 2 * radius + 1, size) - sums.narrow(dim, 0, size)
-        x /= _window_sizes(size, radius, mirror, x.device).reshape(_with([1] * x.ndim, dim, size))
-    return x.to(dtype)
+    # Columns first. Sums run fast along lines that are contiguous, so that the image is turned, twice.
+    sums = _window_means(x.double().transpose(-2, -1).contiguous(), radius, mirror)
+    return _window_means(sums.transpose(-2, -1).contiguous(), radius, mirror).to(x.dtype)
 
 
-def _window_sizes(size: int, radius: int, mirror: bool, device: torch.device) -> Tensor:
-    """How many pixels of a line lie in the window around each of them."""
+def _window_means(x: Tensor, radius: int, mirror: bool) -> Tensor:
+    """Means over windows of each line of the last dimension."""
+    size = x.shape[-1]
+    sums = (mirror_pad(x, radius, radius, -1) if mirror else x).cumsum(-1)
+    means = torch.empty_like(x)
+    # Before the line the sum is 0, and after it the whole: differences at a fixed distance are window sums.
+    last = sums.shape[-1]
+    upper = 2 * radius if mirror else radius
+    inside = min(size, max(0, last - upper))
+    means[..., :inside] = sums[..., upper : upper + inside]
+    means[..., inside:] = sums[..., -1:]
+    first = upper - 2 * radius  # where the window of the first pixel begins
+    clear = min(size, 1 - first)  # pixels whose window has nothing before it
+    means[..., clear:] -= sums[..., : size - clear]
     if mirror:
-        return torch.full((size,), 2 * radius + 1, device=device)
+        return means.div_(2 * radius + 1)
+    return means.div_(_window_sizes(size, radius, x.device))
+
+
+def _window_sizes(size: int, radius: int, device: torch.device) -> Tensor:
+    """How many pixels of a line lie in the window around each of them."""
     position = torch.arange(size, device=device)
     return (position + radius + 1).clamp_max(size) - (position - radius).clamp_min(0)
 
 
-def _with(shape: Sequence[int], dim: int, size: int) -> list[int]:
-    changed = [*shape]
-    changed[dim] = size
-    return changed
-
-
 def median3(x: Tensor) -> Tensor:
-    """Median over 3 x 3 windows."""
-    height, width = x.shape[-2:]
+    """Median over 3 x 3 windows, by minima and maxima; a column of pixels is sorted once for three windows.
+
+    The median of nine is that of three: the largest minimum, the median of the medians, and the smallest maximum of the
+    window's columns (Smith 1996).
+    """
     padded = mirror_pad(mirror_pad(x, 1, 1, -2), 1, 1, -1)
-    shifted = [padded[..., i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    return torch.stack(shifted).median(dim=0).values
+    height, width = x.shape[-2:]
+    low, middle, high = _sorted3(*(padded.narrow(-2, row, height) for row in range(3)))
+    columns = [[part.narrow(-1, column, width) for column in range(3)] for part in (low, middle, high)]
+    largest = torch.maximum(torch.maximum(columns[0][0], columns[0][1]), columns[0][2])
+    smallest = torch.minimum(torch.minimum(columns[2][0], columns[2][1]), columns[2][2])
+    return _median_of_3(largest, _median_of_3(*columns[1]), smallest)
 
 
-def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float) -> Tensor:
+def _sorted3(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    rest = torch.minimum(high, c)
+    return torch.minimum(low, rest), torch.maximum(low, rest), torch.maximum(high, c)
+
+
+def _median_of_3(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))
+
+
+def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float, *, mean: Tensor | None = None) -> Tensor:
     """Smooth ``x`` along the edges of a one-channel ``guide`` of the same shape (He, Sun, Tang 2013).
 
     Args:
@@ -107,11 +127,13 @@ def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float) -> Tens
         x: Image to smooth.
         radius: Of the window, in pixels; windows are cut off at the border, as in the original.
         epsilon: Regularisation, in squared units of the guide.
+        mean: ``box_mean(x.double(), radius)``, where it is known: one image may be smoothed along several guides.
     """
     guide, target = guide.double(), x.double()
-    mean_guide, mean_target = box_mean(guide, radius), box_mean(target, radius)
-    variance = box_mean(guide * guide, radius) - mean_guide * mean_guide
-    covariance = box_mean(guide * target, radius) - mean_guide * mean_target
-    slope = covariance / (variance.clamp_min(0) + epsilon)
-    offset = mean_target - slope * mean_guide
-    return (box_mean(slope, radius) * guide + box_mean(offset, radius)).to(x.dtype)
+    mean_guide = box_mean(guide, radius)
+    mean_target = box_mean(target, radius) if mean is None else mean
+    variance = box_mean(guide * guide, radius).sub_(mean_guide * mean_guide)
+    covariance = box_mean(guide * target, radius).sub_(mean_guide * mean_target)
+    slope = covariance.div_(variance.clamp_min_(0).add_(epsilon))
+    offset = mean_target - mean_guide.mul_(slope)
+    return box_mean(slope, radius).mul_(guide).add_(box_mean(offset, radius)).to(x.dtype)

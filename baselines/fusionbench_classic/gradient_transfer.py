@@ -37,7 +37,9 @@ def smooth_l1_tv(target: Tensor, weight: float, loops: int, tolerance: float) ->
     z = _solve(target, target, ones, weight * ones, tolerance)
     for _ in range(loops):
         data = _reweight((z - target).abs(), _DATA_CUTOFF)
-        smoothness = _reweight(gradient(z).norm(dim=0), _GRADIENT_CUTOFF)
+        down, right = gradient(z).double()
+        slope = down.square_().add_(right.square_()).sqrt_().to(z.dtype)
+        smoothness = _reweight(slope, _GRADIENT_CUTOFF)
         z = _solve(z, target, data, weight * smoothness, tolerance)
     return z
 
@@ -53,14 +55,19 @@ def _reweight(magnitude: Tensor, cutoff: float) -> Tensor:
 def _solve(start: Tensor, target: Tensor, data: Tensor, smoothness: Tensor, tolerance: float) -> Tensor:
     """Solve ``(data + D' smoothness D) z = data target`` by conjugate gradients with a diagonal preconditioner."""
 
+    scratch = torch.empty_like(target)
+    field = target.new_zeros((2, *target.shape))
+
     def operator(z: Tensor) -> Tensor:
-        return data * z - divergence(smoothness * gradient(z))
+        change = divergence(gradient(z, out=field).mul_(smoothness))
+        return torch.sub(torch.mul(data, z, out=scratch), change, out=change)
 
     diagonal = data + smoothness_diagonal(smoothness)
     right = data * target
     enough = tolerance**2 * _dot(right, right)
-    z, residual = start, right - operator(start)
-    search = preconditioned = residual / diagonal
+    z, residual = start.clone(), right - operator(start)
+    preconditioned = residual / diagonal
+    search = preconditioned.clone()
     energy = _dot(residual, preconditioned)
     for _ in range(_MAX_STEPS):
         # An image that has converged takes steps of length zero while others of its batch go on.
@@ -69,11 +76,11 @@ def _solve(start: Tensor, target: Tensor, data: Tensor, smoothness: Tensor, tole
             break
         image = operator(search)
         length = torch.where(active, energy / _dot(search, image).clamp_min(torch.finfo(z.dtype).tiny), 0.0)
-        z = z + length * search
-        residual = residual - length * image
-        preconditioned = residual / diagonal
+        z.add_(torch.mul(length, search, out=scratch))
+        residual.sub_(image.mul_(length))
+        torch.div(residual, diagonal, out=preconditioned)
         previous, energy = energy, _dot(residual, preconditioned)
-        search = preconditioned + energy / previous.clamp_min(torch.finfo(z.dtype).tiny) * search
+        search.mul_(energy / previous.clamp_min(torch.finfo(z.dtype).tiny)).add_(preconditioned)
     return z
 
 
@@ -81,9 +88,9 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=(-2, -1), keepdim=True)
 
 
-def gradient(x: Tensor) -> Tensor:
-    """2 x ... x H x W forward differences, zero at the far border."""
-    result = x.new_zeros((2, *x.shape))
+def gradient(x: Tensor, out: Tensor | None = None) -> Tensor:
+    """2 x ... x H x W forward differences, zero at the far border; ``out`` is zero there already."""
+    result = x.new_zeros((2, *x.shape)) if out is None else out
     torch.sub(x[..., 1:, :], x[..., :-1, :], out=result[0, ..., :-1, :])
     torch.sub(x[..., 1:], x[..., :-1], out=result[1, ..., :-1])
     return result
@@ -92,8 +99,8 @@ def gradient(x: Tensor) -> Tensor:
 def divergence(field: Tensor) -> Tensor:
     """Minus the adjoint of :func:`gradient`."""
     down, right = field
-    result = torch.zeros_like(down)
-    result[..., :-1, :] += down[..., :-1, :]
+    result = down.clone()
+    result[..., -1, :] = 0
     result[..., 1:, :] -= down[..., :-1, :]
     result[..., :-1] += right[..., :-1]
     result[..., 1:] -= right[..., :-1]

@@ -27,8 +27,20 @@ def expand(x: Tensor, height: int, width: int) -> Tensor:
         padded = mirror_pad(x, 1, 1, dim)
         even = correlate(padded, (2 * TAPS[0], 2 * TAPS[2], 2 * TAPS[4]), dim)
         odd = correlate(padded.narrow(dim, 1, padded.shape[dim] - 1), (2 * TAPS[1], 2 * TAPS[3]), dim)
-        x = torch.stack([even, odd], dim=x.ndim + dim + 1).flatten(x.ndim + dim, x.ndim + dim + 1).narrow(dim, 0, size)
+        x = _interleaved(even, odd, dim, size)
     return x
+
+
+def _interleaved(even: Tensor, odd: Tensor, dim: int, size: int) -> Tensor:
+    """Lines of both in turn, cut to ``size``."""
+    shape = [*even.shape]
+    shape[dim] = size
+    result = even.new_empty(shape)
+    for first, part in enumerate((even, odd)):
+        index = [slice(None)] * result.ndim
+        index[dim] = slice(first, None, 2)
+        result[tuple(index)] = part.narrow(dim, 0, (size - first + 1) // 2)
+    return result
 
 
 def depth(height: int, width: int, levels: int) -> int:

@@ -79,7 +79,8 @@ def rolling_guidance(x: Tensor, radius: int, epsilon: float, iterations: int) ->
     Starts from a featureless guide, so the first pass is plain smoothing; each further pass filters the
     image under guidance of the last result.
     """
-    guide = torch.zeros_like(x)
-    for _ in range(iterations):
-        guide = guided_filter(guide, x, radius, epsilon)
+    mean = box_mean(x.double(), radius)
+    guide = box_mean(mean, radius).to(x.dtype)  # what a guide without features gives
+    for _ in range(iterations - 1):
+        guide = guided_filter(guide, x, radius, epsilon, mean=mean)
     return guide

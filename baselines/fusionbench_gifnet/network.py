@@ -48,6 +48,10 @@ class _Nested(nn.Module):
 class _SharedFeatures(nn.Module):
     """A dense block; hands on its input and all its features."""
 
+    conv_1: _Nested
+    conv_2: _Nested
+    conv_3: _Nested
+
     def __init__(self) -> None:
         super().__init__()
         for number in range(3):

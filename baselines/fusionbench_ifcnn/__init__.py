@@ -11,7 +11,7 @@ _PAGE = "https://github.com/uzeful/IFCNN"
 
 
 def _weights(
-    scheme: str, tasks: tuple[Task, ...], used: tuple[str, ...], sha256: str, content: str, size: int = 0
+    *, scheme: str, tasks: tuple[Task, ...], used: tuple[str, ...], sha256: str, content: str, size: int = 0
 ) -> WeightSpec:
     return WeightSpec(
         name=scheme,
@@ -54,26 +54,26 @@ def fusionbench_methods() -> list[MethodSpec]:
             },
             weights=(
                 _weights(
-                    "MAX",
-                    (Task.IVF, Task.MIF, Task.MFF),
-                    ("auto", "max"),
-                    "6022b44c88a2f0367ba9b08fcdf0d663745d9a966fca0ee1f41867797b6ff53f",
-                    "15354e9427da68370e712d680f52de82aba2705affa7ba4e390e594757451a44",
-                    337094,
+                    scheme="MAX",
+                    tasks=(Task.IVF, Task.MIF, Task.MFF),
+                    used=("auto", "max"),
+                    sha256="6022b44c88a2f0367ba9b08fcdf0d663745d9a966fca0ee1f41867797b6ff53f",
+                    content="15354e9427da68370e712d680f52de82aba2705affa7ba4e390e594757451a44",
+                    size=337094,
                 ),
                 _weights(
-                    "MEAN",
-                    (Task.MEF,),
-                    ("auto", "mean"),
-                    "fd2ee9361f1d428fc9749e28e8a2c5c5ef6ce6528ab6f5ad8ef5def42e7ffa4b",
-                    "22607f6168a826bc0152291149c0d8192cca388fd897c71b4ddef5807c1b1055",
+                    scheme="MEAN",
+                    tasks=(Task.MEF,),
+                    used=("auto", "mean"),
+                    sha256="fd2ee9361f1d428fc9749e28e8a2c5c5ef6ce6528ab6f5ad8ef5def42e7ffa4b",
+                    content="22607f6168a826bc0152291149c0d8192cca388fd897c71b4ddef5807c1b1055",
                 ),
                 _weights(
-                    "SUM",
-                    (),
-                    ("sum",),
-                    "a8c1d293f1bf16a93e6244a4bf8f7a7bd300dc10555c8597ad7ef3320b0410cb",
-                    "2585060a483e533afafb4ceb62016a0e05c1f45f69025d9462e69bbba5401ee4",
+                    scheme="SUM",
+                    tasks=(),
+                    used=("sum",),
+                    sha256="a8c1d293f1bf16a93e6244a4bf8f7a7bd300dc10555c8597ad7ef3320b0410cb",
+                    content="2585060a483e533afafb4ceb62016a0e05c1f45f69025d9462e69bbba5401ee4",
                 ),
             ),
             paper=Citation(

@@ -12,6 +12,7 @@ from fusionbench import Batch, Task
 from fusionbench.images.colour import gray_as_opencv
 from fusionbench.methods.finishing import truncate
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.parts import running_statistics
 from fusionbench_ifcnn import demo
 
 _WIDTH = 64
@@ -32,9 +33,10 @@ class _Block(nn.Module):
         if self.training:
             return F.relu(self.bn(self.conv(padded)))
         # At inference the norm is linear, so it joins the convolution.
-        scale = self.bn.weight / (self.bn.running_var + self.bn.eps).sqrt()
+        mean, variance = running_statistics(self.bn)
+        scale = self.bn.weight / (variance + self.bn.eps).sqrt()
         kernel = self.conv.weight * scale.view(-1, 1, 1, 1)
-        return F.relu(F.conv2d(padded, kernel, self.bn.bias - self.bn.running_mean * scale))
+        return F.relu(F.conv2d(padded, kernel, self.bn.bias - mean * scale))
 
 
 class IFCNN(nn.Module):

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.parts import bias_of
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions, then two parallel ones side by side; N x C x H x W -> N x 2c x H x W."""
@@ -21,7 +23,7 @@ class Block(nn.Module):
         x = F.relu_(self.conv1_2(F.relu_(self.conv1_1(x))))
         # The parallel pair as one convolution, which spares the copy of a concatenation.
         first, second = self.conv1_0_00, self.conv1_0_01
-        weight, bias = torch.cat((first.weight, second.weight)), torch.cat((first.bias, second.bias))
+        weight, bias = torch.cat((first.weight, second.weight)), torch.cat((bias_of(first), bias_of(second)))
         return F.relu_(F.conv2d(x, weight, bias, padding=1))
 
 

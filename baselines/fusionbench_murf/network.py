@@ -35,6 +35,11 @@ class FusionPart(nn.Module):
         outputs: Channels of the result.
     """
 
+    dense: _Dense
+    dense_1: _Dense
+    dense_2: _Dense
+    dense_3: _Dense
+
     def __init__(self, *, shared: bool, outputs: int) -> None:
         super().__init__()
         self.shared = shared

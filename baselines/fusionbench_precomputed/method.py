@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from fusionbench import Batch, Dataset
+from fusionbench.data.matching import Matching, match
 from fusionbench.images import digest_if_readable, read_image
 from fusionbench.types import MethodError
-from fusionbench_precomputed.matching import Matching, match
 
 _LISTED = 20
 
@@ -28,7 +28,7 @@ class Precomputed:
 
     Args:
         folder: Folder of fused images.
-        prefix, suffix, label: See :mod:`fusionbench_precomputed.matching`.
+        prefix, suffix, label: See :mod:`fusionbench.data.matching`.
         resize: ``none`` refuses images of another size than the sources, ``bilinear`` interpolates them.
     """
 

@@ -27,6 +27,21 @@ def _full(inputs: int, outputs: int) -> nn.Conv2d:
 class FusionModule(nn.Module):
     """Each source's features attend with the other's queries; both are then gated by what they have together."""
 
+    temperature1: nn.Parameter
+    temperature2: nn.Parameter
+    qkv1: nn.Conv2d
+    qkv1_dwconv: nn.Conv2d
+    qkv2: nn.Conv2d
+    qkv2_dwconv: nn.Conv2d
+    project_mid1: nn.Conv2d
+    project_mid2: nn.Conv2d
+    project_E1: nn.Conv2d
+    project_E1_d: nn.Conv2d
+    project_E2: nn.Conv2d
+    project_E2_d: nn.Conv2d
+    project_out1: nn.Conv2d
+    project_out2: nn.Conv2d
+
     def __init__(self) -> None:
         super().__init__()
         both, wide = 2 * _WIDTH, 4 * _WIDTH

@@ -28,6 +28,11 @@ def _units(inputs: int, size: int = 3, count: int = 3) -> nn.Sequential:
 class SAGE(nn.Module):
     """Features on three scales, joined from coarse to fine. Sides of at least 4 pixels."""
 
+    module2: nn.Sequential
+    module3: nn.Sequential
+    module4: nn.Sequential
+    module5: nn.Sequential
+
     def __init__(self) -> None:
         super().__init__()
         self.module1 = _units(2)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fusionbench import Batch, Task
 from fusionbench.methods.finishing import stretch_min_max
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.parts import part
 
 _SLOPE = 0.2
 _WIDTH = 16
@@ -63,11 +64,14 @@ class SDNet(nn.Module):
 
     def forward(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Both N x 1 x H x W in [-1, 1]; the fused image in (-1, 1)."""
-        layer = self.fusion_model["layer5_fuse"]
+        layer = self._layer("layer5_fuse")
         # The squeeze reads F1_ir, F1_vi, F2_ir, ... : split its kernel by branch instead of interleaving features.
         kernel = layer.weight.view(1, 4, 2, _WIDTH)
         fused = self._squeezed("ir", ir, kernel[:, :, 0]) + self._squeezed("vi", vi, kernel[:, :, 1])
         return torch.tanh(fused + layer.bias.view(1, 1, 1, 1))
+
+    def _layer(self, name: str) -> _Layer:
+        return part(self.fusion_model, name, _Layer)
 
     def decompose(self, fused: Tensor) -> tuple[Tensor, Tensor]:
         """The two sources, in (-1, 1), as the network sees them in a fused image."""

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.parts import bias_of, part
 from fusionbench_segmif.segformer import SegmentationNet
 
 _DIM = 64
@@ -46,6 +47,8 @@ class CrossGuidance(nn.Module):
     at their own resolution: a linear map commutes with bilinear resizing.
     """
 
+    norm1: nn.LayerNorm
+
     def __init__(self) -> None:
         super().__init__()
         for i in (1, 2, 3):
@@ -72,25 +75,25 @@ class CrossGuidance(nn.Module):
 
     def _guided(self, first: Tensor, second: Tensor, guide: Tensor, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
         height, width = first.shape[-2:]
-        projection = self.channel_proj3
+        projection = part(self, "channel_proj3", nn.Linear)
         weight = projection.weight @ reduce.weight.flatten(1)
-        bias = projection.weight @ reduce.bias + projection.bias
+        bias = projection.weight @ bias_of(reduce) + projection.bias
         guide = F.conv2d(guide, weight[:, :, None, None], bias)
         if guide.shape[-2:] != (height, width):
             guide = F.interpolate(guide, (height, width), mode="bilinear", align_corners=False)
         y3, u3 = _halves(F.relu_(guide).flatten(2))
-        shared = _context(u3, self.cross_attn.kv3.weight)
+        shared = _context(u3, part(self.cross_attn, "kv3", nn.Linear).weight)
         results = []
         for i, features in ((1, first), (2, second)):
             tokens = features.flatten(2)
-            projection = self.get_submodule(f"channel_proj{i}")
+            projection = part(self, f"channel_proj{i}", nn.Linear)
             y, u = _halves(F.relu_(projection.weight @ tokens + projection.bias[:, None]))
-            own = _context(y, self.cross_attn2.get_submodule(f"kv{i}").weight)
-            end = self.get_submodule(f"end_proj{i}")
+            own = _context(y, part(self.cross_attn2, f"kv{i}", nn.Linear).weight)
+            end = part(self, f"end_proj{i}", nn.Linear)
             from_guide, from_own = end.weight.split(_DIM, dim=1)
             mixed = tokens + end.bias[:, None]
             mixed = torch.baddbmm(mixed, from_guide @ own, y3).baddbmm_(from_own @ shared, u)
-            norm = self.get_submodule(f"norm{i}")
+            norm = part(self, f"norm{i}", nn.LayerNorm)
             normed = F.layer_norm(mixed.transpose(1, 2), (_DIM,), norm.weight, norm.bias, norm.eps)
             results.append(normed.transpose(1, 2).unflatten(2, (height, width)))
         return results[0], results[1]
@@ -128,6 +131,11 @@ class FeatureFusion(nn.Module):
 
 class FusionNet(nn.Module):
     """Fuses infrared and visible, N x 1 x H x W in [0, 1], guided by two feature maps; N x 1 x H x W, any range."""
+
+    DRDB1: DenseDilatedBlock
+    DRDB2: DenseDilatedBlock
+    DRDB3: DenseDilatedBlock
+    DRDB4: DenseDilatedBlock
 
     def __init__(self) -> None:
         super().__init__()

@@ -169,6 +169,9 @@ class _SegFormer(nn.Module):
 class SegmentationNet(nn.Module):
     """SegMiF's segmentation network; images N x 3 x H x W in [0, 1] to logits N x 9 x H/4 x W/4."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, classes: int = 9) -> None:
         super().__init__()
         self.denoise_net = _SegFormer(classes)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.parts import part
+
 _WIDTHS = (8, 16, 24, 32, 48, 64)
 _HIDDEN = 16
 
@@ -73,6 +75,8 @@ class _Bridge(nn.Module):
 class _Features(nn.Module):
     """Eight features of a plane, which sees nothing of the others: M x 1 x H x W to M x 8 x H x W."""
 
+    encoder6: nn.Sequential
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder1 = nn.Sequential(nn.Conv2d(1, _WIDTHS[0], 3, padding=1))
@@ -114,7 +118,7 @@ class _Cell(nn.Module):
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
         reset, update = torch.sigmoid(self.conv_gates(torch.cat((x, state), 1))).chunk(2, 1)
         candidate = torch.tanh(self.conv_can(torch.cat((x, reset * state), 1)))
-        return torch.lerp(state, candidate, update)
+        return torch.lerp(state.to(candidate.dtype), candidate, update)  # lerp promotes nothing under autocast on CUDA
 
 
 class _Recurrent(nn.Module):
@@ -127,8 +131,8 @@ class _Recurrent(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """The features of each plane, B x 8 x H x W, to the largest sum of both states, B x N x H x W."""
-        there = list(self._states(self.forward_cell_list[0], features))
-        back = self._states(self.backward_cell_list[0], features[::-1])
+        there = list(self._states(part(self.forward_cell_list, 0, _Cell), features))
+        back = self._states(part(self.backward_cell_list, 0, _Cell), features[::-1])
         scores = [(there.pop() + state).amax(1) for state in back]  # from the last plane to the first
         return torch.stack(scores[::-1], 1)
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusionbench.nn.parts import bias_of, part, running_statistics
+
 
 class ConvNorm(nn.Sequential):
     """3x3 convolution (``0``), optional batch norm (``1``), ReLU."""
@@ -17,15 +19,16 @@ class ConvNorm(nn.Sequential):
         super().__init__(*layers, *([nn.BatchNorm2d(out)] if norm else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        conv = self[0]
+        conv = part(self, 0, nn.Conv2d)
         if len(self) == 1:
             return F.relu_(conv(x))
-        norm = self[1]
+        norm = part(self, 1, nn.BatchNorm2d)
         if self.training:
             return F.relu(norm(conv(x)))
         # With running statistics the norm is a scale and a shift of each channel: fold it into the convolution.
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        bias = (conv.bias - norm.running_mean) * scale + norm.bias
+        mean, variance = running_statistics(norm)
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        bias = (bias_of(conv) - mean) * scale + norm.bias
         return F.relu_(F.conv2d(x, conv.weight * scale.view(-1, 1, 1, 1), bias, padding=1))
 
 

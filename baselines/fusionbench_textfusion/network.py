@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.dehazeformer import Feedforward, PositionBias, RescaledLayerNorm, window_attention
+from fusionbench.nn.parts import bias_of, part
 
 TEXT_WIDTH = 512
 _WIDTH = 24
@@ -29,6 +30,11 @@ class _Attention(nn.Module):
 
     The original computes the infrared stream's as well, from ``ass_QK``, and returns the visible one's twice.
     """
+
+    V: nn.Conv2d
+    ass_V: nn.Conv2d
+    proj: nn.Conv2d
+    proj_ass: nn.Conv2d
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +80,9 @@ class _Layer(nn.Module):
 
 class _Joining(nn.Module):
     """To 512 channels each, of which the text vector multiplies the infrared ones."""
+
+    mlp_vis: nn.Sequential
+    mlp_ir: nn.Sequential
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,14 +130,18 @@ class TextFusion(nn.Module):
         # own: a grouped convolution does the batch.
         padded = F.pad(hidden, (1, 1, 1, 1), mode="reflect")
         output = F.conv2d(padded.flatten(0, 1)[None], self._kernels(text).to(hidden.dtype), groups=count)
-        output = output.transpose(0, 1) + self.patch_unembed1.proj[0].bias
+        output = output.transpose(0, 1) + bias_of(self._last)
         return (torch.tanh(output) / 2 + 0.5)[..., :height, :width]
+
+    @property
+    def _last(self) -> nn.Conv2d:
+        return part(self.patch_unembed1, "proj.0", nn.Conv2d)
 
     def _kernels(self, text: Tensor) -> Tensor:
         """N x 96 x 3 x 3."""
-        last = self.patch_unembed1.proj[0].weight[0].double()
+        last = self._last.weight[0].double()
         visible, infrared = (
-            layers[2].weight[:, :, 0, 0].double()
+            part(layers, 2, nn.Conv2d).weight[:, :, 0, 0].double()
             for layers in (self.fuse_text_image.mlp_vis, self.fuse_text_image.mlp_ir)
         )
         fixed = torch.einsum("oyx,oc->cyx", last, visible).expand(len(text), -1, -1, -1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fusionbench import Batch, Task
 from fusionbench.methods.finishing import stretch_max
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.parts import part
 
 _SLOPE = 0.2
 _WIDTH = 44
@@ -50,7 +51,8 @@ class U2Fusion(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Both N x 1 x H x W in [0, 1], at least 2 x 2; the fused image in (0, 1)."""
         x = _reflected(torch.cat((first, second), 1))
-        encoder, decoder = self.Generator["encoder"], self.Generator_1["decoder"]
+        encoder = part(self.Generator, "encoder", nn.ModuleDict)
+        decoder = part(self.Generator_1, "decoder", nn.ModuleDict)
         # Each block reads all features so far, the newest first. They grow from the end of one padded buffer towards
         # its start, so that nothing is concatenated or padded twice.
         count, _, height, width = x.shape

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fusionbench.cli.options import plugin_option
+from fusionbench.cli.options import WholeRange, plugin_option
 
 if TYPE_CHECKING:
     from fusionbench.fusing.cost import Cost
@@ -35,9 +35,9 @@ def _pair(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     type=click.Choice(["float32", "bfloat16", "float16"], case_sensitive=False),
     help="Autocast precision of networks.",
 )
-@click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1), help="Images fused at once.")
-@click.option("--repeats", default=10, show_default=True, type=click.IntRange(1), help="Timed batches.")
-@click.option("--threads", type=click.IntRange(1), help="CPU threads; torch's own number by default.")
+@click.option("--batch-size", default=1, show_default=True, type=WholeRange(1), help="Images fused at once.")
+@click.option("--repeats", default=10, show_default=True, type=WholeRange(1), help="Timed batches.")
+@click.option("--threads", type=WholeRange(1), help="CPU threads; torch's own number by default.")
 @click.option("--text", default="60x768", show_default=True, metavar="TxD", callback=_pair, help="Text features.")
 @click.option(
     "--format",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fusionbench.cli.main import FusionBenchGroup
-from fusionbench.cli.options import DATASET, data_root_option, open_chosen, options_option, plugin_option
-from fusionbench.printable import json_text
+from fusionbench.cli.options import DATASET, WholeRange, data_root_option, open_chosen, options_option, plugin_option
+from fusionbench.printable import counted, json_text
 
 if TYPE_CHECKING:
     from fusionbench.data import Report
@@ -28,7 +28,7 @@ def command() -> None:
 @click.argument("references", nargs=-1, required=True, metavar=f"{DATASET}...")
 @data_root_option
 @options_option("Set an option of a data set by its name or label, or of all without one.", metavar="[NAME.]KEY=VALUE")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads; default: processors, at most 8.")
+@click.option("--workers", type=WholeRange(min=1), help="Threads; default: processors, at most 8.")
 @click.option("--headers-only", is_flag=True, help="Do not decode: finds missing files and wrong sizes only.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @plugin_option
@@ -48,13 +48,14 @@ def check(
     Exit status: 0 nothing wrong, 1 samples that cannot be used, 2 wrong use.
     """
     from fusionbench.cli.progress import bar
-    from fusionbench.data import check_dataset
+    from fusionbench.data import DatasetRef, check_dataset
 
     datasets = open_chosen(references, data_root, options)
     reports = []
-    for dataset in datasets:
-        with bar(dataset.name, len(dataset.samples)) as advance:
-            reports.append(check_dataset(dataset, workers, decode=not headers_only, progress=advance))
+    for text, dataset in zip(references, datasets, strict=True):
+        name = DatasetRef.parse(text).key
+        with bar(name, len(dataset.samples)) as advance:
+            reports.append(check_dataset(dataset, workers, name=name, decode=not headers_only, progress=advance))
     if as_json:
         click.echo(json_text([report.as_dict() for report in reports], indent=2))
     else:
@@ -162,9 +163,8 @@ def _text(report: Report) -> str:
 def _listed(word: str, problems: Sequence[Problem]) -> list[str]:
     if not problems:
         return []
-    plural = "s" if len(problems) > 1 else ""
     body = [f"    {problem.kind}: " + problem.message.replace("\n", "\n    ") for problem in problems]
-    return [f"  {len(problems)} {word}{plural}", *body]
+    return [f"  {counted(len(problems), word)}", *body]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

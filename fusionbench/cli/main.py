@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("fusionbench.cli.info", "All that is known about a method, data set or metric."),
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
+    "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
+    "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
     "reconcile": ("fusionbench.cli.reconcile", "Find out which metric conventions a published table used."),
     "weights": ("fusionbench.cli.weights", "Install and check the weights of learned methods."),

@@ -40,6 +40,31 @@ def plugin_option(function: F) -> F:
     )(function)
 
 
+def _whole(value: Any) -> Any:
+    from fusionbench.types.values import Misfit, convert
+
+    try:
+        return convert(value, int, from_text=True)
+    except Misfit:
+        return value  # click says what is wrong with it
+
+
+class Whole(click.types.IntParamType):
+    """A whole number, however it may be written in a configuration: ``1000`` or ``1e3``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        return super().convert(_whole(value), param, ctx)
+
+
+class WholeRange(click.IntRange):
+    """A whole number within bounds, written as of :class:`Whole`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        return super().convert(_whole(value), param, ctx)
+
+
 DATASET = "[LABEL=]NAME[@SPLIT][=ROOT]"
 """How a data set is written in every command."""
 

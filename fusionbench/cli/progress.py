@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from fusionbench import terminal
-from fusionbench.printable import printable
+from fusionbench.printable import counted, printable
 
 if TYPE_CHECKING:
     from fusionbench.runs.engine import Watcher
@@ -51,7 +51,7 @@ class PlainWatcher:
 
     def checking(self, dataset: str, total: int) -> None:
         """Announce the look at a data set's files."""
-        self.say(f"checking {total} samples of {dataset}")
+        self.say(f"checking {counted(total, 'sample')} of {dataset}")
 
     def checked(self, count: int) -> None:
         """Nothing to say."""
@@ -59,8 +59,8 @@ class PlainWatcher:
     def starting(self, total: int, done: int) -> None:
         """Announce the computation."""
         self._total, self._started = total, time.monotonic()
-        kept = f", {done} are finished already" if done else ""
-        self.say(f"{total} samples to compute{kept}")
+        kept = f", {done} {'is' if done == 1 else 'are'} finished already" if done else ""
+        self.say(f"{counted(total, 'sample')} to compute{kept}")
 
     def finished(self, unit: Unit, outcome: Outcome) -> None:
         """Count, and say so from time to time."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import dataset_options, names_option, open_chosen, plugin_option
+from fusionbench.cli.options import WholeRange, dataset_options, names_option, open_chosen, plugin_option
 
 
 @click.command("reconcile")
@@ -18,8 +18,8 @@ from fusionbench.cli.options import dataset_options, names_option, open_chosen, 
 )
 @click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Use only these rows of the table. Repeatable.")
 @names_option("--metrics", help_text="Only these columns.")
-@click.option("--limit", type=click.IntRange(min=1), help="Use the first N samples of the data set.")
-@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Candidates shown per metric.")
+@click.option("--limit", type=WholeRange(min=1), help="Use the first N samples of the data set.")
+@click.option("--top", type=WholeRange(min=1), default=3, show_default=True, help="Candidates shown per metric.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every comparison to this CSV file.")
 @plugin_option
 def command(

@@ -6,12 +6,15 @@ import sys
 
 import click
 
+from fusionbench import terminal
 from fusionbench.cli import progress
-from fusionbench.printable import command_line
+from fusionbench.printable import command_line, counted
 from fusionbench.runs import Run, RunConfig, execute
 from fusionbench.runs.feasibility import would_fail
 from fusionbench.runs.preparing import prepare
 from fusionbench.types.complaints import Complaints
+
+_SHOWN_NOTES = 8
 
 
 def run_and_report(config: RunConfig, complaints: Complaints | None = None) -> None:
@@ -34,15 +37,25 @@ def run_and_report(config: RunConfig, complaints: Complaints | None = None) -> N
 def report(run: Run) -> None:
     """The table on standard output, where everything is on standard error."""
     from fusionbench.plugins import current_plugins
-    from fusionbench.types import resolve
+    from fusionbench.reports.display import show
+    from fusionbench.reports.writing import printed
+    from fusionbench.results.notes import told
 
-    exporter = current_plugins().exporters["markdown"]
-    click.echo(resolve(exporter.render)(run.table()))
+    if terminal.on_terminal(sys.stdout):
+        show(run.table(), terminal.console())
+    else:
+        click.echo(printed(run.table(), current_plugins().exporters["markdown"]))
     if run.failed:
         click.echo(
-            f"{run.failed} samples failed; their rows say why (frame().error, `fusionbench table` marks them).",
+            f"{counted(run.failed, 'sample')} failed; {'its row says' if run.failed == 1 else 'their rows say'} why "
+            "(frame().error, `fusionbench table` marks them).",
             err=True,
         )
+    lines = told(run.frame())
+    for line in lines[:_SHOWN_NOTES]:
+        click.echo(f"note: {line}", err=True)
+    if len(lines) > _SHOWN_NOTES:
+        click.echo(f"({len(lines) - _SHOWN_NOTES} further notes: frame().notes)", err=True)
     command = command_line("fusionbench", "table", run.path, "--format", "latex")
     click.echo(f"results: {run.path}   table: {command}", err=True)
 
@@ -54,7 +67,9 @@ def dry(config: RunConfig, complaints: Complaints | None = None) -> None:
     data, expansion = prepare(config, current_plugins(), complaints=complaints)
     for pairing in expansion.pairings:
         marks = f" ({pairing.marks})" if pairing.marks else ""
-        click.echo(f"{pairing.method.key} on {pairing.dataset.key}: {len(pairing.dataset.samples)} samples{marks}")
+        click.echo(
+            f"{pairing.method.key} on {pairing.dataset.key}: {counted(len(pairing.dataset.samples), 'sample')}{marks}"
+        )
     for line in expansion.skipped:
         click.echo(f"skipped: {line}")
     for line in expansion.remarks:

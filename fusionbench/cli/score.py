@@ -49,36 +49,13 @@ def command(
       fusionbench score --fused results/MyNet --name MyNet -d roadscene=/data/RoadScene --profile zhao,vifb
       fusionbench score --fused results/MyNet -d folder=/data/mine --option folder.task=IVF
     """
-    from fusionbench.api import PRECOMPUTED, fused_request
     from fusionbench.cli.running import run_and_report
-    from fusionbench.configuration.assignments import OwnedOptions, assignments
-    from fusionbench.data.opening import registered
-    from fusionbench.plugins import current_plugins
-    from fusionbench.runs import DatasetRequest
-    from fusionbench.types import UsageError
+    from fusionbench.runs.precomputed import fused_requests
     from fusionbench.types.complaints import Complaints
 
-    if names and len(names) != len(folders):
-        raise UsageError(f"{len(folders)} folders but {len(names)} names: give --name once for each --fused, or never.")
     complaints = Complaints()
-    source = DatasetRequest.parse(dataset)
-    of_matching = current_plugins().methods[PRECOMPUTED].options
-    given_options = OwnedOptions.read(options, ownerless=True).handed(
-        source.name, set(registered(source.name).options) - set(of_matching)
+    methods, source = fused_requests(
+        folders, names, dataset, options, dataset_options=dataset_options, complaints=complaints
     )
-    of_dataset = assignments(dataset_options, "--dataset-option")
-    of_dataset |= given_options.of(source.name, source.key, owned=True)
-    requests = []
-    for folder, label in zip(folders, names or [""] * len(folders), strict=True):
-        request = fused_request(folder, label, {})
-        own = given_options.of(PRECOMPUTED, request.key)
-        requests.append(dataclasses.replace(request, options={**request.options, **own}))
-    known = [source.name, source.key, PRECOMPUTED, *(request.key for request in requests)]
-    for owner in given_options.strangers(known):
-        hint = f"Here: {', '.join(dict.fromkeys(known))}."
-        complaints.add(
-            UsageError(f"--option names {owner!r}, which is no data set and no --fused of this command.", hint=hint)
-        )
-    config = build_config(given)
-    source = dataclasses.replace(source, options=of_dataset)
-    run_and_report(dataclasses.replace(config, methods=tuple(requests), datasets=(source,), images=False), complaints)
+    config = dataclasses.replace(build_config(given), methods=methods, datasets=(source,), images=False)
+    run_and_report(config, complaints)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fusionbench.cli.options import names_option
+from fusionbench.cli.options import Whole, names_option
 
 if TYPE_CHECKING:
     from fusionbench.runs import RunConfig
@@ -22,9 +22,9 @@ _OPTIONS = [
     names_option("--metrics", help_text="Metrics; 'all' for all of the profile."),
     names_option("--profile", "profiles", help_text="Metric conventions: zhao (default), vifb, mefb, tang, ..."),
     click.option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute."),
-    click.option("--batch-size", type=int, metavar="N", help="Samples of equal size fused at once."),
-    click.option("--workers", type=int, metavar="N", help="Threads that decode images."),
-    click.option("--limit", type=int, metavar="N", help="Only the first N samples of each data set."),
+    click.option("--batch-size", type=Whole(), metavar="N", help="Samples of equal size fused at once."),
+    click.option("--workers", type=Whole(), metavar="N", help="Threads that decode images."),
+    click.option("--limit", type=Whole(), metavar="N", help="Only the first N samples of each data set."),
     click.option("--precision", metavar="float32|bfloat16|float16", help="Autocast precision of networks."),
     click.option("--compile", is_flag=True, default=None, help="torch.compile the networks."),
     click.option("--colour", metavar="restore|gray", help="Whether results of luma methods get their colour back."),
@@ -33,7 +33,7 @@ _OPTIONS = [
         "--allow-other-tasks", is_flag=True, default=None, help="Run methods on tasks they were not made for."
     ),
     click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for fusing one batch; 0: no limit."),
-    click.option("--seed", type=int, metavar="N", help="Seed of every random choice."),
+    click.option("--seed", type=Whole(), metavar="N", help="Seed of every random choice."),
     click.option("--fail-fast", is_flag=True, default=None, help="Stop at the first sample that fails."),
     click.option("--out", metavar="DIR", help="The run folder; the same folder again computes what is missing."),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,8 @@ import click
 
 from fusionbench import terminal
 from fusionbench.cli.options import options_option, plugin_option
+from fusionbench.extras import require
+from fusionbench.types import FusionBenchError
 
 if TYPE_CHECKING:
     from fusionbench.training.loop import Progress
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the training; default: trainings/METHOD.")
 @click.option("--set", "changes", multiple=True, metavar="SECTION.KEY=VALUE", help="Change a setting. Repeatable.")
 @options_option("Set an option of a data set that the configuration names, by its name or label.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train in N processes of this machine, one per GPU; without a launcher.",
+)
 @click.option("--fresh", is_flag=True, help="Start again instead of going on from the last checkpoint.")
 @click.option("--show", is_flag=True, help="Print the configuration with all changes and stop.")
 @plugin_option
@@ -32,6 +39,7 @@ def command(
     out: Path | None,
     changes: tuple[str, ...],
     options: tuple[str, ...],
+    processes: int | None,
     fresh: bool,
     show: bool,
     plugins: tuple[str, ...],
@@ -40,18 +48,26 @@ def command(
 
     \b
     fusionbench train film --config released --set data.root=VLFDataset
+    fusionbench train film --config released --set data.root=VLFDataset --processes 2
     fusionbench run -m film --weights trainings/film/weights.safetensors -d roadscene
     """
     from fusionbench.configuration.assignments import OwnedOptions
     from fusionbench.configuration.documents import yaml_text
     from fusionbench.plugins import current_plugins
+    from fusionbench.training import launching
     from fusionbench.training.configured import read_config, train_configured
+    from fusionbench.training.processes import ElsewhereError
 
     spec = current_plugins().methods[method]
     settings = read_config(config, spec, changes, OwnedOptions.read(options))
     if show:
         click.echo(yaml_text(settings), nl=False)
         return
+    require("accelerate", extra="train", purpose="training")
+    if not launching.launched():
+        wanted = processes or launching.processes_asked()
+        if wanted > 1:
+            sys.exit(launching.start_processes(wanted))
     folder = out or Path("trainings") / method
     started = time.time()
     try:
@@ -59,6 +75,15 @@ def command(
     except KeyboardInterrupt:
         _say_interrupted(folder, not_before=started if fresh else 0.0)
         sys.exit(130)
+    except ElsewhereError:
+        launching.leave(together=True)
+        sys.exit(2)  # The process that failed, or the main one for all, says what is wrong.
+    except FusionBenchError:
+        launching.leave(together=False)
+        raise
+    launching.leave(together=True)
+    if launching.rank():
+        return
     click.echo(err=True)
     for name, value in result.scores.items():
         click.echo(f"{name}: {value:.4f}")
@@ -68,10 +93,10 @@ def command(
 
 
 def _say_interrupted(folder: Path, *, not_before: float) -> None:
-    from fusionbench.training import checkpoint
+    from fusionbench.training import checkpoint, launching
 
-    if int(os.environ.get("RANK") or 0):
-        # Of the processes that torchrun started, one speaks.
+    if launching.rank():
+        # Of the processes that a launcher started, one speaks.
         return
     last = checkpoint.latest(folder / checkpoint.FOLDER)
     if last is None or last.stat().st_mtime < not_before:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from fusionbench.files import open_regular
 from fusionbench.types import UsageError
 from fusionbench.types.values import Integer, Real, Word
 
@@ -46,9 +46,7 @@ def read_yaml(path: Path, *, called: str = "") -> Any:
     """
     name = called or f"configuration {path}"
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError(f"{name}: {path} is no file.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
         text = data.decode("utf-8-sig")
     except (OSError, ValueError) as error:

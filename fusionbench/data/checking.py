@@ -14,6 +14,7 @@ from typing import Any
 from fusionbench.data.features import read_features
 from fusionbench.data.looking import Picture, look
 from fusionbench.images.names import shown
+from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.types import Dataset, FusionBenchError, Problem, Sample, Task
 
 _CHUNK = 64
@@ -110,6 +111,7 @@ def check_dataset(
     dataset: Dataset,
     workers: int | None = None,
     *,
+    name: str = "",
     decode: bool = True,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Report:
@@ -123,6 +125,7 @@ def check_dataset(
     Args:
         dataset: An open data set.
         workers: Threads; the number of processors, at most eight, if None. Each holds one image.
+        name: What the report calls it; its own name if empty.
         decode: Whether to decode pixels; headers alone find missing files, wrong sizes and bombs in
             milliseconds, but neither damaged pixels nor oddities.
         progress: Called with the number of samples just finished.
@@ -144,7 +147,7 @@ def check_dataset(
     problems += _of_all(dataset, findings)
     problems.sort(key=lambda problem: not problem.fatal)
     return Report(
-        name=dataset.name,
+        name=name or dataset.name,
         task=dataset.task,
         root=shown(root) if root is not None else "",
         samples=len(dataset.samples),
@@ -173,9 +176,9 @@ def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, l
     images = [*sample.sources, *([sample.reference] if sample.reference is not None else [])]
     pictures = [look(image, root, decode) for image in images]
     complaints = [("label", message) for message in _wrong_labels(sample, pictures)] if decode else []
-    if decode and sample.text_features is not None:
+    if decode and (features := sample.features()) is not None:
         try:
-            read_features(sample.text_features)
+            read_features(features)
         except FusionBenchError as error:
             complaints.append(("text", str(error)))
     return sample, pictures, complaints
@@ -211,9 +214,9 @@ def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[tuple[s
         yield problem(kind, complaint, (), fatal=True)
     if any(picture.error for picture in pictures):
         return
-    if len({picture.size for picture in pictures}) > 1:
-        listed = ", ".join(f"{picture.name} is {picture.size}" for picture in pictures)
-        yield problem("size", f"sizes differ: {listed}. Register and crop them; nothing is resized.", fatal=True)
+    sizes = [(picture.name, (info.height, info.width)) for picture in pictures if (info := picture.info) is not None]
+    if listed := differing(sizes):
+        yield problem("size", f"sizes differ: {listed}. {REMEDY}", fatal=True)
     sources = pictures[: len(sample.sources)]
     digests = [picture.sha256 for picture in sources if picture.sha256]
     if len(set(digests)) < len(digests):

@@ -202,6 +202,6 @@ def _vlf_features(root: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _existing(folder: Path | None, sample: str) -> Path | None:
+def _existing(folder: Path | None, sample: str) -> dict[str, Path]:
     path = folder / f"{sample}.npy" if folder is not None else None
-    return path if path is not None and path.is_file() else None
+    return {"": path} if path is not None and path.is_file() else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fusionbench.data.dataset import FileDataset, LayoutError, build, restricted
@@ -66,7 +67,10 @@ def open_folder(
     if pairs and pairing == ORDER:
         raise UsageError("data set folder: give pairs or pairing=order, not both.")
     known = Task(task)
-    found = _read(root, known, sides, patterns, pairing == ORDER, pairs, reference)
+    arrangement = _Arrangement(
+        task=known, sides=sides, patterns=patterns, in_order=pairing == ORDER, reference=reference
+    )
+    found = read_pairs(root / expanded(pairs), root, known) if pairs else arrangement.read(root)
     if found is None:
         raise _not_found(root, known, (*sides, *patterns))
     remedy = ""
@@ -77,28 +81,30 @@ def open_folder(
     return build(name or shown(root.absolute().name), known, root, split, found, remedy=remedy)
 
 
-def _read(
-    root: Path, task: Task, sides: Sequence[str], patterns: Sequence[str], in_order: bool, pairs: str, reference: str
-) -> Pairing | None:
-    if pairs:
-        return read_pairs(root / expanded(pairs), root, task)
-    for layout in _layouts(task, sides, patterns, reference, in_order):
-        found = layout.read(root)
-        if found is not None:
-            return found
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrangement:
+    """What the options say of how images lie in the folder; see :func:`open_folder`."""
 
+    task: Task
+    sides: Sequence[str]
+    patterns: Sequence[str]
+    in_order: bool
+    reference: str
 
-def _layouts(task: Task, sides: Sequence[str], patterns: Sequence[str], reference: str, in_order: bool) -> list[Layout]:
-    truth = (_inside(reference),) if reference else REFERENCE_FOLDERS
-    if sides:
-        folders = tuple((_inside(side),) for side in _several("sides", sides))
-        return [FolderPerSide(folders, reference=truth, in_order=in_order)]
-    if patterns:
-        names = tuple(_inside(pattern) for pattern in _several("patterns", patterns))
-        return [Patterns(names, _inside(reference) if reference else "", in_order)]
-    one = [] if in_order else [OneFolder(SIDE_PATTERNS[task])]
-    return [FolderPerSide(SIDE_FOLDERS[task], reference=truth, in_order=in_order), *one]
+    def read(self, root: Path) -> Pairing | None:
+        """By the first layout that fits."""
+        return next((found for layout in self._layouts() if (found := layout.read(root)) is not None), None)
+
+    def _layouts(self) -> Sequence[Layout]:
+        truth = (_inside(self.reference),) if self.reference else REFERENCE_FOLDERS
+        if self.sides:
+            folders = tuple((_inside(side),) for side in _several("sides", self.sides))
+            return [FolderPerSide(folders, reference=truth, in_order=self.in_order)]
+        if self.patterns:
+            names = tuple(_inside(pattern) for pattern in _several("patterns", self.patterns))
+            return [Patterns(names, _inside(self.reference) if self.reference else "", self.in_order)]
+        one = [] if self.in_order else [OneFolder(SIDE_PATTERNS[self.task])]
+        return [FolderPerSide(SIDE_FOLDERS[self.task], reference=truth, in_order=self.in_order), *one]
 
 
 def _not_found(root: Path, task: Task, given: Sequence[str]) -> LayoutError:

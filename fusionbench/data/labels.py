@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 
 from fusionbench.data.classes import Classes
 from fusionbench.data.lists import read_lines
+from fusionbench.files import open_regular
 from fusionbench.images import read_image
 from fusionbench.images.names import shown
 from fusionbench.types import IGNORED, Box, DataError, LazyArray
@@ -241,7 +242,7 @@ def _xml(path: Path) -> ElementTree.Element:
     """A small XML file without declarations of its own, which may grow without end or lead to other files."""
     name = shown(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAX_XML + 1)
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}.") from error

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fusionbench.configuration.assignments import OwnedOptions
 from fusionbench.data.dataset import ALL, LayoutError
@@ -22,6 +22,8 @@ from fusionbench.types import (
     Dataset,
     DatasetSpec,
     FusionBenchError,
+    Problem,
+    Sample,
     Task,
     UnknownNameError,
     UsageError,
@@ -128,10 +130,22 @@ def open_named(
 
 @dataclass(frozen=True, slots=True)
 class _Labelled:
-    """A data set under another name."""
+    """A data set under another name; what only its adapter has is passed on."""
 
     name: str
     dataset: Dataset
+
+    @property
+    def task(self) -> Task:
+        return self.dataset.task
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        return self.dataset.samples
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return self.dataset.problems
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self.dataset, attribute)
@@ -173,9 +187,9 @@ def open_dataset(
         raise
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
-    if ref.split in spec.lists:
+    if ref.split is not None and ref.split in spec.lists:
         dataset = restricted_to(dataset, split_list(spec, ref.split))
-    return cast(Dataset, _Labelled(ref.label, dataset)) if ref.label else dataset
+    return _Labelled(ref.label, dataset) if ref.label else dataset
 
 
 def registered(name: str) -> DatasetSpec:
@@ -259,6 +273,11 @@ def check_samples(dataset: Dataset, name: str) -> Dataset:
             raise DataError(f"data set {name}: two samples are called {sample.id!r}.")
         if len(sample.sources) < 2:
             raise DataError(f"data set {name}: sample {sample.id!r} has fewer than two sources.")
+        if not isinstance(sample.text_features, Mapping):
+            raise DataError(
+                f"data set {name}: the text features of {sample.id!r} are not given by variant.",
+                hint='Give the usual ones under the empty name: text_features={"": PATH}.',
+            )
         for source in sample.sources:
             if isinstance(source, Path) and not is_text(str(source)):
                 raise DataError(f"data set {name}: the path {shown(source)} is not valid UTF-8.", hint="Rename it.")

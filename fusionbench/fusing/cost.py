@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from fusionbench.fusing.fuser import Fuser
+from fusionbench.fusing.fuser import Fuser, network_of
 from fusionbench.fusing.loading import load_fuser, parse_options
-from fusionbench.types import Batch, MethodSpec, Task, UsageError, WeightsError, resolve
+from fusionbench.types import Batch, LoadsUntrained, Method, MethodSpec, Task, UsageError, WeightsError, resolve
 
 # Operators that move or make data, or cost nothing; everything else that the counter does not know is named.
 _FREE = frozenset(
@@ -114,15 +114,16 @@ def measure_cost(
     if batch_size > 1 and not spec.batched:
         raise UsageError(f"method {spec.name} fuses one image at a time.")
     task = task or spec.tasks[0]
-    fuser, untrained = _load(spec, device, task, weights, options, precision)
-    network = getattr(fuser.method, "network", None)
+    images = _Noise(spec=spec, task=task, size=size, text=text, device=device)
+    fuser, untrained = _load(spec, device=device, task=task, weights=weights, options=options, precision=precision)
+    network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
-    batch = _batch(spec, task, size, batch_size, text, device)
+    batch = images.batch(batch_size)
     before = _resident(device)
     fuser.fuse(batch)
     _wait(device)
     memory = _most_resident(device)
-    single = _batch(spec, task, size, 1, text, device)
+    single = images.batch(1)
     flops, uncounted = count_flops(lambda: fuser.fuse(single))
     seconds = [_timed(fuser, batch, device) for _ in range(repeats + 1)][1:]
     times = torch.tensor(seconds, dtype=torch.float64)
@@ -170,6 +171,7 @@ class _Operators(TorchDispatchMode):
 
 def _load(
     spec: MethodSpec,
+    *,
     device: torch.device,
     task: Task,
     weights: Path | None,
@@ -179,28 +181,37 @@ def _load(
     try:
         return load_fuser(spec, device=device, task=task, weights=weights, options=options, precision=precision), False
     except WeightsError:
-        method = resolve(spec.factory, owner=f"method {spec.name}")(**parse_options(spec, options or {}))
-        untrained = getattr(method, "load_untrained", None)
-        if weights is not None or untrained is None:
+        method: Method = resolve(spec.factory, owner=f"method {spec.name}")(**parse_options(spec, options or {}))
+        if weights is not None or not isinstance(method, LoadsUntrained):
             raise
-        untrained(device)
+        method.load_untrained(device)
         return Fuser(method, spec, device, precision=precision), True
 
 
-def _batch(
-    spec: MethodSpec, task: Task, size: tuple[int, int], count: int, text: tuple[int, int], device: torch.device
-) -> Batch:
-    generator = torch.Generator().manual_seed(0)
-    height, width = (-(-side // spec.multiple) * spec.multiple for side in size)
-    channels = 1 if spec.takes == "luma" else 3
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noise:
+    """Random images, and text where the method reads some; the same for every batch."""
 
-    def noise(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator).to(device)
+    spec: MethodSpec
+    task: Task
+    size: tuple[int, int]
+    text: tuple[int, int]
+    device: torch.device
 
-    sources = tuple(noise(count, channels, height, width) for _ in range(max(2, spec.sources[0])))
-    features = tuple(noise(*text) for _ in range(count)) if spec.text != "none" else ()
-    texts = tuple(("",) * len(sources) for _ in range(count)) if spec.text != "none" else ()
-    return Batch(sources=sources, task=task, ids=tuple(str(n) for n in range(count)), text=features, texts=texts)
+    def batch(self, count: int) -> Batch:
+        spec, generator = self.spec, torch.Generator().manual_seed(0)
+        height, width = (-(-side // spec.multiple) * spec.multiple for side in self.size)
+        channels = 1 if spec.takes == "luma" else 3
+
+        def noise(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator).to(self.device)
+
+        sources = tuple(noise(count, channels, height, width) for _ in range(max(2, spec.sources[0])))
+        reads_text = spec.text != "none"
+        features = tuple(noise(*self.text) for _ in range(count)) if reads_text else ()
+        texts = tuple(("",) * len(sources) for _ in range(count)) if reads_text else ()
+        ids = tuple(str(n) for n in range(count))
+        return Batch(sources=sources, task=self.task, ids=ids, text=features, texts=texts)
 
 
 def _timed(fuser: Fuser, batch: Batch, device: torch.device) -> float:

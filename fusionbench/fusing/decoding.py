@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fusionbench.images import colour
 from fusionbench.images.decode import Image, read_image
+from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.types import DataError, FusionBenchError, ImageError, Sample, Task, described, raised_at
 
 
@@ -75,28 +76,20 @@ def decode_sample(sample: Sample, *, with_text: bool = False) -> DecodedSample:
 
 def _decode(sample: Sample, *, with_text: bool) -> DecodedSample:
     images = [read_image(source) for source in sample.sources]
-    _check_sizes(sample, images)
-    reference = None
-    if sample.reference is not None:
-        truth = read_image(sample.reference)
-        if (truth.height, truth.width) != (images[0].height, images[0].width):
-            raise ImageError(
-                f"sample {sample.id}: ground truth {sample.reference} is {truth.width}x{truth.height}, "
-                f"the sources are {images[0].width}x{images[0].height}."
-            )
-        reference = to_tensor(truth)
+    truth = read_image(sample.reference) if sample.reference is not None else None
+    _check_sizes(sample, images if truth is None else [*images, truth])
     text = None
-    if with_text and sample.text_features is not None:
+    if with_text and (features := sample.features()) is not None:
         from fusionbench.data import read_features
 
-        text = torch.from_numpy(read_features(sample.text_features))
+        text = torch.from_numpy(read_features(features))
     return DecodedSample(
         id=sample.id,
         task=sample.task,
         sources=tuple(to_tensor(image) for image in images),
         eight_bit=tuple(image.peak == 255 for image in images),
         coloured=tuple(not image.is_gray for image in images),
-        reference=reference,
+        reference=to_tensor(truth) if truth is not None else None,
         text=text,
         texts=sample.texts,
         suffixes=tuple(s.suffix.lower() if isinstance(s, Path) else "" for s in sample.sources),
@@ -111,12 +104,7 @@ def to_tensor(image: Image) -> Tensor:
 
 
 def _check_sizes(sample: Sample, images: Sequence[Image]) -> None:
-    sizes = {(image.height, image.width) for image in images}
-    if len(sizes) > 1:
-        listed = ", ".join(
-            f"{source} is {i.width}x{i.height}" for source, i in zip(sample.sources, images, strict=True)
-        )
-        raise ImageError(
-            f"sample {sample.id}: the sources differ in size: {listed}.",
-            hint="Register and crop them to one size; fusionbench never resizes sources.",
-        )
+    named = [*sample.sources, *((sample.reference,) if len(images) > len(sample.sources) else ())]
+    sizes = [(image.height, image.width) for image in images]
+    if listed := differing(zip(named, sizes, strict=True)):
+        raise ImageError(f"sample {sample.id}: sizes differ: {listed}.", hint=REMEDY)

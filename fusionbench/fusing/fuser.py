@@ -15,7 +15,18 @@ from fusionbench.fusing.decoding import DecodedSample
 from fusionbench.fusing.guarded import GuardedCalls, with_sources
 from fusionbench.fusing.padding import crop_to, pad_to_multiple
 from fusionbench.images import colour, from_levels, to_levels
-from fusionbench.types import Batch, FusionBenchError, Method, MethodError, MethodSpec, Task, UsageError
+from fusionbench.types import (
+    Batch,
+    Dataset,
+    FusionBenchError,
+    HasNetwork,
+    Method,
+    MethodError,
+    MethodSpec,
+    Sample,
+    Task,
+    UsageError,
+)
 
 Colour = Literal["restore", "gray"]
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -85,10 +96,26 @@ class Fuser:
         Raises:
             MethodError: The method has none.
         """
-        network = getattr(self.method, "network", None)
+        network = network_of(self.method)
         if network is None:
             raise MethodError(f"method {self.spec.name} has no network: it is not a learned method.")
         return network
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Show the method a data set, before its samples are fused; of no effect where it does not ask for that.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        self._calls.prepare(dataset)
+
+    def lacking(self, sample: Sample) -> str:
+        """What keeps a sample from being fused, as far as the loaded method can tell; empty if nothing does.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        return self._calls.lacking(sample)
 
     def fuse(self, batch: Batch) -> Tensor:
         """The method's own ``fuse``, checked, without padding, tiles or colour."""
@@ -234,6 +261,11 @@ class Fuser:
         if self._autocast_dtype is None:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self._autocast_dtype)
+
+
+def network_of(method: Method) -> nn.Module | None:
+    """The network of a learned method that is loaded; None for other methods."""
+    return method.network if isinstance(method, HasNetwork) else None
 
 
 _Result = tuple[Tensor, tuple[str, ...]] | FusionBenchError

@@ -11,11 +11,19 @@ from torch import Tensor
 from fusionbench.fusing.tiling import fuse_in_tiles
 from fusionbench.types import (
     Batch,
+    Dataset,
+    Finishes,
     FusionBenchError,
     Method,
     MethodError,
     MethodSpec,
+    Prepares,
+    ReadsGray,
+    Sample,
+    SavesImages,
+    SeesWholeImages,
     Task,
+    TellsLacking,
     described,
     first_line,
     raised_at,
@@ -40,6 +48,25 @@ class GuardedCalls:
         self._spec = spec
         self._device = device
 
+    def prepare(self, dataset: Dataset) -> None:
+        """Show the data set to a method that wants to know it.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        if isinstance(self._method, Prepares):
+            self._foreign("prepare", self._method.prepare, dataset)
+
+    def lacking(self, sample: Sample) -> str:
+        """What the method says keeps a sample from being fused; empty if nothing does, or it cannot tell.
+
+        Raises:
+            MethodError: The method raised.
+        """
+        if not isinstance(self._method, TellsLacking):
+            return ""
+        return str(self._foreign("lacking", self._method.lacking, sample) or "")
+
     def fuse(self, batch: Batch) -> tuple[Tensor, tuple[str, ...]]:
         """Fuse; where memory runs out, in halves of the batch, then in tiles where the method allows it.
 
@@ -59,7 +86,8 @@ class GuardedCalls:
             parts = [self.fuse(_slice(batch, 0, half)), self.fuse(_slice(batch, half, len(batch)))]
             notes = tuple(dict.fromkeys(["batch halved: out of memory", *parts[0][1], *parts[1][1]]))
             return torch.cat([part[0] for part in parts]), notes
-        if self._spec.overlap is not None and not getattr(self._method, "whole_image", False):
+        whole = isinstance(self._method, SeesWholeImages) and self._method.whole_image
+        if self._spec.overlap is not None and not whole:
             for tile in _TILES:
                 if tile >= max(batch.sources[0].shape[-2:]) or tile <= 2 * self._spec.overlap:
                     continue
@@ -87,11 +115,11 @@ class GuardedCalls:
         Raises:
             MethodError: The method raised, returned something else, or lacks memory.
         """
-        finish: Callable[[Tensor, Batch], Tensor] | None = getattr(self._method, "finish", None)
-        if finish is None:
+        method = self._method
+        if not isinstance(method, Finishes):
             return fused
         try:
-            return self.checked(self._guard(lambda: finish(fused, batch)), batch)
+            return self.checked(self._guard(lambda: method.finish(fused, batch)), batch)
         except _OutOfMemory as error:
             raise MethodError(
                 f"method {self._spec.name} ran out of memory on {self._device} in finish: {error}",
@@ -104,7 +132,7 @@ class GuardedCalls:
         Raises:
             MethodError: The method raised.
         """
-        read: Callable[..., Sequence[Tensor]] | None = getattr(self._method, "read_gray", None)
+        read = self._method.read_gray if isinstance(self._method, ReadsGray) else None
         return None if read is None else list(self._guard(lambda: read(sources, suffixes, task)))
 
     def save(self, fused: Tensor, sources: Sequence[Tensor], task: Task) -> Tensor | None:
@@ -113,7 +141,7 @@ class GuardedCalls:
         Raises:
             MethodError: The method raised, or returned another size.
         """
-        save: Callable[..., Tensor] | None = getattr(self._method, "save", None)
+        save = self._method.save if isinstance(self._method, SavesImages) else None
         if save is None:
             return None
         saved = self._guard(lambda: save(fused, sources, task))
@@ -141,6 +169,17 @@ class GuardedCalls:
 
     def _fused(self, batch: Batch) -> Tensor:
         return self.checked(self._guard(lambda: self._method.fuse(batch)), batch)
+
+    def _foreign(self, name: str, part: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a part that computes no images."""
+        try:
+            return part(*arguments)
+        except (FusionBenchError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise MethodError(
+                f"method {self._spec.name}: {name} raised {described(error)}{raised_at(error)}"
+            ) from error
 
     def _guard(self, call: Callable[[], Any]) -> Any:
         """Run foreign code; what it raises becomes a MethodError that says so."""

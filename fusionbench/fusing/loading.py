@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -14,6 +14,7 @@ from fusionbench.fusing.fuser import Colour, Fuser
 from fusionbench.plugins.options import parse_given
 from fusionbench.types import (
     FusionBenchError,
+    HasNetwork,
     MethodError,
     MethodSpec,
     Task,
@@ -103,9 +104,9 @@ def load_fuser(
     try:
         method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
         method.load(device, path)
-        network = getattr(method, "network", None)
-        if compiled and network is not None:
-            method.network = torch.compile(network)
+        if compiled and isinstance(method, HasNetwork) and method.network is not None:
+            # Any: methods declare the class of their network, and its compiled form is of another.
+            cast(Any, method).network = torch.compile(method.network)
     except (FusionBenchError, KeyboardInterrupt):
         raise
     except BaseException as error:

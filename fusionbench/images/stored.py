@@ -20,7 +20,7 @@ def stored_pixels(opened: PIL.Image.Image, name: str) -> tuple[np.ndarray, tuple
     notes: list[str] = []
     if opened.info.pop("transparency", None) is not None:
         notes.append("transparent colour ignored")
-    if mode in ("LA", "RGBA", "PA") and opened.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
+    if mode in ("LA", "RGBA", "PA") and opened.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]  # of one band
         notes.append("alpha ignored")
     if mode.startswith("I;16"):
         return np.asarray(opened).astype(np.uint16), tuple(notes)

@@ -37,7 +37,8 @@ def read_header(file: BinaryIO, name: str) -> Header:
     for kind, size in _chunks(file, name):
         if kind == b"VP8X":
             body = file.read(10)
-            canvas = tuple(int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))  # type: ignore[assignment]
+            width, height = (int.from_bytes(body[at : at + 3], "little") + 1 for at in (4, 7))
+            canvas = width, height
         elif kind in (b"VP8 ", b"VP8L") and picture is None:
             picture, stored = _size(kind, file.read(10), name), size
         elif kind == b"ANMF":

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.methods.facts import MethodFacts
+from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.types import Batch, MethodSpec, Option, PluginError, Task
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class FunctionMethod:
         return self.function(*batch.sources, **self.options)
 
 
-def method(name: str, *, tasks: Sequence[Task | str], **facts: Any) -> Callable[[F], F]:
+def method(name: str, *, tasks: Sequence[Task | str], **facts: Unpack[MethodFacts]) -> Callable[[F], F]:
     """Register the decorated function or class as a fusion method.
 
     A function receives one tensor per source, N x C x H x W float32 in [0, 1] with C = 1 (or 3 with
@@ -45,7 +46,8 @@ def method(name: str, *, tasks: Sequence[Task | str], **facts: Any) -> Callable[
     Args:
         name: Identifier used on the command line.
         tasks: Tasks it is meant for.
-        **facts: Further fields of :class:`fusionbench.MethodSpec`.
+        **facts: Further fields of :class:`fusionbench.MethodSpec`; :class:`~fusionbench.methods.facts.MethodFacts`
+            types them.
 
     Raises:
         PluginError: A task or fact does not exist, or the function takes fewer than two sources.

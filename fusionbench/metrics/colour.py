@@ -19,6 +19,8 @@ from fusionbench.types import MetricError
 
 # float32 weights as OpenCV holds them, as exact doubles.
 _OPENCV = tuple(float(np.float32(weight)) for weight in RGB_TO_LUMA)
+# Pillow's integer weights; their sum is 65536.
+_PILLOW = (19595.0, 38470.0, 7471.0)
 _MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
@@ -111,6 +113,14 @@ def matlab_gray(image: Tensor, *, eight_bit: bool = True) -> Tensor:
     return (_half_away(luma) if eight_bit else luma).to(image.dtype)
 
 
+def pillow_gray(image: Tensor) -> Tensor:
+    """N x H x W of (19595 R + 38470 G + 7471 B + 32768) >> 16, as Pillow makes 8-bit RGB gray."""
+    if image.shape[1] == 1:
+        return image[:, 0]
+    red, green, blue = (channel.double() for channel in image.unbind(1))
+    return _half_away((_PILLOW[0] * red + _PILLOW[1] * green + _PILLOW[2] * blue) / 65536).to(image.dtype)
+
+
 def _one_plane(gray: Callable[[Tensor], Tensor]) -> Callable[[Images], Planes]:
     def rule(images: Images) -> Planes:
         reference = None if images.reference is None else gray(images.reference)
@@ -199,6 +209,7 @@ def _reference_channels(images: Images) -> Planes:
 RULES: dict[str, Callable[[Images], Planes]] = {
     "gray": _one_plane(opencv_gray),
     "gray-matlab": _one_plane(matlab_gray),
+    "gray-pillow": _one_plane(pillow_gray),
     "vifb": _by_channels("vifb", "rounded"),
     "vifb-unrounded": _by_channels("vifb", "unrounded"),
     "vifb-strict": _by_channels("vifb", "none"),

@@ -189,7 +189,8 @@ FACTS: dict[str, Facts] = {
         paper=_SSIM,
     ),
     "MS-SSIM": Facts(
-        "Multi-scale structural index of the toolbox: the multi-exposure index, not Wang's MS-SSIM.", paper=_MEF
+        "Multi-scale structural index: the multi-exposure index in the MATLAB toolbox, Wang's in the Python kit.",
+        paper=_MEF,
     ),
     "MEF-SSIM": Facts("Multi-exposure structural index.", paper=_MEF),
     "Nabf": Facts(

@@ -3,38 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from fusionbench.types import Citation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """A metric in one profile.
-
-    Attributes:
-        function: ``module:function`` within :mod:`fusionbench.metrics`.
-        range: Where its values lie.
-        colour: Rule that makes its planes, see :mod:`fusionbench.metrics.colour`.
-        differentiable: Whether gradients with respect to the fused image are useful.
-        max_sources: Most sources it is defined for; None for any number.
-        original_name: What the original code calls it.
-        default: Whether it belongs to the profile's default list.
-        unit, paper: Where they differ from the metric's facts.
-        version: Change it when values change.
-    """
-
-    function: str
-    range: str
-    colour: str = "gray"
-    differentiable: bool = True
-    max_sources: int | None = None
-    original_name: str = ""
-    default: bool = False
-    unit: str | None = None
-    paper: Citation | None = None
-    version: str = "1"
-
+from fusionbench.metrics.definition import Definition
+from fusionbench.metrics.python_kits import METRIC_PYTHON
 
 _D = Definition
 
@@ -281,5 +253,6 @@ PROFILES: Mapping[str, Mapping[str, Definition]] = {
     "mefb": MEFB,
     "tang": TANG,
     "tang-published": TANG_PUBLISHED,
+    "metric-python": METRIC_PYTHON,
     "": FULL_REFERENCE,
 }

@@ -1,10 +1,8 @@
-"""The pluggy manager: loads plugins one by one, so that a broken one never takes the others down."""
+"""What plugins have registered: loads them one by one, so that a broken one never takes the others down."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +13,12 @@ import pluggy
 
 from fusionbench import hookspecs, terminal
 from fusionbench.plugins import sources
+from fusionbench.plugins.failures import PluginFailure
+from fusionbench.plugins.hook_manager import HookManager
 from fusionbench.plugins.listening import isolate
-from fusionbench.plugins.neighbours import FINDER
-from fusionbench.plugins.registration import REGISTRATION, collected
+from fusionbench.plugins.registration import REGISTRATION, SPEC_ATTRIBUTE, collected
 from fusionbench.plugins.registry import Registry, nearest, unknown_name
-from fusionbench.plugins.sources import FileSource, PluginSource
+from fusionbench.plugins.sources import ENVIRONMENT, FileSource, PluginSource
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
@@ -34,28 +33,6 @@ from fusionbench.types import (
     on_one_line,
 )
 
-ENVIRONMENT = "FUSIONBENCH_PLUGINS"
-SPEC_ATTRIBUTE = "__fusionbench_spec__"
-
-# What the harness itself registers goes through the same hooks as everything else.
-BUILTIN = (
-    PluginSource("metrics", "fusionbench.metrics.plugin"),
-    PluginSource("reports", "fusionbench.reports.plugin"),
-    PluginSource("data", "fusionbench.data.plugin"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PluginFailure:
-    """A plugin, or a part of one, that could not be used, and why."""
-
-    plugin: str
-    reason: str
-    requested: bool = False
-
-    def __str__(self) -> str:
-        return f"plugin {self.plugin}: {self.reason}"
-
 
 class _UnknownHook(Exception):
     """A plugin has a hook that none of those loaded so far specifies."""
@@ -67,21 +44,6 @@ class _UnknownHook(Exception):
 
 # A plugin that is loaded but not registered: where from, whether it was asked for by name, and its module.
 _Waiting = tuple[PluginSource | FileSource, bool, ModuleType]
-
-
-class _Manager(pluggy.PluginManager):
-    """Accepts functions called ``fusionbench_*`` without a marker, as pytest does with ``pytest_*``."""
-
-    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
-        options = super().parse_hookimpl_opts(plugin, name)
-        if options is None and name.startswith(hookspecs.PREFIX):
-            function = getattr(plugin, name, None)
-            defined_here = getattr(function, "__module__", None) == getattr(plugin, "__name__", None)
-            if inspect.isfunction(function) and defined_here:
-                return pluggy.HookimplOpts(
-                    wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
-                )
-        return options
 
 
 @dataclass
@@ -105,7 +67,7 @@ class Plugins:
     blocked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._manager = _Manager(hookspecs.PROJECT)
+        self._manager = HookManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._registration = dict(REGISTRATION)
         self._declared: set[str] = set()
@@ -327,43 +289,3 @@ def _to_stderr(line: str) -> None:
 def module_file(module: ModuleType) -> str:
     """Path of a module's source, or an empty string."""
     return str(getattr(module, "__file__", "") or "")
-
-
-_current: Plugins | None = None
-
-
-def load_plugins(requested: Sequence[str] = (), *, autoload: bool = True) -> Plugins:
-    """Load all plugins and make them the current ones.
-
-    Args:
-        requested: Module names, paths of ``.py`` files, and ``no:NAME`` to block a plugin.
-        autoload: Whether to load entry points; the built-in parts are always there.
-
-    Raises:
-        PluginError: A requested plugin does not exist or does not load.
-    """
-    global _current
-    environment = [entry for entry in os.environ.get(ENVIRONMENT, "").split(",") if entry]
-    wanted = [*environment, *requested]
-    FINDER.forget()
-    plugins = Plugins(blocked=tuple(entry[3:] for entry in wanted if entry.startswith("no:")))
-    for source in BUILTIN:
-        plugins.load(source)
-    if autoload:
-        for source in sources.installed():
-            plugins.load(source)
-    # What is installed comes first to the names that it registers, even where it had to wait.
-    plugins.settle(last=False)
-    for entry in wanted:
-        if not entry.startswith("no:"):
-            plugins.load_named(entry, requested=entry in requested)
-    plugins.settle()
-    plugins.note_blocks_without_effect([source.name for source in (*BUILTIN, *sources.installed())])
-    plugins.raise_for_requested()
-    _current = plugins
-    return plugins
-
-
-def current_plugins() -> Plugins:
-    """The plugins in force; loaded at first use."""
-    return _current if _current is not None else load_plugins()

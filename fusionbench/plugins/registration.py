@@ -20,6 +20,9 @@ from fusionbench.types import (
     raised_at,
 )
 
+SPEC_ATTRIBUTE = "__fusionbench_spec__"
+"""Attribute of a decorated function or class that holds its spec."""
+
 REGISTRATION: Mapping[str, tuple[str, type]] = {
     "fusionbench_addhooks": ("", HooksSpec),
     "fusionbench_methods": ("methods", MethodSpec),

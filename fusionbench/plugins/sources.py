@@ -19,6 +19,8 @@ from fusionbench.plugins.neighbours import FINDER, lies_in
 from fusionbench.types import PluginError
 
 GROUP = "fusionbench"
+ENVIRONMENT = "FUSIONBENCH_PLUGINS"
+"""Environment variable with plugins beside those that a command names."""
 
 
 @dataclass(frozen=True, slots=True)

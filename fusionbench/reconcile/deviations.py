@@ -34,11 +34,12 @@ class ImageDeviation:
 
 @dataclass(frozen=True, slots=True)
 class ValueDeviation:
-    """A factor on the value, for the metrics to which it can have happened."""
+    """A factor on the value and an offset added to it, for the metrics to which it can have happened."""
 
     name: str
     factor: float
     metrics: frozenset[str]
+    offset: float = 0.0
 
 
 def _gray(convert: Callable[[Tensor], Tensor]) -> Callable[[Operands], Operands]:
@@ -106,7 +107,7 @@ IMAGE_DEVIATIONS: tuple[ImageDeviation, ...] = (
 _LINEAR = frozenset({"SD", "SF", "AG", "EI", "RMSE"})
 _SQUARE = frozenset({"MSE"})
 _LOGARITHMIC = frozenset({"EN", "MI", "CE"})
-_OVER_SOURCES = frozenset({"MI", "VIF", "SSIM", "CC", "SCD", "MSE", "RMSE", "CE", "NMI"})
+_OVER_SOURCES = frozenset({"MI", "VIF", "SSIM", "MS-SSIM", "CC", "SCD", "MSE", "RMSE", "CE", "NMI"})
 
 VALUE_DEVIATIONS: tuple[ValueDeviation, ...] = (
     ValueDeviation("gray levels on 0..1", 1 / 255, _LINEAR),
@@ -116,6 +117,7 @@ VALUE_DEVIATIONS: tuple[ValueDeviation, ...] = (
     ValueDeviation("logarithm to base e instead of 2", math.log(2), _LOGARITHMIC),
     ValueDeviation("half: mean instead of sum over the sources", 0.5, _OVER_SOURCES),
     ValueDeviation("double: sum instead of mean over the sources", 2.0, _OVER_SOURCES),
+    ValueDeviation("peak 1 instead of 255", 1.0, frozenset({"PSNR"}), offset=-20 * math.log10(255)),
     ValueDeviation("squared (variance)", math.nan, frozenset({"SD"})),
 )
 
@@ -124,4 +126,4 @@ def scaled(value: float, deviation: ValueDeviation | None) -> float:
     """The value as that deviation would print it."""
     if deviation is None:
         return value
-    return value**2 if math.isnan(deviation.factor) else value * deviation.factor
+    return value**2 if math.isnan(deviation.factor) else value * deviation.factor + deviation.offset

@@ -11,10 +11,13 @@ import pandas as pd
 
 from fusionbench.configuration.assignments import assignments, split_assignment
 from fusionbench.data import DatasetRef, open_dataset
-from fusionbench.data.names import IMAGE_EXTENSIONS
+from fusionbench.data.matching import match
+from fusionbench.files import open_regular
 from fusionbench.images.decode import read_image
+from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.metrics.selection import plain_name
 from fusionbench.reconcile.search import Sample, known_metrics, tidy
+from fusionbench.results.folder import IMAGES, file_name, run_folder
 from fusionbench.types import DataError, Dataset, Readable, UsageError
 from fusionbench.types.values import expanded
 
@@ -32,7 +35,8 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
         UsageError: A condition names no column, or no metric is left.
     """
     try:
-        table = tidy(pd.read_csv(path, dtype={"image": str, "method": str}))
+        with open_regular(path) as file:
+            table = tidy(pd.read_csv(file, dtype={"image": str, "method": str}))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a CSV table: {error}") from error
     except (TypeError, ValueError) as error:  # text where a long table has its numbers
@@ -69,8 +73,10 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
             raise UsageError(f"--fused {method}={folder}: expected METHOD=DIR with an existing folder.")
     if run is not None:
         reference = DatasetRef.parse(dataset)
-        for name in (escape(reference.key), escape(reference.name), f"{escape(reference.name)}@*"):
-            for found in sorted((run / "images").glob(f"*/{name}")):
+        images = run_folder(run) / IMAGES
+        known = (escape(file_name(reference.key)), escape(file_name(reference.name)))
+        for name in (*known, f"{known[1]}@*"):
+            for found in sorted(images.glob(f"*/{name}")):
                 folders.setdefault(found.parent.name, found)
     return folders
 
@@ -78,27 +84,23 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
 def matched_samples(dataset: Dataset | str, folder: Path, method: str, *, limit: int | None = None) -> Iterator[Sample]:
     """The data set's samples that have a fused image: (id, fused, sources), decoded.
 
-    A fused image belongs to the sample whose id is its name without extension, apart from case; a suffix
-    ``_METHOD`` is allowed.
+    Which file is which sample's is found out as for ``fusionbench score``, of names with the method's first; see
+    :mod:`fusionbench.data.matching`.
 
     Raises:
-        DataError: Two files match one sample, or sizes differ.
+        DataError: The folder holds no image, names can be read in several ways, or sizes differ.
     """
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_EXTENSIONS:
-            name = path.relative_to(folder).with_suffix("").as_posix().lower()
-            files.setdefault(name.removesuffix(f"_{method.lower()}"), []).append(path)
     opened = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    ids = [sample.id for sample in opened.samples]
+    files = match(folder, ids, label=method).files or match(folder, ids).files
     for sample in opened.samples[:limit]:
-        paths = files.get(sample.id.lower(), [])
-        if len(paths) > 1:
-            raise DataError(f"sample {sample.id}: {paths[0]} and {paths[1]} both match; keep one of them.")
-        if not paths:
+        if sample.id not in files:
             continue
-        fused, *sources = (_pixels(readable) for readable in (paths[0], *sample.sources))
-        if any(source.shape[:2] != fused.shape[:2] for source in sources):
-            raise DataError(f"{paths[0]} is {_size(fused)}, sample {sample.id} is {_size(sources[0])}.")
+        places = (files[sample.id], *sample.sources)
+        fused, *sources = (_pixels(readable) for readable in places)
+        sizes = [(image.shape[0], image.shape[1]) for image in (fused, *sources)]
+        if listed := differing(zip(places, sizes, strict=True)):
+            raise DataError(f"sample {sample.id}: sizes differ: {listed}.", hint=REMEDY)
         yield sample.id, fused, sources
 
 
@@ -107,7 +109,3 @@ def _pixels(readable: Readable) -> np.ndarray:
     if image.pixels.dtype != np.uint8:
         raise DataError(f"{readable}: published metrics are of 8-bit images, this one is {image.pixels.dtype}.")
     return image.pixels
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fusionbench.reports.model import Group, Mark, Table
+from fusionbench.reports.model import RANK, Group, Mark, Spread, Table
 from fusionbench.reports.ranking import competing
 
 if TYPE_CHECKING:
     from fusionbench.reports.published import PublishedTable
 
-_MARKS: dict[Mark, str] = {
-    "bold-underline": "Best value in bold, second best underlined",
-    "color": "Best value in red, second best in blue",
+_MARKS: dict[Mark, tuple[str, str, str]] = {
+    "bold-underline": ("in bold", "underlined", "in italics"),
+    "color": ("in red", "in blue", "in green"),
+    "boxes": ("on red", "on orange", "on yellow"),
+}
+_PLACES = ("Best value", "second best", "third best")
+_SPREADS: dict[Spread, str] = {
+    "sd": "± standard deviation over the samples.",
+    "ci": "± half the width of the mean's 95 % bootstrap interval over the samples.",
 }
 
 
 def caption(table: Table) -> str:
-    """One or two sentences: what the numbers are, the convention and the version behind them."""
-    datasets = ", ".join(f"{group.title} ({group.pairs} {_pairs(group.pairs)})" for group in table.groups)
+    """One or two sentences: what the numbers are, the convention and the version behind them; or the user's own."""
+    if table.paper.caption:
+        return table.paper.caption
+    datasets = ", ".join(f"{group.title} ({group.pairs} {_pairs(group.pairs)})" for group in table.datasets)
     profiles = ", ".join(table.profiles) or "none"
     word = "profiles" if len(table.profiles) > 1 else "profile"
     facts = f"Mean scores on {datasets}. Metric {word}: {profiles}; fusionbench {table.info.version}."
@@ -31,8 +39,20 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
     cells = list(table.cells.values())
     lines = []
     if mark in _MARKS and any(cell.rank for cell in cells):
+        styles = zip(_PLACES[: table.places], _MARKS[mark], strict=False)
+        marks = ", ".join(f"{place} {style}" for place, style in styles)
+        lines.append(f"{marks}, along the arrow (↑ higher, ↓ lower is better); equal printed values share a mark.")
+    if table.spread in _SPREADS and any(cell.spread is not None for cell in cells):
+        lines.append(_SPREADS[table.spread])
+    if any(metric.key == RANK for group in table.groups for metric in group.metrics):
         lines.append(
-            f"{_MARKS[mark]}, along the arrow (↑ higher, ↓ lower is better); equal printed values share a mark."
+            "Rank: mean of the ranks over the columns with a direction; ties share a rank, and only methods that"
+            " compete in all of them have one."
+        )
+    if any(cell.tied for cell in cells):
+        lines.append(
+            "≈ Not significantly different from the best measured value of the column (Wilcoxon's signed-rank test over"
+            " the samples, Holm's correction over the pairs of methods, 5 %)."
         )
     if any(cell.incomplete for cell in cells):
         lines.append(
@@ -44,11 +64,14 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
         if any(row.published == source.name for row in table.rows):
             ranked = _ranked(table, source)
             lines.append(f"[{source.name}] Published, not measured here, {ranked}: {source.source.rstrip('.')}.")
-            common = [group for group in table.groups if group.dataset in source.datasets]
+            common = [group for group in table.datasets if group.dataset in source.datasets]
             unstated = ", ".join(group.title for group in common if group.dataset not in source.pairs)
             lines[-1] += f" Its number of samples is not known here for {unstated}." if unstated else ""
     different = [
-        _counts(source, group) for source in table.published for group in table.groups if _differs(table, source, group)
+        _counts(source, group)
+        for source in table.published
+        for group in table.datasets
+        if _differs(table, source, group)
     ]
     if different:
         unknown = any("not known" in counts for counts in different)
@@ -61,7 +84,7 @@ def _ranked(table: Table, source: PublishedTable) -> str:
     """Beside which data sets' measured values a published table's compete."""
     rows = {row.key for row in table.rows if row.published == source.name}
     having = {dataset for row, dataset, _ in table.cells if row in rows}
-    present = [group for group in table.groups if group.dataset in having]
+    present = [group for group in table.datasets if group.dataset in having]
     groups = [
         group
         for group in present

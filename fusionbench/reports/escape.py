@@ -49,6 +49,7 @@ _LATEX = {
     "†": r"$^{\dagger}$",
     "‡": r"$^{\ddagger}$",
     "±": r"$\pm$",
+    "≈": r"$\approx$",
     "×": r"$\times$",
     "·": r"$\cdot$",
     "µ": r"$\mu$",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
+from fusionbench.plugins.registry import unknown_name
+from fusionbench.reports.choosing import chosen
 from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.model import Table, TableInfo
 from fusionbench.reports.published import PublishedTable, published_file, read_published
+from fusionbench.reports.settings import TableOptions
 from fusionbench.reports.tables import build_table
-from fusionbench.types import MetricSpec, UsageError
+from fusionbench.types import Citation, MetricSpec, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +39,12 @@ def table_from_runs(
     plugins: Plugins,
     *,
     published: Sequence[str] = (),
+    like: str = "",
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
     command: str = "",
-    **settings: Any,
+    **settings: Unpack[TableOptions],
 ) -> Table:
     """Merge runs and build their table.
 
@@ -45,6 +52,11 @@ def table_from_runs(
         runs: Name, such as the path -> the run.
         plugins: Where titles, metric directions and published tables are looked up.
         published: Names of published tables, or paths of CSV files, to set beside the measured rows.
+        like: A published table, or one part of it (``film2024:1``, as it is numbered in print), whose data sets,
+            metrics and order of methods the table follows as far as the runs have them.
+        methods, datasets, samples: Names or patterns of the rows to use, see
+            :func:`fusionbench.reports.choosing.chosen`. Samples that were chosen are all that there are: what a run
+            had planned beside them is not missing.
         command: For the provenance comment.
         **settings: As for :func:`fusionbench.reports.tables.build_table`.
 
@@ -61,6 +73,11 @@ def table_from_runs(
             if not limited.get(dataset):
                 whole.add(dataset)
     frame = merge_frames({name: run.frame() for name, run in runs.items()})
+    if like:
+        settings, datasets = _following(like, plugins, frame, settings, datasets)
+    frame = chosen(frame, methods=methods, datasets=datasets, samples=samples)
+    if samples is not None:
+        pairs, whole = dict.fromkeys(pairs, 0), set()
     names = {name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]}
     keys = [
         f"{m}@{p}" if p else m
@@ -79,7 +96,9 @@ def table_from_runs(
         methods=titles
         | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
         datasets=names,
-        runs=tuple(runs),
+        runs=tuple(_described(name, run.info) for name, run in runs.items()),
+        data={name: digest for run in runs.values() for name, digest in dict(run.info.get("data") or {}).items()},
+        papers=_papers(runs, plugins, frame, sources),
         command=command,
     )
     table = build_table(frame, info=info, published=sources, **settings)
@@ -91,6 +110,58 @@ def table_from_runs(
                 f" {', '.join(group.dataset for group in table.groups)} in profile {', '.join(table.profiles)}.",
             )
     return table
+
+
+def _following(
+    like: str, plugins: Plugins, frame: pd.DataFrame, settings: TableOptions, datasets: Sequence[str] | None
+) -> tuple[TableOptions, Sequence[str]]:
+    """The settings that make a table follow a published one: its metrics, methods and data sets, where given none."""
+    name, _, part = like.partition(":")
+    source = read_published(plugins.published[name])
+    if part and part not in source.tables:
+        raise unknown_name(f"table of {name}", part, source.tables)
+    among = source.tables[part] if part else tuple(source.datasets)
+    shown = [dataset for dataset in among if dataset in set(frame["dataset"])]
+    if not shown:
+        raise UsageError(
+            f"{like} has none of the data sets of these runs.", hint=f"Its data sets are {', '.join(among)}."
+        )
+    measured = set(frame["metric"] + "@" + frame["profile"].fillna(""))
+    keys = dict.fromkeys(key for _, dataset, key in source.values if dataset in among)
+    measured_as = _measured_as(frame, plugins)
+    order = [measured_as[word] for name in source.methods if (word := name.casefold()) in measured_as]
+    follow = TableOptions(metrics=[key for key in keys if key in measured] or None)
+    if order and not settings.get("sort"):
+        follow["order"] = order
+    return {**follow, **{k: v for k, v in settings.items() if v is not None}}, datasets or shown  # type: ignore[typeddict-item]  # **settings keeps its keys
+
+
+def _measured_as(frame: pd.DataFrame, plugins: Plugins) -> dict[str, str]:
+    """The method of a frame that a printed name means, which is its name or its title whatever the case."""
+    names = [str(name) for name in frame["method"].unique()]
+    return {word.casefold(): name for name in names for word in (_title(plugins.methods, name), name)}
+
+
+def _described(name: str, info: Mapping[str, Any]) -> str:
+    """A run with the version, and where known the commit, of the suite that made it."""
+    git = info.get("git") or {}
+    commit = f", commit {git['commit'][:12]}{' with changes' if git.get('dirty') else ''}" if git.get("commit") else ""
+    return f"{name} (fusionbench {info['version']}{commit})" if info.get("version") else name
+
+
+def _papers(
+    runs: Mapping[str, RunResult], plugins: Plugins, frame: pd.DataFrame, sources: Sequence[PublishedTable]
+) -> dict[str, Citation]:
+    """Where the methods of a table's rows were published, as far as their plugins say."""
+    names = {
+        label: facts.get("name", label)
+        for run in runs.values()
+        for label, facts in dict(run.info.get("methods") or {}).items()
+    }
+    rows = {method: names.get(method, method) for method in frame["method"].unique()}
+    rows |= {f"{source.name}:{method}": method.casefold() for source in sources for method in source.methods}
+    known = {row: plugins.methods[name].paper for row, name in rows.items() if name in plugins.methods}
+    return {row: paper for row, paper in known.items() if paper is not None}
 
 
 def _published(name: str, plugins: Plugins, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:

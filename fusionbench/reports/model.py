@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from fusionbench.reports.published import PublishedTable
-    from fusionbench.types import MetricSpec
+    from fusionbench.types import Citation, MetricSpec
 
 Layout = Literal["side-by-side", "stacked", "long"]
-Mark = Literal["bold-underline", "color", "none"]
+Mark = Literal["bold-underline", "color", "boxes", "none"]
+Spread = Literal["none", "sd", "ci"]
+Size = Literal["auto", "normal", "small", "footnotesize", "scriptsize", "fit"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 MARKS: tuple[str, ...] = get_args(Mark)
+SPREADS: tuple[str, ...] = get_args(Spread)
+SIZES: tuple[str, ...] = get_args(Size)
+RANK = "rank"
+"""Key of the column of average ranks, which is no metric's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,8 @@ class TableInfo:
             after them under its own name.
         runs: Where the rows come from, for the provenance comment.
         command: The command that made the table, likewise.
+        data: Data set name -> digest of the sources that were scored, likewise.
+        papers: Method name -> where it was published.
     """
 
     version: str
@@ -42,6 +50,8 @@ class TableInfo:
     datasets: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     command: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    papers: Mapping[str, Citation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,10 @@ class MetricColumn:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The columns of one data set. ``pairs`` is the number of its samples, scored or not."""
+    """The columns of one data set. ``pairs`` is the number of its samples, scored or not.
+
+    A group over all data sets (the average ranks of a side-by-side table) has no name and no samples.
+    """
 
     dataset: str
     title: str
@@ -71,7 +84,7 @@ class Group:
     @property
     def heading(self) -> str:
         """The title with the number of samples."""
-        return f"{self.title} (n = {self.pairs})"
+        return f"{self.title} (n = {self.pairs})" if self.dataset else self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +115,13 @@ class Cell:
         n: How many those are; None for published values whose number of samples is not known.
         expected: How many there should be.
         published: Whether it was printed and not measured.
-        rank: 1 for the best value of the column, 2 for the second best, else None.
+        rank: 1 for the best value of the column, 2 for the second best, ..., None for those that are not marked.
         scientific: Whether the values of its column are shown with a power of ten.
         part: For a published value whose number of samples is not known: whether the measured ones are over a
             part of the data set only.
+        spread: Standard deviation over the samples, or half the width of the mean's 95 % interval; None where it is
+            not asked for or not known.
+        tied: Whether it does not differ significantly from the best measured value of its column.
     """
 
     mean: float | None
@@ -115,6 +131,8 @@ class Cell:
     rank: int | None = None
     scientific: bool = False
     part: bool = False
+    spread: float | None = None
+    tied: bool = False
 
     @property
     def incomplete(self) -> bool:
@@ -133,6 +151,27 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """How a paper wants its table; formats other than LaTeX use the caption alone.
+
+    Attributes:
+        caption: In place of the sentence that says what the numbers are; the signs are explained after it.
+        label: For ``\\ref``.
+        size: Of the type; ``fit`` scales the table to the width of the text, ``auto`` does so if it has many columns.
+        align_decimals: Align the numbers at their decimal point (siunitx).
+        longtable: Let the table run over several pages.
+        cite: Set ``\\cite`` behind methods, with the keys of :func:`fusionbench.reports.citations.bibliography`.
+    """
+
+    caption: str = ""
+    label: str = ""
+    size: Size = "auto"
+    align_decimals: bool = False
+    longtable: bool = False
+    cite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Methods against the metrics of data sets, ready for any format.
 
@@ -144,6 +183,9 @@ class Table:
         profiles: Metric conventions of the measured rows.
         published: The published tables that rows were taken from.
         rank_published: Whether published rows took part in the ranking; None where it depends on their samples.
+        places: How many places of a column are marked: the best, the second best, the third.
+        spread: What stands behind each mean.
+        paper: How it is typeset.
     """
 
     rows: tuple[Row, ...]
@@ -157,6 +199,9 @@ class Table:
     info: TableInfo
     published: tuple[PublishedTable, ...] = ()
     rank_published: bool | None = None
+    places: int = 2
+    spread: Spread = "none"
+    paper: Paper = field(default_factory=Paper)
 
     def cell(self, row: Row, group: Group, metric: MetricColumn) -> Cell | None:
         """The cell at a place, None where nothing was computed."""
@@ -169,3 +214,14 @@ class Table:
     def rows_of(self, group: Group) -> tuple[Row, ...]:
         """The rows that have anything in a data set."""
         return self.rows_by_dataset[group.dataset]
+
+    @property
+    def datasets(self) -> tuple[Group, ...]:
+        """The groups that are a data set's."""
+        return tuple(group for group in self.groups if group.dataset)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from fusionbench.reports.exporters.html import fragment
+
+        return fragment(self)

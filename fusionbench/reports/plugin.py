@@ -6,7 +6,7 @@ from fusionbench.types import ExporterSpec
 
 
 def fusionbench_exporters() -> list[ExporterSpec]:
-    """LaTeX, Markdown, CSV, HTML and JSON."""
+    """LaTeX, Markdown, CSV, HTML, JSON and Excel."""
     return [
         ExporterSpec(
             name="latex",
@@ -37,5 +37,11 @@ def fusionbench_exporters() -> list[ExporterSpec]:
             render="fusionbench.reports.exporters.json:render",
             suffix=".json",
             summary="everything a table knows, for programs",
+        ),
+        ExporterSpec(
+            name="xlsx",
+            render="fusionbench.reports.exporters.xlsx:render",
+            suffix=".xlsx",
+            summary="Excel workbook with numbers as numbers; needs the extra xlsx",
         ),
     ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, PublishedSpec, Task
 
 REQUIRED = ("task", "dataset", "method")
@@ -26,6 +28,7 @@ class PublishedTable:
         values: (method, data set, ``name@profile``) -> printed value, in the order of the file.
         methods: Our method name or, where there is none, the printed one -> the printed one.
         pairs: Data set -> number of samples behind the means, where known.
+        tables: Number of a table as it is printed -> our names of the data sets in it.
     """
 
     name: str
@@ -33,6 +36,7 @@ class PublishedTable:
     values: Mapping[tuple[str, str, str], float]
     methods: Mapping[str, str]
     pairs: Mapping[str, int]
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def datasets(self) -> list[str]:
@@ -55,8 +59,7 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
             finite number, or a method stands there twice for one data set.
     """
     try:
-        with spec.path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
+        lines = _lines(spec.path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"published table {spec.name}: cannot read {spec.path}: {error}") from error
     if not lines:
@@ -71,6 +74,7 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
     values: dict[tuple[str, str, str], float] = {}
     methods: dict[str, str] = {}
     sources: dict[str, None] = {}
+    tables: dict[str, dict[str, None]] = {}
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(body, start=2):
         if not line:
@@ -85,6 +89,8 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
         named = spec.datasets.get(printed, printed)
         methods.setdefault(method, record["method"])
         sources[record.get("source", "").strip() or str(spec.paper or spec.name)] = None
+        if number_printed := record.get("table", "").strip():
+            tables.setdefault(number_printed, {})[named] = None
         if (method, named) in seen:
             raise DataError(f"{spec.path}, line {number}: {record['method']} stands twice for {printed}.")
         seen.add((method, named))
@@ -94,7 +100,14 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
                 value = _number(record[column], spec.path, number, column)
                 values |= {(method, named, key): value for key in keys}
     pairs = {spec.datasets.get(name, name): count for name, count in spec.pairs.items()}
-    return PublishedTable(name=spec.name, source="; ".join(sources), values=values, methods=methods, pairs=pairs)
+    return PublishedTable(
+        name=spec.name,
+        source="; ".join(sources),
+        values=values,
+        methods=methods,
+        pairs=pairs,
+        tables={text: tuple(names) for text, names in tables.items()},
+    )
 
 
 def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metrics: Sequence[str]) -> PublishedTable:
@@ -116,8 +129,7 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
     """
     spec = PublishedSpec(name=name, path=path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
+        rows = [row for row in _lines(path) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"published table {path} cannot be read: {error}") from error
     header = [_column(text) for text in rows[0]] if rows else []
@@ -141,6 +153,11 @@ def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
     if len(found) > 1:
         raise DataError(f"{path}: the column {column!r} may mean {' or '.join(found)}.", hint="Name the column so.")
     return tuple(found)
+
+
+def _lines(path: Path) -> list[list[str]]:
+    text = read_regular_text(path, encoding="utf-8-sig", newline="")
+    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
 
 def _column(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from fusionbench.reports.model import Cell, Group, MetricColumn, Row
+from fusionbench.reports.model import RANK, Cell, Group, MetricColumn, Row
 from fusionbench.reports.sheets import number
 
 # By row key, data set and metric key.
@@ -51,9 +51,15 @@ def legible(cells: Cells, groups: Sequence[Group], decimals: int) -> Cells:
 
 
 def ranked(
-    cells: Cells, rows: Sequence[Row], groups: Sequence[Group], decimals: int, *, rank_published: bool | None
+    cells: Cells,
+    rows: Sequence[Row],
+    groups: Sequence[Group],
+    decimals: int,
+    *,
+    places: int = 2,
+    rank_published: bool | None,
 ) -> Cells:
-    """The cells, the best and second best of each column with their rank.
+    """The cells, the first ``places`` of each column with their rank.
 
     Values are compared as printed, so that equal prints never carry different marks. See :func:`competing` for
     which take part.
@@ -65,11 +71,61 @@ def ranked(
             if not taking_part:
                 continue
             printed = {key: float(number(cell, decimals)) for key, cell in taking_part.items()}
-            best = sorted(set(printed.values()), reverse=bool(metric.higher_is_better))[:2]
+            best = sorted(set(printed.values()), reverse=bool(metric.higher_is_better))[:places]
             for key, value in printed.items():
                 if value in best:
                     result[key] = replace(cells[key], rank=best.index(value) + 1)
     return result
+
+
+def average_ranks(
+    cells: Cells,
+    rows: Sequence[Row],
+    groups: Sequence[Group],
+    decimals: int,
+    *,
+    overall: bool,
+    rank_published: bool | None,
+) -> tuple[Cells, list[Group]]:
+    """The mean of each row's ranks over the columns in which methods compete: cells, and the groups with their column.
+
+    The ranks are those of the values as printed; ties share the mean of their ranks. A row has one only if it competes
+    in all of these columns, since a mean over the columns where it does well would flatter it.
+
+    Args:
+        cells, rows, groups, decimals, rank_published: As of :func:`ranked`.
+        overall: One column behind all data sets, in place of one in each.
+    """
+    column = MetricColumn(RANK, "Rank", higher_is_better=False)
+    found: Cells = {}
+    places: dict[str, list[dict[str, float]]] = {}
+    for group in groups:
+        for metric in group.metrics:
+            printed = {
+                key[0]: float(number(cell, decimals))
+                for key, cell in competing(cells, rows, group.dataset, metric, rank_published).items()
+            }
+            if printed:
+                places.setdefault("" if overall else group.dataset, []).append(
+                    _places(printed, higher_is_better=bool(metric.higher_is_better))
+                )
+    for dataset, columns in places.items():
+        for row in rows:
+            ranks = [ranks[row.key] for ranks in columns if row.key in ranks]
+            if len(ranks) == len(columns):
+                mean = sum(ranks) / len(ranks)
+                found[row.key, dataset, RANK] = Cell(mean, len(ranks), len(ranks), published=bool(row.published))
+    if overall:
+        return found, [*groups, Group("", "All", "", 0, (column,))] if found else list(groups)
+    return found, [
+        replace(group, metrics=(*group.metrics, column)) if group.dataset in places else group for group in groups
+    ]
+
+
+def _places(values: Mapping[str, float], *, higher_is_better: bool) -> dict[str, float]:
+    """The place of each value, 1 for the best; equal values share the mean of theirs."""
+    ordered = sorted(values.values(), reverse=higher_is_better)
+    return {key: ordered.index(value) + (ordered.count(value) + 1) / 2 for key, value in values.items()}
 
 
 def best_first(rows: Sequence[Row], cells: Cells, dataset: str, metric: MetricColumn) -> list[Row]:

@@ -20,6 +20,8 @@ class Sheet:
         spans: Headings above the headings: (text, columns), from the first column after the labels.
         lines: The body, every line as long as the header.
         divider: Index of the first published line if these are together at the end, else None.
+        rows: The row that each line shows.
+        method: Which of the label columns names it.
     """
 
     header: tuple[str, ...]
@@ -28,6 +30,8 @@ class Sheet:
     labels: int = 1
     spans: tuple[tuple[str, int], ...] = ()
     divider: int | None = None
+    rows: tuple[Row, ...] = ()
+    method: int = 0
 
 
 def sheets(table: Table) -> list[Sheet]:
@@ -46,6 +50,13 @@ def number(cell: Cell, decimals: int) -> str:
     return f"{cell.mean:z.{decimals}{'e' if cell.scientific else 'f'}}"
 
 
+def spread(cell: Cell, decimals: int) -> str:
+    """What stands behind the plus-minus sign, in the notation of the mean; empty where there is nothing."""
+    if cell.spread is None or cell.mean is None:
+        return ""
+    return f"{cell.spread:z.{decimals}{'e' if cell.scientific else 'f'}}"
+
+
 def count(cell: Cell) -> str:
     """``50``, or ``48/50`` where samples are missing; empty where it is not known."""
     if cell.n is None:
@@ -61,6 +72,7 @@ def _side_by_side(table: Table) -> Sheet:
             (row.label, *(cell for group in table.groups for cell in table.row_cells(row, group))) for row in table.rows
         ),
         divider=_divider(table.rows),
+        rows=table.rows,
     )
 
 
@@ -72,20 +84,24 @@ def _stacked(table: Table, index: int) -> Sheet:
         header=("Method", *(metric.heading for metric in group.metrics)),
         lines=tuple((row.label, *table.row_cells(row, group)) for row in rows),
         divider=_divider(rows),
+        rows=rows,
     )
 
 
 def _long(table: Table) -> Sheet:
+    found = [
+        (row, (group.title, row.label, metric.heading, cell, count(cell)))
+        for group in table.groups
+        for row in table.rows_of(group)
+        for metric in group.metrics
+        if (cell := table.cell(row, group, metric))
+    ]
     return Sheet(
         header=("Data set", "Method", "Metric", "Mean", "n"),
         labels=3,
-        lines=tuple(
-            (group.title, row.label, metric.heading, cell, count(cell))
-            for group in table.groups
-            for row in table.rows_of(group)
-            for metric in group.metrics
-            if (cell := table.cell(row, group, metric))
-        ),
+        lines=tuple(line for _, line in found),
+        rows=tuple(row for row, _ in found),
+        method=1,
     )
 
 

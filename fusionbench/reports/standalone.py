@@ -15,10 +15,10 @@ def standalone(provenance: Sequence[str], packages: Sequence[str], body: Sequenc
 
     Args:
         provenance: Facts in plain text, a line each.
-        packages: Names of the LaTeX packages that the body needs.
+        packages: Names of the LaTeX packages that the body needs, ``[options]name`` where one needs options.
         body: Lines of LaTeX, pure ASCII.
     """
-    needed = [rf"\usepackage{{{package}}}" for package in packages]
+    needed = [_usepackage(package) for package in packages]
     lines = [
         *(f"% {escape.latex_comment(fact)}" for fact in provenance),
         r"% Compiles by itself. To \input it, load in your preamble:",
@@ -35,3 +35,8 @@ def standalone(provenance: Sequence[str], packages: Sequence[str], body: Sequenc
         "",
     ]
     return "\n".join(lines)
+
+
+def _usepackage(package: str) -> str:
+    options, bracket, name = package.rpartition("]")
+    return rf"\usepackage{options}{bracket}{{{name}}}"

@@ -5,24 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from fusionbench.metrics.selection import spelled
 from fusionbench.plugins.registry import unknown_name
+from fusionbench.reports.certainty import with_spread, with_ties
 from fusionbench.reports.frames import IDENTITY, keyed, metric_spec
-from fusionbench.reports.model import (
-    LAYOUTS,
-    MARKS,
-    Cell,
-    Group,
-    Layout,
-    Mark,
-    MetricColumn,
-    Row,
-    Table,
-    TableInfo,
-)
-from fusionbench.reports.ranking import Cells, best_first, legible, ranked
+from fusionbench.reports.model import Cell, Group, MetricColumn, Row, Table, TableInfo
+from fusionbench.reports.ranking import Cells, average_ranks, best_first, legible, ranked
+from fusionbench.reports.settings import TableOptions, TableSettings
 from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
@@ -35,14 +26,8 @@ def build_table(
     frame: pd.DataFrame,
     *,
     info: TableInfo,
-    layout: Layout = "side-by-side",
-    metrics: Sequence[str] | None = None,
-    decimals: int = 2,
-    mark: Mark = "bold-underline",
-    sort: str | None = None,
-    order: Sequence[str] | None = None,
     published: Sequence[PublishedTable] = (),
-    rank_published: bool | None = None,
+    **options: Unpack[TableOptions],
 ) -> Table:
     """Average a tidy frame into a table of methods against the metrics of each data set.
 
@@ -57,42 +42,43 @@ def build_table(
         frame: Columns ``method, dataset, task, sample, metric, profile, value, status``, and optionally
             ``marks``, remarks on a method and data set that the table shows.
         info: Facts that are not in the frame.
-        layout: Data sets beside each other, below each other, or one line for each cell.
-        metrics: Names (``SSIM``) or keys (``SSIM@zhao``) to show, in this order; all if None.
-        decimals: Digits after the point, 0 to 10. Columns of very large values, and of values that all would
-            print as 0, are shown with powers of ten.
-        mark: How the best and second best are marked.
-        sort: A metric; rows are ordered by it, best first: side by side on the first data set that has
-            it, in the other layouts within each data set.
-        order: Methods to put first, in this order; the others keep theirs.
         published: Tables whose rows are set below the measured ones.
-        rank_published: Whether published values compete for the marks: True also those over an unknown number of
-            samples, whatever part was run; False none; None those that are comparable as far as that is known.
+        **options: Fields of :class:`fusionbench.reports.settings.TableSettings`.
 
     Raises:
         UsageError: An empty or malformed frame, a repeated row, an impossible setting.
         UnknownNameError: A metric or method that the table does not have.
     """
-    _check(layout, mark, decimals, sort, order)
+    settings = TableSettings(**options)
+    decimals = settings.decimals
     data = keyed(frame)
     _refuse_repeated(data)
-    columns = _select(_metric_columns(data, info), metrics)
+    columns = _select(_metric_columns(data, info), settings.metrics)
     groups = _groups(data, columns, info)
     cells = _measured(data, groups, info)
+    cells = with_spread(cells, data, settings.spread)
     rows = _rows(frame, cells, info)
     for source in published:
-        found = _published(source, groups, frozenset() if rank_published else info.limited)
+        found = _published(source, groups, frozenset() if settings.rank_published else info.limited)
         cells |= found
         rows += _published_rows(source, found)
     cells = legible(cells, groups, decimals)
-    cells = ranked(cells, rows, groups, decimals, rank_published=rank_published)
-    rows = rows if order is None else _ordered(rows, order)
+    if settings.average_rank:
+        overall = settings.layout == "side-by-side" and len(groups) > 1
+        ranks, groups = average_ranks(
+            cells, rows, groups, decimals, overall=overall, rank_published=settings.rank_published
+        )
+        cells |= ranks
+    cells = ranked(cells, rows, groups, decimals, places=settings.places, rank_published=settings.rank_published)
+    if settings.significance:
+        cells = with_ties(cells, data, groups, info.metrics)
+    rows = rows if settings.order is None else _ordered(rows, settings.order)
     rows_by_dataset = {
         group.dataset: [row for row in rows if any((row.key, group.dataset, m.key) in cells for m in group.metrics)]
         for group in groups
     }
-    if sort is not None:
-        metric = _matching([metric for group in groups for metric in group.metrics], sort)[0]
+    if settings.sort is not None:
+        metric = _matching([metric for group in groups for metric in group.metrics], settings.sort)[0]
         having = [group.dataset for group in groups if metric in group.metrics]
         rows = best_first(rows, cells, having[0], metric)
         rows_by_dataset |= {name: best_first(rows_by_dataset[name], cells, name, metric) for name in having}
@@ -101,25 +87,17 @@ def build_table(
         groups=tuple(groups),
         rows_by_dataset=MappingProxyType({name: tuple(part) for name, part in rows_by_dataset.items()}),
         cells=MappingProxyType(cells),
-        layout=layout,
+        layout=settings.layout,
         decimals=decimals,
-        mark=mark,
+        mark=settings.mark,
+        places=settings.places,
+        spread=settings.spread,
+        paper=settings.paper,
         profiles=tuple(dict.fromkeys(profile for profile in data["profile"].unique() if profile)),
         info=info,
         published=tuple(published),
-        rank_published=rank_published,
+        rank_published=settings.rank_published,
     )
-
-
-def _check(layout: str, mark: str, decimals: int, sort: str | None, order: Sequence[str] | None) -> None:
-    if layout not in LAYOUTS:
-        raise UsageError(f"layout {layout!r} is not one of {', '.join(LAYOUTS)}.")
-    if mark not in MARKS:
-        raise UsageError(f"mark {mark!r} is not one of {', '.join(MARKS)}.")
-    if not 0 <= decimals <= 10:
-        raise UsageError(f"decimals must be from 0 to 10, not {decimals}.")
-    if sort is not None and order is not None:
-        raise UsageError("rows can follow a metric (sort) or a list of methods (order), not both.")
 
 
 def _refuse_repeated(data: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusionbench.databases import DamagedError, Table, complaints, tables, trouble
+from fusionbench.databases import DamagedError, TableSchema, complaints, tables, trouble
 from fusionbench.printable import command_line
 from fusionbench.salvage import Plan
 from fusionbench.types import FusionBenchError, Task
@@ -49,7 +49,7 @@ def refuse_damaged(database: sqlite3.Connection, path: Path, ddl: str | None) ->
         _whole[path.absolute()] = stamp
 
 
-def expected(database: sqlite3.Connection, ddl: str | None) -> dict[str, Table]:
+def expected(database: sqlite3.Connection, ddl: str | None) -> dict[str, TableSchema]:
     """The tables that a journal must have: as they are made today, or for an earlier format those that it has."""
     if ddl is None:
         return {name: table for name, table in tables(database).items() if name in JOURNAL_PLAN.tables}
@@ -137,7 +137,7 @@ def _cell(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def _format(database: sqlite3.Connection, present: Mapping[str, Table]) -> None:
+def _format(database: sqlite3.Connection, present: Mapping[str, TableSchema]) -> None:
     """The number of the format, where its row was lost: listings came with the second."""
     if "meta" in present:
         database.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", ("2" if "listings" in present else "1",))

@@ -15,6 +15,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,14 @@ class Journal:
     def listed(self) -> dict[str, int]:
         """Number of samples of each data set."""
         return dict(self._db.execute("SELECT dataset, count(*) FROM listings GROUP BY dataset"))
+
+    def data_digests(self) -> dict[str, str]:
+        """By data set, a digest of the contents of the samples that the last run listed, in their order."""
+        contents: dict[str, list[str]] = {}
+        for dataset, content in self._db.execute("SELECT dataset, content FROM listings ORDER BY dataset, position"):
+            contents.setdefault(dataset, []).append(content)
+        known = {name: "\n".join(found).encode() for name, found in contents.items() if all(found)}
+        return {name: sha256(content).hexdigest()[:16] for name, content in known.items()}
 
     def left_out(self) -> dict[str, int]:
         """By data set, how many samples have results that are not shown, since the last listing does not have them."""

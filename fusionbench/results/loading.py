@@ -99,6 +99,12 @@ class RunResults:
 
         return table_from_runs({str(self.path): self}, current_plugins(), **options)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: as its table."""
+        from fusionbench.reports.exporters.html import fragment
+
+        return fragment(self.table())
+
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
         with Journal(self.path / JOURNAL, readonly=True) as journal:
@@ -113,6 +119,7 @@ def info_of(journal: Journal) -> dict[str, Any]:
     """Facts of the latest session, and what all sessions say of methods, metrics and data sets together."""
     facts = merged(journal.sessions())
     facts["pairs"] |= journal.listed()
+    facts["data"] = journal.data_digests()
     return facts
 
 

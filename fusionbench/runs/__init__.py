@@ -2,5 +2,6 @@
 
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.engine import Run, execute
+from fusionbench.runs.settings import RunSettings
 
-__all__ = ["DatasetRequest", "MethodRequest", "Run", "RunConfig", "execute"]
+__all__ = ["DatasetRequest", "MethodRequest", "Run", "RunConfig", "RunSettings", "execute"]

@@ -10,7 +10,7 @@ from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
-from fusionbench.types import FusionBenchError, MethodSpec, UsageError
+from fusionbench.types import FusionBenchError, MethodSpec
 
 _SHOWN = 3
 
@@ -44,7 +44,7 @@ def _arity(pairing: Pairing) -> Iterator[str]:
     wrong = [s.id for s in dataset.samples if len(s.sources) < fewest or (most is not None and len(s.sources) > most)]
     if wrong:
         yield f"it takes {_range(spec)} sources; {_some(wrong, dataset)} another number."
-    lacking = [sample.id for sample in dataset.samples if sample.text_features is None]
+    lacking = [sample.id for sample in dataset.samples if sample.features() is None]
     if spec.text == "required" and lacking:
         yield (
             f"it reads text features; {_some(lacking, dataset)} none. Make them with "
@@ -59,35 +59,28 @@ def _loading(pairing: Pairing, config: RunConfig) -> Iterator[str]:
     except FusionBenchError as error:
         yield str(error)
         return
-    ask = getattr(fuser.method, "lacking", None)
-    if ask is None:
-        return
     reasons: dict[str, list[str]] = {}
-    for sample in pairing.dataset.samples:
-        if reason := ask(sample):
-            reasons.setdefault(reason, []).append(sample.id)
+    try:
+        for sample in pairing.dataset.samples:
+            if reason := fuser.lacking(sample):
+                reasons.setdefault(reason, []).append(sample.id)
+    except FusionBenchError as error:
+        yield str(error)
     for reason, samples in reasons.items():
         yield f"{_named(samples)}: {reason}"
 
 
 def _load(pairing: Pairing, config: RunConfig) -> Fuser:
     weights = pairing.method.weights
-    try:
-        fuser = load_fuser(
-            pairing.spec,
-            device=pick_device(config.device),
-            task=pairing.dataset.task,
-            weights=Path(weights) if weights else None,
-            options=pairing.method.options,
-            precision=config.precision,
-        )
-        prepare = getattr(fuser.method, "prepare", None)
-        if prepare is not None:
-            prepare(pairing.dataset)
-    except FusionBenchError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+    fuser = load_fuser(
+        pairing.spec,
+        device=pick_device(config.device),
+        task=pairing.dataset.task,
+        weights=Path(weights) if weights else None,
+        options=pairing.method.options,
+        precision=config.precision,
+    )
+    fuser.prepare(pairing.dataset)
     return fuser
 
 

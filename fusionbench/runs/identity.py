@@ -71,7 +71,7 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
         return digests[0] if len(digests) == 1 else digest_of(*digests)
     target = getattr(spec.factory, "__wrapped__", spec.factory)
     try:
-        return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]
+        return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]  # what has none raises
     except (OSError, TypeError):
         return ""
 

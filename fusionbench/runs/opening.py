@@ -65,5 +65,5 @@ def _with_features(sample: Sample, folder: Path, *names: str) -> Sample:
     """Attach ``<folder>/<data set>/<id>.npy`` or ``<folder>/<id>.npy``, whichever exists first."""
     for candidate in (*(folder / name / f"{sample.id}.npy" for name in names), folder / f"{sample.id}.npy"):
         if candidate.is_file() and candidate.resolve().is_relative_to(folder.resolve()):
-            return dataclasses.replace(sample, text_features=candidate)
+            return dataclasses.replace(sample, text_features={**sample.text_features, "": candidate})
     return sample

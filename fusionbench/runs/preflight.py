@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusionbench.images import content_sha256, pixels_sha256, read_image, reader_digest
+from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import FileRecord
 from fusionbench.stamps import Stamp, lasting, now_ns, stamp_of
@@ -166,17 +167,15 @@ def _facts(sample: Sample, found: Mapping[Readable, _Found], *, with_text: bool)
     pixels = [record.pixels for _, record in named]
     digests = [record.sha256 for _, record in named]
     text, text_error = _text(sample) if with_text else ("", "")
-    sizes = {(record.height, record.width) for _, record in named}
-    error = ""
-    if len(sizes) > 1:
-        listed = ", ".join(f"{readable} is {record.width}x{record.height}" for readable, record in named)
-        error = f"images differ in size: {listed}. Register and crop them to one size."
+    sizes = [(readable, (record.height, record.width)) for readable, record in named]
+    listed = differing(sizes)
+    error = f"sizes differ: {listed}. {REMEDY}" if listed else ""
     return SampleFacts(
         tuple(pixels[:count]),
         reference="".join(pixels[count:]),
         text=text,
         sha256=(*digests, text) if text else tuple(digests),
-        size=None if error else next(iter(sizes)),
+        size=None if error else sizes[0][1],
         eight_bit=all(record.bits == 8 for _, record in named),
         notes=tuple(f"{readable}: {record.notes}" for readable, record in named if record.notes),
         error=error,
@@ -187,11 +186,12 @@ def _facts(sample: Sample, found: Mapping[Readable, _Found], *, with_text: bool)
 
 def _text(sample: Sample) -> tuple[str, str]:
     """Digest of the text features, and why there is none."""
-    if sample.text_features is None:
+    features = sample.features()
+    if features is None:
         return "", ""
     try:
-        return content_sha256(sample.text_features), ""
+        return content_sha256(features), ""
     except (FusionBenchError, OSError) as error:
-        return "", f"text features {sample.text_features}: {error}"
+        return "", f"text features {features}: {error}"
     except Exception as error:
-        return "", f"text features {sample.text_features} cannot be read: {described(error)}{raised_at(error)}"
+        return "", f"text features {features} cannot be read: {described(error)}{raised_at(error)}"

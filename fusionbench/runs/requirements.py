@@ -45,7 +45,7 @@ def examined(
 
 
 def _require(spec: MethodSpec, options: Mapping[str, Any], weights: Path | None, dataset: OpenedDataset) -> None:
-    if spec.text == "required" and all(sample.text_features is None for sample in dataset.samples):
+    if spec.text == "required" and all(sample.features() is None for sample in dataset.samples):
         raise UsageError(
             f"method {spec.name} needs text features, and no sample of {dataset.key} has any.",
             hint="Make them with `fusionbench text`, or point --text-features to a folder of .npy files.",

@@ -14,7 +14,7 @@ from fusionbench.runs.opening import OpenedDataset, open_request
 from fusionbench.runs.plan import metrics_of
 from fusionbench.runs.stream import stream
 from fusionbench.runs.units import Unit
-from fusionbench.types import FusionBenchError, MethodError, Sample, described, raised_at
+from fusionbench.types import Sample
 
 _GPU_BATCH = 8
 
@@ -77,14 +77,5 @@ class Session:
             compiled=self.config.compile,
             colour_mode=self.config.colour,
         )
-        prepare = getattr(fuser.method, "prepare", None)
-        if prepare is not None:
-            try:
-                prepare(dataset)
-            except (FusionBenchError, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                raise MethodError(
-                    f"method {request.name}: prepare raised {described(error)}{raised_at(error)}"
-                ) from error
+        fuser.prepare(dataset)
         return fuser

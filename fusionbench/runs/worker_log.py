@@ -68,7 +68,7 @@ class WorkerLog:
     def _copy(self, stream: IO[bytes]) -> None:
         held = b""
         with stream:
-            while chunk := stream.read1(1 << 16):  # type: ignore[attr-defined]
+            while chunk := stream.read1(1 << 16):  # type: ignore[attr-defined]  # a buffered pipe
                 chunk, held = held + chunk, b""
                 if END_OF_UNIT.startswith(chunk[-1:]):
                     chunk, held = chunk[:-1], chunk[-1:]

@@ -7,7 +7,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from fusionbench.runs.worker_log import WorkerLog
@@ -43,8 +43,8 @@ class WorkerProcess:
         self._sending: threading.Thread | None = None
 
     @staticmethod
-    def _in_background(function: object, *arguments: object) -> threading.Thread:
-        thread = threading.Thread(target=function, args=arguments, daemon=True)  # type: ignore[arg-type]
+    def _in_background(function: Callable[..., object], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
         thread.start()
         return thread
 

@@ -36,7 +36,10 @@ __all__ = [
 _HOMES = {"Draw": "recipe", "Part": "recipe", "Recipe": "recipe", "TrainingResult": "loop", "train": "loop"}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"fusionbench.training.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'fusionbench.training' has no attribute {name!r}")
+# Not for type checkers, to whom it would make every misspelt name one of this module.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"fusionbench.training.{_HOMES[name]}"), name)
+        raise AttributeError(f"module 'fusionbench.training' has no attribute {name!r}")

@@ -7,14 +7,17 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from fusionbench.plugins.registry import nearest
 from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, nothing
 
-C = TypeVar("C")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ def read_section(kind: type[C], values: Any, where: str) -> C:
         values = {}
     if not isinstance(values, Mapping):
         raise UsageError(f"{where}: expected keys and values, got {values!r}.")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     complaints = Complaints()
     read: dict[str, Any] = {}

@@ -35,8 +35,8 @@ def read_config(
         UsageError: The file is absent or no YAML mapping, a change has no such form, or options are for a data set that
             the configuration does not name. All changes that cannot be made are told.
     """
-    brought: Mapping[str, str] = spec.meta.get("training_configs", {})
-    path = Path(expanded(brought.get(source, source)))
+    brought = spec.training_configs
+    path = brought[source] if source in brought else Path(expanded(source))
     if not path.exists():
         names = ", ".join(brought) or "none"
         raise UsageError(f"--config {source}: no such file.", hint=f"{spec.name} brings: {names}.")

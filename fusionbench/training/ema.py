@@ -60,4 +60,4 @@ class WeightAverage:
         """Restore what :meth:`state_dict` gave."""
         self.updates = int(state["updates"])
         for name, value in self._average.items():
-            value.copy_(state[f"average.{name}"])  # type: ignore[arg-type]
+            value.copy_(torch.as_tensor(state[f"average.{name}"]))

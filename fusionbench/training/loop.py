@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from fusionbench.extras import require
 from fusionbench.locking import locked
 from fusionbench.training import checkpoint
 from fusionbench.training.config import TrainingConfig
 from fusionbench.training.ema import WeightAverage
 from fusionbench.training.journal import TrainingJournal
+from fusionbench.training.processes import ElsewhereError, Team, prepared_accelerator
 from fusionbench.training.recipe import Part, Recipe
 from fusionbench.training.resuming import Position, Resumable
 from fusionbench.training.sampling import EpochBatches
@@ -132,46 +132,28 @@ def train(
         fresh: Ignore checkpoints that lie in ``out``.
         progress: Called after each logged step.
 
+    Of several processes each calls this, and each returns or raises.
+
     Raises:
-        UsageError: No sample, an empty epoch, a checkpoint of other settings, or another training in ``out``.
-        FusionBenchError: A loss is not finite.
+        UsageError: No sample, an empty epoch, a checkpoint of other settings, another training in ``out``, or
+            processes that a launcher was asked for and did not start.
+        FusionBenchError: A loss is not finite, in any process.
+        ElsewhereError: What the main process did for all failed.
         WeightsError: A damaged checkpoint.
         MissingExtraError: ``accelerate`` is not installed.
     """
-    with (
-        _accelerator(training, recipe) as accelerator,
+    with prepared_accelerator(training, unused_parameters=recipe.unused_parameters) as accelerator, ExitStack() as held:
+        team = Team(accelerator)
         # Of the processes of one training the main one holds the folder for all.
-        locked(out, LOCK) if accelerator.is_main_process else nullcontext(),
-    ):
-        return _Loop(accelerator, recipe, training, out, settings or {}, validation, fresh, progress).run()
-
-
-@contextmanager
-def _accelerator(training: TrainingConfig, recipe: Recipe) -> Iterator[Accelerator]:
-    require("accelerate", extra="train", purpose="training")
-    from accelerate import Accelerator, DistributedDataParallelKwargs
-    from accelerate.state import AcceleratorState
-
-    if training.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("training.device is cuda, but torch sees no GPU.", hint="Use device: auto or cpu.")
-    accelerator = Accelerator(
-        cpu=training.device == "cpu",
-        mixed_precision=training.precision,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=recipe.unused_parameters)],
-    )
-    try:
-        yield accelerator
-    finally:
-        if accelerator.num_processes == 1:
-            # accelerate keeps device and precision for the life of the process; another training
-            # of the same process may want others.
-            AcceleratorState._reset_state(reset_partial_state=True)
+        team.alone(lambda: held.enter_context(locked(out, LOCK)))
+        return _Loop(accelerator, team, recipe, training, out, settings or {}, validation, fresh, progress).run()
 
 
 class _Loop:
     def __init__(
         self,
         accelerator: Accelerator,
+        team: Team,
         recipe: Recipe,
         training: TrainingConfig,
         out: Path,
@@ -180,7 +162,7 @@ class _Loop:
         fresh: bool,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.accelerator, self.recipe, self.training, self.out = accelerator, recipe, training, out
+        self.accelerator, self.team, self.recipe, self.training, self.out = accelerator, team, recipe, training, out
         self.validation, self.progress = validation, progress
         self._stand_at(Position())
         self.scores: Mapping[str, float] = {}
@@ -209,18 +191,16 @@ class _Loop:
 
     def run(self) -> TrainingResult:
         """Make the remaining epochs."""
-        main = self.accelerator.is_main_process
-        journal = (
-            TrainingJournal(self.out, after_step=self.step, tensorboard=self.training.tensorboard) if main else None
+        journal = self.team.alone(
+            lambda: TrainingJournal(self.out, after_step=self.step, tensorboard=self.training.tensorboard)
         )
         self._started, self._first_step = time.monotonic(), self.step
         with journal or nullcontext():
             for epoch in range(self.epoch, self.training.epochs):
                 self._run_epoch(epoch, journal)
         weights = self.out / "weights.safetensors"
-        if main:
-            with self._averaged():
-                self.recipe.export(weights)
+        with self._averaged():
+            self.team.alone(lambda: self.recipe.export(weights))
         best = self.out / "best.safetensors"
         return TrainingResult(
             weights=weights,
@@ -245,25 +225,27 @@ class _Loop:
             if part.scheduler is not None:
                 part.scheduler.step()
         last = epoch + 1 == self.training.epochs
-        if journal and batch and self.training.picture_epochs and (epoch % self.training.picture_epochs == 0 or last):
-            with torch.no_grad(), self._averaged():
-                journal.pictures(self.step, self.recipe.pictures(self._to_device(batch)))
-        if self.validation and journal and ((epoch + 1) % self.validation.every == 0 or last):
-            self._validate(self.validation, journal, epoch)
+        self.team.alone(lambda: self._look(journal, batch, epoch, last))
         self.epoch, self.epoch_step = epoch + 1, 0
         if (epoch + 1) % self.training.checkpoint_epochs == 0 or last:
             self._save()
+
+    def _look(self, journal: TrainingJournal | None, batch: Mapping[str, Any], epoch: int, last: bool) -> None:
+        """Pictures and validation after an epoch, where they are due; only the main process, which has a journal."""
+        assert journal is not None
+        if batch and self.training.picture_epochs and (epoch % self.training.picture_epochs == 0 or last):
+            with torch.no_grad(), self._averaged():
+                journal.pictures(self.step, self.recipe.pictures(self._to_device(batch)))
+        if self.validation and ((epoch + 1) % self.validation.every == 0 or last):
+            self._validate(self.validation, journal, epoch)
 
     def _make_step(self, batch: Mapping[str, Any], epoch: int, active: list[Part]) -> Mapping[str, torch.Tensor]:
         self.objective.train()
         terms = self.objective(self._to_device(batch), epoch)
         total = terms["total"]
-        if not torch.isfinite(total):
-            values = ", ".join(f"{name} {float(value.detach()):g}" for name, value in terms.items())
-            raise FusionBenchError(
-                f"the loss is not finite after {self.step} steps (epoch {epoch + 1}): {values}.",
-                hint="Lower the learning rate, set training.clip_norm, or use precision: 'no'. Checkpoints are kept.",
-            )
+        # Of several processes all have to know, before they wait for each other's gradients.
+        if self.team.any(~torch.isfinite(total.detach())):
+            self._refuse(terms, epoch)
         self.accelerator.backward(total)
         for part in active:
             norm = part.clip_norm or self.training.clip_norm
@@ -277,6 +259,19 @@ class _Loop:
         self.step += 1
         self.epoch_step += 1
         return {name: value.detach() for name, value in terms.items()}
+
+    def _refuse(self, terms: Mapping[str, torch.Tensor], epoch: int) -> NoReturn:
+        """End the training in every process; the message is that of the first process whose loss is not finite."""
+        gathered = self.team.gathered(torch.stack([value.detach().float() for value in terms.values()])).tolist()
+        total = list(terms).index("total")
+        bad = next(number for number, values in enumerate(gathered) if not math.isfinite(values[total]))
+        values = ", ".join(f"{name} {value:g}" for name, value in zip(terms, gathered[bad], strict=True))
+        where = f" in process {bad}" if self.team.several else ""
+        kind = FusionBenchError if self.team.main else ElsewhereError
+        raise kind(
+            f"the loss is not finite after {self.step} steps (epoch {epoch + 1}){where}: {values}.",
+            hint="Lower the learning rate, set training.clip_norm, or use precision: 'no'. Checkpoints are kept.",
+        )
 
     def _log(
         self, journal: TrainingJournal | None, epoch: int, terms: Mapping[str, torch.Tensor], active: list[Part]
@@ -330,7 +325,7 @@ class _Loop:
 
     def _loader(self, epoch: int) -> DataLoader[Any]:
         return DataLoader(
-            self.recipe.data,  # type: ignore[arg-type]
+            self.recipe.data,  # type: ignore[arg-type]  # torch asks a Dataset for no more
             batch_sampler=self._batches(epoch),
             collate_fn=self.recipe.collate,
             num_workers=self.training.workers,
@@ -352,4 +347,4 @@ class _Loop:
 
     def _save(self) -> None:
         at = Position(epoch=self.epoch, epoch_step=self.epoch_step, step=self.step, best=self.best)
-        self.resumable.save(at, keep=self.training.keep)
+        self.team.alone(lambda: self.resumable.save(at, keep=self.training.keep))

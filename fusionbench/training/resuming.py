@@ -61,9 +61,7 @@ class Resumable:
     folder: Path
 
     def save(self, at: Position, *, keep: int) -> None:
-        """Write a checkpoint and delete all but the ``keep`` newest; only the main process does."""
-        if not self.accelerator.is_main_process:
-            return
+        """Write a checkpoint and delete all but the ``keep`` newest; for the main process alone."""
         scaler = self.accelerator.scaler
         rng: dict[str, Any] = {"cpu": torch.get_rng_state()}
         if self.accelerator.device.type == "cuda":

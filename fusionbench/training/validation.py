@@ -55,10 +55,8 @@ def make_validation(config: ValidationConfig, spec: MethodSpec, device: torch.de
             warnings.warn(f"validation: {what}: {reason}", MetricWarning, stacklevel=2)
 
     def score(method: Method) -> Means:
-        prepare = getattr(method, "prepare", None)
-        if prepare is not None:
-            prepare(dataset)
         fuser = Fuser(method, spec, device)
+        fuser.prepare(dataset)
         values: dict[str, list[float]] = {name: [] for name in names.values()}
         expected: dict[str, int] = defaultdict(int)
         failures: list[FusionBenchError] = []

@@ -47,7 +47,8 @@ class Sample:
         sources: Two or more sources in the task's canonical order.
         reference: Ground truth where it exists.
         texts: Paragraphs that describe the sources, in their order; empty where there are none.
-        text_features: Encoded texts, (T, D) or (1, T, D) float32.
+        text_features: Encoded texts, (T, D) or (1, T, D) float32, by their variant (``caption``); the usual ones
+            under the empty name. See :meth:`features`.
         labels: Objects and classes of pixels, read when asked for; None where the scene is not labelled.
         meta: Anything an adapter wants to pass on (part, exposure times, ...).
     """
@@ -57,9 +58,13 @@ class Sample:
     sources: tuple[Readable, ...]
     reference: Readable | None = None
     texts: tuple[str, ...] = ()
-    text_features: Readable | None = None
+    text_features: Mapping[str, Readable] = field(default_factory=dict)
     labels: Labels | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def features(self, variant: str = "") -> Readable | None:
+        """The text features of a variant, the usual ones if it is empty; None where there are none."""
+        return self.text_features.get(variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,48 +7,40 @@ imports no torch.
 
 from __future__ import annotations
 
-import builtins
-import importlib
-import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
-from fusionbench.types.errors import PluginError, UsageError, described, raised_at
-from fusionbench.types.sample import Batch, Problem, Sample
+from fusionbench.types.option import Option
+from fusionbench.types.protocols import Dataset, Method, RunView
+from fusionbench.types.references import Loadable, resolve
 from fusionbench.types.task import Task
-from fusionbench.types.values import Misfit, convert, one_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import torch
-    from torch import Tensor
+__all__ = [
+    "DEFAULT_PROFILE",
+    "Citation",
+    "CommandSpec",
+    "Dataset",
+    "DatasetSpec",
+    "ExporterSpec",
+    "HooksSpec",
+    "Loadable",
+    "Method",
+    "MethodSpec",
+    "MetricSpec",
+    "Option",
+    "Origin",
+    "PublishedSpec",
+    "RegistrySpec",
+    "RunView",
+    "WeightSpec",
+    "resolve",
+]
 
 DEFAULT_PROFILE = "zhao"
 """The convention where none is named: the evaluator published with FILM and CDDFuse."""
-
-Loadable = str | Callable[..., Any]
-
-
-def resolve(reference: Loadable, *, owner: str = "a plugin") -> Any:
-    """Import what ``"package.module:attribute"`` names; anything else is returned as it is.
-
-    Raises:
-        PluginError: The string is malformed, or the module or attribute does not exist.
-    """
-    if not isinstance(reference, str):
-        return reference
-    module_name, _, attribute = reference.partition(":")
-    if not attribute:
-        raise PluginError(f"{owner}: {reference!r} is not of the form 'package.module:attribute'.")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"{owner}: cannot load {reference!r}: {error}") from error
-    except Exception as error:  # what a module's own code raises when it is imported
-        raise PluginError(f"{owner}: cannot load {reference!r}: {described(error)}{raised_at(error)}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,67 +61,6 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """A setting of a method, data set or provider that a user can change by name.
-
-    Attributes:
-        default: Value when nothing is said; its type is the option's type unless ``type`` is set.
-        help: One line for ``fusionbench info``.
-        choices: The only values allowed, if any.
-        type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text;
-            commas between them on a command line); needed where the default is None.
-        required: Whether it has to be given; such an option has no default.
-    """
-
-    default: Any = None
-    help: str = ""
-    choices: tuple[Any, ...] = ()
-    type: type | None = None
-    required: bool = False
-
-    def parse(self, name: str, value: Any) -> Any:
-        """Convert a command-line or YAML value to the option's type.
-
-        Raises:
-            UsageError: The value cannot be converted, is not among the choices, or is needed and absent.
-        """
-        if self.required and value is None:
-            raise UsageError(f"option {name} is needed: {self.help}")
-        if value is None and self.default is None:
-            return None
-        if value is self.default:
-            return value
-        kind = self.type or (type(self.default) if self.default is not None else None)
-        try:
-            if self.choices:
-                return value if value is None and None in self.choices else one_of(value, self.choices)
-            return value if kind is None else self._converted(value, kind)
-        except Misfit as error:
-            if self.choices:
-                raise UsageError(f"option {name}: {value!r} is not {error.expected}.", hint=error.hint) from None
-            expected = f"{kind.__name__}, {error.expected}" if kind in (int, float, bool) else error.expected
-            raise UsageError(f"option {name}: expected {expected}, got {value!r}.", hint=error.hint) from None
-
-    def _converted(self, value: Any, kind: builtins.type[Any]) -> Any:
-        if kind in (tuple, list):
-            return kind(self._items(value))
-        if kind in (int, float, bool, str, Path):
-            return convert(value, kind | None if self.default is None else kind, from_text=True)
-        if isinstance(value, kind):
-            return value
-        try:
-            return kind(value)
-        except (ValueError, TypeError, KeyError):
-            raise Misfit(kind.__name__) from None
-
-    def _items(self, value: Any) -> tuple[Any, ...]:
-        """A list; on a command line its items are separated by commas."""
-        items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
-        kind = type(self.default[0]) if self.default else str
-        return convert(items, types.GenericAlias(tuple, (kind, ...)), from_text=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightSpec:
     """Published weights of a method: where they come from and how to recognise them.
 
@@ -142,7 +73,7 @@ class WeightSpec:
         official: File name(s) as published.
         sha256: Known digests of ``official`` (any one matches); empty where unknown.
         content_sha256: Known digest of the numbers in its conversion to safetensors, as
-            :func:`fusionbench.weights.recognition.content_sha256` has it.
+            :func:`fusionbench.weights.recognition.numbers_sha256` has it.
         size: Bytes, 0 where unknown.
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
@@ -168,47 +99,6 @@ class WeightSpec:
     how: str = ""
     beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-
-
-@runtime_checkable
-class Method(Protocol):
-    """What a method's factory returns. ``factory(**options)`` must be cheap: weights are read in ``load``.
-
-    A learned method also has ``network``, an ``nn.Module`` whose state dict has the official names.
-    A method may define three more:
-
-    * ``finish(fused, batch) -> Tensor``, called on whole, unpadded results before they are clipped
-      to [0, 1] and rounded to 8 bits: the place for per-image stretches that padding or tiles would
-      falsify. A method that truncates returns exact multiples of 1/255.
-    * ``prepare(dataset) -> None``, called once with each data set before its samples are fused.
-    * ``lacking(sample) -> str``, asked by ``--dry-run`` of the loaded method: what keeps a sample that can be read from
-      being fused, such as absent text features; empty if nothing does.
-
-    A method that is made of several weights files also has ``check_weights(name, path)``, which raises
-    :class:`fusionbench.WeightsError` where the file is not good as the weights of that name.
-
-    A luma method whose authors' script treats colour otherwise than the harness may define:
-
-    * ``read_gray(sources, suffixes, task) -> sequence of Tensor``, in place of the harness's luma: of 8-bit
-      sources as stored, N x C x H x W, and the suffixes of their files (``.png``; empty where there is none),
-      N x 1 x H x W each.
-    * ``save(fused, sources, task) -> Tensor``, in place of the harness's rule for colour: of what ``finish``
-      returned, not clipped, and the stored sources, none where the result is to be gray, N x 1 or 3 x H x W.
-
-    Either may be None where an option turns it off.
-
-    Where options or weights make results depend on the whole image, a method that is tiled otherwise has an
-    attribute ``whole_image`` that is true then.
-    """
-
-    def load(self, device: torch.device, weights: Path | None) -> None:
-        """Read weights and move to the device. ``weights`` is None for methods without any."""
-
-    def fuse(self, batch: Batch) -> Tensor:
-        """N x 1 x H x W (luma methods) or N x 3 x H x W (rgb methods), nominally in [0, 1].
-
-        An rgb method may return one channel; the result is then gray.
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +130,10 @@ class MethodSpec:
             :class:`fusionbench.FusionBenchError` where every sample of the data set would fail, such as for want of
             a package, a second file or text features.
         trainer: Optional ``trainer`` for ``fusionbench train``.
+        training_configs: Name -> YAML file of configurations that it brings for ``fusionbench train``.
         autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
             is not made for half precision.
-        meta: Further facts for ``fusionbench info``.
+        meta: Further facts for ``fusionbench info``, for people to read.
     """
 
     name: str
@@ -266,6 +157,7 @@ class MethodSpec:
     fingerprint: Loadable | None = None
     requirements: Loadable | None = None
     trainer: Loadable | None = None
+    training_configs: Mapping[str, Path] = field(default_factory=dict)
     autocast: bool | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -274,27 +166,6 @@ class MethodSpec:
     def lowers_precision(self) -> bool:
         """Whether ``--precision`` applies; other methods compute in float32 whatever is asked for."""
         return bool(self.weights) if self.autocast is None else self.autocast
-
-
-@runtime_checkable
-class Dataset(Protocol):
-    """What a data set's opener returns: everything listed, nothing decoded. Attributes that cannot be set will do."""
-
-    @property
-    def name(self) -> str:
-        """As results and tables call it."""
-
-    @property
-    def task(self) -> Task:
-        """Its task."""
-
-    @property
-    def samples(self) -> Sequence[Sample]:
-        """All that can be fused."""
-
-    @property
-    def problems(self) -> Sequence[Problem]:
-        """What is wrong with the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,7 +259,7 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExporterSpec:
-    """A format of ``fusionbench table``: ``render(table) -> str``."""
+    """A format of ``fusionbench table``: ``render(table)`` gives its text, or the bytes of a file that is none."""
 
     name: str
     render: Loadable
@@ -458,21 +329,6 @@ class CommandSpec:
     command: Loadable
     summary: str
     parent: str = ""
-
-
-class RunView(Protocol):
-    """What event hooks see of a run: its folder, its facts, and its rows so far."""
-
-    @property
-    def path(self) -> Path:
-        """Its folder."""
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """Its facts."""
-
-    def frame(self) -> pd.DataFrame:
-        """One row for each sample and metric; see :meth:`fusionbench.results.RunResults.frame`."""
 
 
 @dataclass(frozen=True, slots=True)

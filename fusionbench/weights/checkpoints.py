@@ -21,9 +21,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from fusionbench.files import open_regular
 from fusionbench.types import WeightsError, first_line
 from fusionbench.weights import foreign
-from fusionbench.weights.recognition import CONTENT_KEY, begins_safetensors, content_sha256, metadata
+from fusionbench.weights.recognition import CONTENT_KEY, begins_safetensors, metadata, numbers_sha256
 from fusionbench.weights.tensorflow_bundle import bundle_index, read_bundle
 from fusionbench.weights.unwrapping import (
     CONTAINER_KEYS,
@@ -79,7 +80,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise WeightsError(f"{path} is a folder.", hint="Give the file with the weights inside it.")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(512)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {error.strerror or error}.") from error
@@ -210,7 +211,7 @@ def from_tensorflow(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         stated = metadata(path).get(CONTENT_KEY)
-        if stated is not None and content_sha256(path) != stated:
+        if stated is not None and numbers_sha256(path) != stated:
             raise WeightsError(
                 f"{path}: is damaged: its numbers are not those that were written.",
                 hint="Make it again: fusionbench weights add, or weights convert.",

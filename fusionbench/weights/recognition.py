@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fusionbench.files import open_regular
 from fusionbench.images.hashing import file_sha256
 from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
 from fusionbench.weights.tensorflow_bundle import bundle_index
@@ -36,7 +37,7 @@ def is_published(weight: WeightSpec, path: Path) -> bool:
     if not is_safetensors(path):
         return False
     if weight.content_sha256:
-        return _content_sha256(path) == weight.content_sha256
+        return _numbers_digest(path) == weight.content_sha256
     return metadata(path).get(SOURCE_KEY) in weight.sha256
 
 
@@ -112,7 +113,7 @@ def data_file(path: Path) -> Path:
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file begins as safetensors do."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return begins_safetensors(file.read(9))
 
 
@@ -129,16 +130,16 @@ def metadata(path: Path) -> dict[str, str]:
     try:
         if not is_safetensors(path):
             return {}
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = json.loads(file.read(_header(file.read(8)))).get("__metadata__", {})
     except (OSError, ValueError, RecursionError, AttributeError):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
-def content_sha256(path: Path) -> str:
+def numbers_sha256(path: Path) -> str:
     """SHA-256 of the numbers in a safetensors file, without its header."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(8 + _header(file.read(8)))
         digest = hashlib.sha256()
         while part := file.read(1 << 20):
@@ -146,10 +147,10 @@ def content_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _content_sha256(path: Path) -> str:
+def _numbers_digest(path: Path) -> str:
     """Empty of a file that is damaged, of which reading will say what is wrong."""
     try:
-        return content_sha256(path)
+        return numbers_sha256(path)
     except (OSError, ValueError, struct.error):
         return ""
 

@@ -13,17 +13,17 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.types import ChecksWeights, MethodSpec, WeightsError, WeightSpec, resolve
 from fusionbench.weights import hub
 from fusionbench.weights.checkpoints import read_checkpoint, read_state_dict
 from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
 from fusionbench.weights.recognition import (
     CONTENT_KEY,
     SOURCE_KEY,
-    content_sha256,
     data_file,
     is_published,
     is_safetensors,
+    numbers_sha256,
     recognise,
 )
 from fusionbench.weights.tensorflow_bundle import bundle_index
@@ -92,7 +92,7 @@ def convert(source: Path, target: Path) -> None:
     try:
         with replacing(target) as temporary:
             safetensors.torch.save_file(state, temporary)
-            metadata[CONTENT_KEY] = content_sha256(temporary)
+            metadata[CONTENT_KEY] = numbers_sha256(temporary)
             safetensors.torch.save_file(state, temporary, metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
@@ -121,7 +121,7 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a run says them
-        if hasattr(method, "check_weights"):
+        if isinstance(method, ChecksWeights):
             method.check_weights(weight.name, path)
         else:
             method.load(torch.device("cpu"), path)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fusionbench.files import read_regular
 from fusionbench.types import WeightsError
 from fusionbench.weights.crc32c import masked_crc32c
 
@@ -75,7 +76,7 @@ def read_bundle(index: Path) -> dict[str, np.ndarray]:
             big-endian variables.
     """
     try:
-        table = dict(_table_items(index.read_bytes()))
+        table = dict(_table_items(read_regular(index)))
         shards, little_endian = _header(table.pop(b"", b""))
         entries = {key.decode(): _entry(value) for key, value in table.items()}
     except OSError as error:
@@ -98,7 +99,7 @@ def read_bundle(index: Path) -> dict[str, np.ndarray]:
 def _read_shard(index: Path, shard: int, shards: int) -> memoryview:
     path = index.with_name(f"{index.name.removesuffix('.index')}.data-{shard:05d}-of-{shards:05d}")
     try:
-        return memoryview(path.read_bytes())
+        return memoryview(read_regular(path))
     except OSError as error:
         raise WeightsError(
             f"{path}: cannot be read: {error.strerror or error}.",

@@ -19,7 +19,6 @@ from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film
 from fusionbench_film.streaming import StreamedFilm
-from fusionbench_film.vlf.names import VARIANTS_KEY
 
 if TYPE_CHECKING:
     from fusionbench_film.offline import OfflineText
@@ -116,7 +115,7 @@ class FilmMethod:
         return f"FILM: no {what}. {_REMEDY}"
 
     def _place(self, sample: Sample) -> Readable | None:
-        return sample.meta.get(VARIANTS_KEY, {}).get(self.features) if self.features else sample.text_features
+        return sample.features(self.features)
 
     @torch.no_grad()
     def fuse(self, batch: Batch) -> Tensor:
@@ -250,7 +249,7 @@ def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]
         prompt = file_sha256(Path(options["text"]).expanduser())
         return {sample.id: prompt for sample in dataset.samples}
     variant = options.get("features", "")
-    places = {sample.id: sample.meta.get(VARIANTS_KEY, {}).get(variant) for sample in dataset.samples if variant}
+    places = {sample.id: sample.features(variant) for sample in dataset.samples if variant}
     return {sample: digest_if_readable(place) for sample, place in places.items() if place is not None}
 
 

@@ -10,7 +10,6 @@ from fusionbench.types import Dataset, UsageError
 from fusionbench_film.configuration import PRESETS
 from fusionbench_film.method import prompt_file, stored_config
 from fusionbench_film.text.encoders import minilm_folder
-from fusionbench_film.vlf.names import VARIANTS_KEY
 
 
 def check(options: Mapping[str, Any], weights: Path | None, dataset: Dataset) -> None:
@@ -39,10 +38,7 @@ def _reads_text(options: Mapping[str, Any], weights: Path | None) -> bool:
 
 
 def _require_features(variant: str, dataset: Dataset) -> None:
-    if any(
-        sample.meta.get(VARIANTS_KEY, {}).get(variant) if variant else sample.text_features
-        for sample in dataset.samples
-    ):
+    if any(sample.features(variant) is not None for sample in dataset.samples):
         return
     what = f"text features of variant {variant!r}" if variant else "text features"
     raise UsageError(

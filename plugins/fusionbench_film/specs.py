@@ -88,8 +88,8 @@ FILM = MethodSpec(
     training_data=("msrs", "sice", "realmff", "harvard"),
     trainer="fusionbench_film.training:recipe",
     summary="Fuses under the guidance of text about both images.",
+    training_configs={path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))},
     meta={
-        "training_configs": {path.stem: str(path) for path in sorted(CONFIGS.glob("*.yaml"))},
         "notes": "The published MIF.pth is the same file as IVF.pth: there is no separate medical model.",
     },
 )
@@ -129,6 +129,7 @@ COMPACT = dataclasses.replace(
     licence="Apache-2.0, as this project",
     training_data=("roadscene",),
     trainer=None,
+    training_configs={},
     summary="A small FILM that this project trained on few pairs, weights included; not the authors' model.",
     meta={},
 )

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.bands import Band, bands, by_rows, together
+from fusionbench.nn.parts import bias_of
 from fusionbench.nn.streaming import StreamedRestormer, flat, strip_rows, strips, windows
 from fusionbench_film.network import Film, ImageTokens, Stage, StageSide, modulation
 
@@ -98,7 +99,7 @@ class _Pointwise:
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         self._weight = convolution.weight[:, :, 0, 0].t().clone()
-        self._bias = convolution.bias.clone()
+        self._bias = bias_of(convolution).clone()
 
     def __call__(self, pixels: Tensor) -> Tensor:
         return torch.addmm(self._bias, pixels, self._weight)
@@ -119,7 +120,7 @@ class _StreamedSide:
         # conv3 of (f, g + f) is (own + guided) f + guided g.
         own, guided = modules.conv3.weight[:, :, 0, 0].split(dim, dim=1)
         self._own = (own + guided).t().contiguous()
-        self._guided, self._bias = guided.t().contiguous(), modules.conv3.bias.clone()
+        self._guided, self._bias = guided.t().contiguous(), bias_of(modules.conv3).clone()
         self._guide = None if modules.tokens is None else _Guide(modules)
 
     def __call__(self, source: Tensor, out: Tensor, text: Tensor | None) -> None:
@@ -173,7 +174,7 @@ class _Guide:
         attention: nn.MultiheadAttention = modules.attention.multihead_attn
         self.grid = tokens.grid
         self._weight = tokens.conv.weight[:, :, 0, 0].clone()
-        self._bias = tokens.conv.bias.clone()
+        self._bias = bias_of(tokens.conv).clone()
         self._heads = attention.num_heads
         query, key, value = attention.in_proj_weight.chunk(3)
         self._query, self._key, self._value = query.clone(), key.clone(), value.clone()

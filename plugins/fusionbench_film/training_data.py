@@ -13,8 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from fusionbench.data import read_features
 from fusionbench.fusing import decode_sample
 from fusionbench.training import Draw
-from fusionbench.types import DataError, Dataset, ImageError, Readable, Sample
-from fusionbench_film.vlf.names import VARIANTS_KEY
+from fusionbench.types import DataError, Dataset, ImageError
 
 Preparation = Literal["resize", "crop", "none"]
 
@@ -48,7 +47,7 @@ class TrainingPairs:
         self._samples = tuple(dataset.samples)
         self._preparation, self._size, self._text_dim = preparation, size, text_dim
         self._cache: dict[int, tuple[Tensor, Tensor | None]] | None = {} if cache else None
-        self._places = [text_of(sample, features) if text_dim else None for sample in self._samples]
+        self._places = [sample.features(features) if text_dim else None for sample in self._samples]
         missing = [s.id for s, place in zip(self._samples, self._places, strict=True) if place is None]
         if text_dim and missing:
             what = f"text features of variant {features!r}" if features else "text features"
@@ -101,11 +100,6 @@ class TrainingPairs:
         mirror, turn = torch.randint(2, (2,), generator=generator).tolist()
         window = window.flip(-1) if mirror else window
         return (window.rot90(2, (-2, -1)) if turn else window).contiguous()
-
-
-def text_of(sample: Sample, features: str) -> Readable | None:
-    """Where a variant of a sample's text features lies; its own if ``features`` is empty."""
-    return sample.meta.get(VARIANTS_KEY, {}).get(features) if features else sample.text_features
 
 
 def resize_as_released(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -111,9 +111,7 @@ def test_the_authors_file_is_read(tmp_path: Path) -> None:
 
 
 def test_the_released_configuration_is_the_default() -> None:
-    released = yaml.safe_load(
-        Path(current_plugins().methods["cddfuse"].meta["training_configs"]["released"]).read_text()
-    )
+    released = yaml.safe_load(Path(current_plugins().methods["cddfuse"].training_configs["released"]).read_text())
     assert read_section(PhasesConfig, released["phases"], "phases") == PhasesConfig()
     assert read_section(DataConfig, released["data"], "data") == DataConfig(source="msrs@train")
     training = read_section(TrainingConfig, released["training"], "training")

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 import fusionbench as fb
 from fusionbench.cli import main
+from fusionbench.data.matching import match
 from fusionbench.plugins import current_plugins
 from fusionbench.types import Batch, DataError, MethodError, Task, UsageError
-from fusionbench_precomputed.matching import match
 from fusionbench_precomputed.method import Precomputed
 from tests.helpers.pictures import picture, tree
 from tests.helpers.scenes import FolderOfPairs, write_pairs

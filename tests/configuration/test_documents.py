@@ -98,7 +98,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"absent\.yaml cannot be read: No such file"):
         read_yaml(tmp_path / "absent.yaml")
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="not a regular file but a pipe"):
         read_yaml(tmp_path / "pipe.yaml")
     large = tmp_path / "large.yaml"
     large.write_bytes(b"# " + b"x" * MAX_BYTES)

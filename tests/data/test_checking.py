@@ -125,7 +125,7 @@ def test_text_features_are_read_too(tmp_path: Path) -> None:
     np.save(features / "1.npy", np.zeros((1, 3, 4), np.float32))
     np.save(features / "2.npy", np.full((1, 3, 4), np.nan, np.float32))
     dataset = open_dataset(f"msrs={root}")
-    assert [sample.text_features for sample in dataset.samples] == [features / "1.npy", features / "2.npy"]
+    assert [sample.features() for sample in dataset.samples] == [features / "1.npy", features / "2.npy"]
     report = check_dataset(dataset)
     assert [(problem.kind, problem.sample) for problem in report.fatal] == [("text", "2")]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.data import DatasetRef, open_dataset
-from fusionbench.data.opening import DATA_ROOT
+from fusionbench.data import DatasetRef, FileDataset, open_dataset
+from fusionbench.data.opening import DATA_ROOT, check_samples
 from fusionbench.plugins import current_plugins
 from fusionbench.types import DataError, DatasetSpec, Origin, Sample, Task, UnknownNameError, UsageError
 from tests.helpers.pictures import tree
@@ -127,3 +127,12 @@ def test_every_registered_data_set_says_where_it_comes_from() -> None:
             assert spec.paper or spec.page.startswith("not known"), name
             assert spec.folders, name
             assert spec.splits[-1] == "all", name
+
+
+def test_text_features_are_given_by_variant() -> None:
+    path = Path("1.npy")
+    sample = Sample(id="1", task=Task.IVF, sources=(path, path), text_features={"": path, "caption": Path("2.npy")})
+    assert (sample.features(), sample.features("caption"), sample.features("dense")) == (path, Path("2.npy"), None)
+    bare = Sample(id="1", task=Task.IVF, sources=(path, path), text_features=path)  # type: ignore[arg-type]  # a slip
+    with pytest.raises(DataError, match="not given by variant"):
+        check_samples(FileDataset(name="x", task=Task.IVF, samples=(bare,)), "x")

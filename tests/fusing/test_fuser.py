@@ -403,6 +403,6 @@ def test_a_reader_that_raises_anything_is_an_error_of_its_sample(tmp_path: Path,
 
     array = LazyArray("part 7", fails)
     sample = write_pairs(tmp_path, 1)[0]
-    broken = (sample.sources[0], array) if field == "sources" else array
+    broken = {"sources": (sample.sources[0], array), "reference": array, "text_features": {"": array}}[field]
     with pytest.raises(DataError, match=type(error).__name__):
         decode_sample(dataclasses.replace(sample, **{field: broken}), with_text=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,9 +53,9 @@ def write_pairs(
     return samples
 
 
-def pairs_dataset(folder: Path, count: int = 3, **options: object) -> FolderOfPairs:
+def pairs_dataset(folder: Path, count: int = 3, **options: Any) -> FolderOfPairs:
     """A data set ``pairs`` of freshly written scenes."""
-    return FolderOfPairs("pairs", Task.IVF, write_pairs(folder, count, **options))  # type: ignore[arg-type]
+    return FolderOfPairs("pairs", Task.IVF, write_pairs(folder, count, **options))
 
 
 # A data set that worker processes find too: the folder is the root that is given.

@@ -45,7 +45,7 @@ def loaded(path: Path) -> ModuleType:
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the listeners of several plugins note down, in order."""
     record = ModuleType("hook_log")
-    record.lines = []  # type: ignore[attr-defined]
+    record.lines = []
     monkeypatch.setitem(sys.modules, "hook_log", record)
     return record.lines
 

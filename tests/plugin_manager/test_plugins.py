@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fusionbench.plugins import load_plugins
-from fusionbench.plugins.manager import BUILTIN
+from fusionbench.plugins.current import BUILTIN
 from fusionbench.types import Origin, PluginError, UnknownNameError
 
 ROOT = Path(__file__).resolve().parents[2]

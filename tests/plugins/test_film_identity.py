@@ -8,7 +8,6 @@ import numpy as np
 
 from fusionbench.types import Sample, Task
 from fusionbench_film.method import text_digests
-from fusionbench_film.vlf.names import VARIANTS_KEY
 from tests.helpers.scenes import FolderOfPairs
 
 
@@ -19,9 +18,7 @@ def features(path: Path, value: float) -> Path:
 
 def test_prompts_and_variants_enter_the_identity_of_results(tmp_path: Path) -> None:
     own, variant = features(tmp_path / "own.npy", 0), features(tmp_path / "caption.npy", 1)
-    sample = Sample(
-        id="a", task=Task.IVF, sources=(own, own), text_features=own, meta={VARIANTS_KEY: {"caption": variant}}
-    )
+    sample = Sample(id="a", task=Task.IVF, sources=(own, own), text_features={"": own, "caption": variant})
     dataset = FolderOfPairs("pairs", Task.IVF, [sample])
     assert text_digests({"text": "none", "features": ""}, dataset) == {}
     assert text_digests({"text": "required", "features": ""}, dataset) == {}

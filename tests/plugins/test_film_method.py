@@ -201,8 +201,8 @@ def test_variants_of_the_text_reach_their_methods(tmp_path: Path) -> None:
     own, variant = loaded(tmp_path), loaded(tmp_path, features="caption")
     variant.prepare(dataset)
     sample = dataset.samples[0]
-    features = np.load(sample.meta["text_features"]["caption"])[0]
-    item = batch(torch.from_numpy(np.load(sample.text_features)[0]))
+    features = np.load(sample.features("caption"))[0]
+    item = batch(torch.from_numpy(np.load(sample.features())[0]))
     item.ids = (sample.id,)
     expected = own.fuse(Batch(sources=item.sources, task=Task.IVF, ids=item.ids, text=(torch.from_numpy(features),)))
     torch.testing.assert_close(variant.fuse(item), expected, rtol=0, atol=1e-6)
@@ -216,7 +216,7 @@ def test_registered_methods_and_prompt_errors(tmp_path: Path) -> None:
     for name in ("film-no-text", "film-direct", "film-caption", "film-dense", "film-no-llm"):
         spec = fb.plugins.current_plugins().methods[name]
         assert spec.weights
-        assert Path(spec.meta["training_configs"][name]).is_file()
+        assert spec.training_configs[name].is_file()
     np.save(tmp_path / "bad.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="Python objects"):
         loaded(tmp_path, text=str(tmp_path / "bad.npy"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.helpers import tiny_models
 TEXTS = ["A red car waits; it is dark!", "Hello.", "The road is wet and empty. " * 30]
 
 
-def _encoder(reference: str):  # type: ignore[no-untyped-def]
+def _encoder(reference: str) -> Any:
     made = choose("text_encoder", reference).make()
     made.load("cpu")
     return made

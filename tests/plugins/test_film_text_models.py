@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,7 +201,7 @@ def test_local_chat_model_that_writes_well(models: Path, monkeypatch: pytest.Mon
     assert written.attempts == 1
 
 
-def _finished(generate):  # type: ignore[no-untyped-def]
+def _finished(generate: Callable[..., Any]) -> Callable[..., Any]:
     return lambda requests, attempt: [(text, True, used) for text, _, used in generate(requests, attempt)]
 
 

@@ -16,6 +16,7 @@ from fusionbench.data import read_features
 from fusionbench.fusing import decode_sample
 from fusionbench.types import DataError, Task
 from fusionbench_film.training_data import resize_as_released
+from fusionbench_film.vlf.names import with_chosen
 from tests.helpers.film import write_vlf
 
 h5py = pytest.importorskip("h5py")
@@ -46,10 +47,10 @@ def test_folder_to_h5_and_back(tmp_path: Path, task: Task) -> None:
         lumas = [torch.cat(decode_sample(sample).lumas()) for sample in same]
         torch.testing.assert_close(lumas[0], lumas[1], rtol=0, atol=1e-7)
         torch.testing.assert_close(lumas[0], lumas[2], rtol=0, atol=1e-7)
-        texts = [read_features(sample.text_features) for sample in same]
+        texts = [read_features(sample.features()) for sample in same]
         assert np.array_equal(texts[0], texts[1])
         assert np.array_equal(texts[0], texts[2])
-        variants = [read_features(sample.meta["text_features"]["caption"]) for sample in same]
+        variants = [read_features(sample.text_features["caption"]) for sample in same]
         assert np.array_equal(variants[0], variants[1])
         assert np.array_equal(variants[0], variants[2])
 
@@ -83,7 +84,7 @@ def test_lists_with_other_case_and_names_with_dots(tmp_path: Path) -> None:
     (features / "a.b.npy").rename(features / "a.npy")
     dataset = fb.get_dataset("vlf-mef", root=root)
     assert {sample.id for sample in dataset.samples} == {"Farmhouse", "a.b"}
-    assert all(sample.text_features is not None for sample in dataset.samples)
+    assert all(sample.features() is not None for sample in dataset.samples)
 
 
 def test_features_of_another_folder(tmp_path: Path) -> None:
@@ -122,3 +123,11 @@ def test_what_is_absent_is_said(tmp_path: Path) -> None:
         file.create_group("imageA")
     with pytest.raises(DataError, match="no group imageB"):
         fb.get_dataset("vlf-ivf", root=tmp_path / "empty.h5")
+
+
+def test_the_chosen_variant_takes_the_place_of_the_usual_features() -> None:
+    usual, caption, dense = (Path(f"{name}.npy") for name in ("usual", "caption", "dense"))
+    found = {"": usual, "caption": caption, "dense": dense}
+    assert with_chosen(found, "") == found
+    assert with_chosen(found, "caption") == {"": caption, "dense": dense}
+    assert with_chosen({"": usual}, "caption") == {}

@@ -122,6 +122,18 @@ def test_fused_images_have_the_suffixes_of_data_sets(tmp_path: Path, samples: li
     assert np.array_equal(found[1], fused)
 
 
+def test_fused_images_are_matched_as_for_score(tmp_path: Path, samples: list[Sample]) -> None:
+    name, fused, (a, b) = samples[0]
+    for place, image in ((f"tno/ir/{name}", a), (f"tno/vi/{name}", b), (f"fused/deep/{name}_fused", fused)):
+        write_png(tmp_path / f"{place}.png", image)
+    source = f"tno@all={tmp_path / 'tno'}"
+    (found,) = matched_samples(source, tmp_path / "fused", "Ours")
+    assert np.array_equal(found[1], fused)
+    write_png(tmp_path / f"fused/deep/{name}_fused.png", fused[:-1])
+    with pytest.raises(DataError, match=f"sample {name}: sizes differ: .*{name}_fused.png is "):
+        list(matched_samples(source, tmp_path / "fused", "Ours"))
+
+
 @pytest.mark.shared
 def test_published_tno_values() -> None:
     """The published TNO sheet: SD of uint8 arithmetic, SF on 0..1, the rest as in tang."""
@@ -155,3 +167,24 @@ def test_a_file_that_is_no_published_table_is_refused(tmp_path: Path, text: str)
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"table\.csv"):
         read_table(path)
+
+
+def test_relatives_of_the_python_kit_are_named() -> None:
+    """Halved similarities and a peak of 1, as one copy of the kit prints them."""
+    fused, a, b = (image[0, 0].numpy() for image in scenes(1, 164, 170))
+    sample = ("00", fused, (a, b))
+    values = {name: measured([sample], name, "metric-python")[0] for name in ("SSIM", "MS-SSIM", "PSNR", "Nabf")}
+    table = pd.DataFrame(
+        {
+            "method": ["Ours"],
+            "SSIM": [values["SSIM"] / 2],
+            "MS_SSIM": [values["MS-SSIM"] / 2],
+            "PSNR": [values["PSNR"] - 20 * np.log10(255)],
+            "Nabf": [values["Nabf"]],
+        }
+    )
+    found = best(table, [sample])
+    assert "metric-python (half" in found["SSIM"]
+    assert "metric-python (half" in found["MS-SSIM"]
+    assert "metric-python (peak 1 instead of 255)" in found["PSNR"]
+    assert "metric-python" in found["Nabf"]

@@ -18,7 +18,7 @@ from tests.reports.hostile import NAMES
 _LATEX = re.compile(
     r"(?: [A-Za-z0-9 \t,.;:!?/()=+@'`\]{}-] | \\[{}$&#%_] | ~ | \\[`'^~=u.\"rHvc]\{\\?[A-Za-z]\}"
     r" | \\(?:text[a-z]+|dots|ttfamily|char34|ss|ae|AE|oe|OE|o|O|l|L|i)(?![A-Za-z])"
-    r" | \$\^\{\\d?dagger\}\$ | \$\\(?:uparrow|downarrow|pm|times|cdot|mu|alpha|beta|gamma|delta|lambda|sigma)\$"
+    r" | \$\^\{\\d?dagger\}\$ | \$\\(?:uparrow|downarrow|pm|approx|times|cdot|mu|alpha|beta|gamma|delta|lambda|sigma)\$"
     r" | \{\[\} | \{\*\} )*",
     re.VERBOSE,
 )

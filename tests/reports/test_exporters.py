@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -217,6 +218,8 @@ def test_json_has_everything():
         "dataset": "road",
         "metric": "MSE@zhao",
         "mean": 5.0,
+        "spread": None,
+        "tied": False,
         "n": 1,
         "expected": 2,
         "rank": None,
@@ -286,11 +289,11 @@ def test_hostile_names_survive(name, layout):
         assert len({line.count("|") for line in rows}) == 1
 
 
-@pytest.mark.parametrize(("layout", "mark"), list(zip(LAYOUTS, MARKS, strict=True)))
+@pytest.mark.parametrize(("layout", "mark"), list(itertools.product(LAYOUTS, MARKS))[::2])
 def test_latex_compiles_by_itself_and_within_a_paper(tmp_path, layout, mark):
     (tmp_path / "table.tex").write_text(latex(hostile(layout, mark)), encoding="ascii")
     (tmp_path / "paper.tex").write_text(
-        r"\documentclass{article}\usepackage{booktabs,graphicx,longtable,xcolor}"
+        r"\documentclass{article}\usepackage{booktabs,graphicx,longtable}\usepackage[table]{xcolor}"
         "\n\\begin{document}\nBefore.\n\\input{table}\nAfter.\n\\end{document}\n",
         encoding="ascii",
     )

@@ -74,7 +74,7 @@ def test_the_facts_of_all_runs_stand_in_the_table():
     table = table_from_runs(runs, current_plugins(), command="fusionbench table first second")
     assert table.info.version == "1.0; 1.1"
     assert table.info.colour == "luma"
-    assert table.info.runs == ("first", "second")
+    assert table.info.runs == ("first (fusionbench 1.0)", "second (fusionbench 1.1)")
     assert table.groups[0].pairs == 4
 
 

@@ -263,8 +263,7 @@ def fails():
 def open_with_text(root, split):
     pairs = open_pairs(root, split)
     pairs.samples = [
-        dataclasses.replace(s, FIELD=LazyArray(f"{s.id} of the adapter", fails)) if s.id == "001" else s
-        for s in pairs.samples
+        dataclasses.replace(s, FIELD=GIVEN) if s.id == "001" else s for s in pairs.samples
     ]
     return pairs
 
@@ -281,7 +280,11 @@ def fusionbench_datasets():
 def test_an_adapter_that_raises_on_one_sample_fails_that_sample(
     workshop, field: str, error: str, isolate: bool
 ) -> None:
-    code = TEXT_PLUGIN.replace("READS", error).replace("FIELD", field) + method(FUSES, text="'optional'")
+    array = 'LazyArray("001 of the adapter", fails)'
+    given = f'{{"": {array}}}' if field == "text_features" else array
+    code = TEXT_PLUGIN.replace("READS", error).replace("FIELD", field).replace("GIVEN", given) + method(
+        FUSES, text="'optional'"
+    )
     found = failures(fb.run(**workshop(code), isolate=isolate))
     assert list(found) == ["001"]
     assert error.partition("(")[0] in found["001"]

@@ -524,7 +524,7 @@ def test_texts_of_one_method_do_not_change_the_identity_of_another(tmp_path: Pat
     samples = write_pairs(tmp_path, 1)
     text = tmp_path / "text.npy"
     np.save(text, np.zeros((4, 8), np.float32))
-    dataset = FolderOfPairs("pairs", Task.IVF, [dataclasses.replace(samples[0], text_features=text)])
+    dataset = FolderOfPairs("pairs", Task.IVF, [dataclasses.replace(samples[0], text_features={"": text})])
 
     @fb.method("test-text", tasks=["IVF"], text="optional")
     class Reads:

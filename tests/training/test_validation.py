@@ -16,7 +16,7 @@ from fusionbench.fusing import Fuser, decode_sample
 from fusionbench.images.encode import write_png
 from fusionbench.metrics import MetricWarning, evaluate
 from fusionbench.metrics.profiles import PROFILES
-from fusionbench.plugins.manager import SPEC_ATTRIBUTE
+from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.runs import DatasetRequest, Run
 from fusionbench.training.config import ValidationConfig
 from fusionbench.training.loop import Means

@@ -16,7 +16,7 @@ from fusionbench.images import file_sha256
 from fusionbench.plugins import current_plugins
 from fusionbench.types import WeightsError
 from fusionbench.weights.checkpoints import read_state_dict
-from fusionbench.weights.recognition import CONTENT_KEY, content_sha256, examine, recognise, weights_digest
+from fusionbench.weights.recognition import CONTENT_KEY, examine, numbers_sha256, recognise, weights_digest
 from fusionbench.weights.store import convert
 from tests.helpers.shared import available, shared_path
 
@@ -94,7 +94,7 @@ def test_own_weights_are_nobody_s_business(published: Path, tmp_path: Path) -> N
 def test_a_changed_conversion_is_refused(published: Path, tmp_path: Path) -> None:
     convert(published, tmp_path / "net.safetensors")
     with safe_open(tmp_path / "net.safetensors", "pt") as file:
-        assert file.metadata()[CONTENT_KEY] == content_sha256(tmp_path / "net.safetensors")
+        assert file.metadata()[CONTENT_KEY] == numbers_sha256(tmp_path / "net.safetensors")
     assert torch.equal(read_state_dict(tmp_path / "net.safetensors")["a"], torch.arange(6.0))
     other = changed(tmp_path / "net.safetensors", tmp_path / "changed.safetensors")
     with pytest.raises(WeightsError, match="its numbers are not those that were written"):
@@ -103,7 +103,7 @@ def test_a_changed_conversion_is_refused(published: Path, tmp_path: Path) -> Non
 
 def test_a_conversion_by_other_means_is_known_by_its_numbers(published: Path, tmp_path: Path) -> None:
     save_file(torch.load(published, weights_only=True), tmp_path / "net-mif.safetensors", metadata={"format": "pt"})
-    spec = spec_of(published, content_sha256=content_sha256(tmp_path / "net-mif.safetensors"))
+    spec = spec_of(published, content_sha256=numbers_sha256(tmp_path / "net-mif.safetensors"))
     assert recognise(spec, tmp_path / "net-mif.safetensors") is spec.weights[0]
     other = changed(tmp_path / "net-mif.safetensors", tmp_path / "other" / "net-mif.safetensors")
     assert recognise(spec, other) is None

@@ -141,6 +141,13 @@ def vif_zhao(planes: Planes) -> Tensor:
     return sum((torch.where(value.isnan(), 1.0, value) for value in vif_of_sources(planes)), torch.zeros(()))
 
 
+def vif_undefined(planes: Planes) -> Tensor:
+    """:func:`vif_zhao`, but undefined where a source has no information. Any number of sources."""
+    if not _scipy_accepts(planes.height, planes.width):
+        return planes.filled(torch.nan).double()
+    return sum(vif_of_sources(planes), torch.zeros(()))
+
+
 def vif_strict(planes: Planes) -> Tensor:
     """Sum over the sources of their VIF, undefined where a source has no information or a window does not fit.
 

@@ -99,15 +99,28 @@ def nabf(planes: Planes) -> Tensor:
     ratio of strengths (0 if one is 0), O = | |angle difference| - pi/2 | 2 / pi. Not symmetric in the
     sources. Meant to be low. Shreyamsha Kumar 2013.
     """
-    strength, angle = _mirrored_edges(planes, 1)
+    return _artefacts(planes, 1, (2, 0), faint=0.001)
+
+
+def nabf_of_fused(planes: Planes) -> Tensor:
+    """Artefacts brought in by fusion: the measure of :func:`nabf` with F in its own role and A, B as sources.
+
+    Edges fainter than 2 have no weight; NaN where no source has a stronger one. Meant to be low. Shreyamsha Kumar 2013.
+    """
+    return _artefacts(planes, 0, (1, 2), faint=0.0)
+
+
+def _artefacts(planes: Planes, subject: int, others: tuple[int, int], faint: float) -> Tensor:
+    """Artefacts of one image with respect to two others, see :func:`nabf`; ``faint`` is the weight of faint edges."""
+    strength, angle = _mirrored_edges(planes, subject)
     lost, weight, artefact = torch.zeros(()), torch.zeros(()), torch.ones_like(strength, dtype=torch.bool)
-    for index in (2, 0):
+    for index in others:
         other, other_angle = _mirrored_edges(planes, index)
         low, high = torch.minimum(strength, other), torch.maximum(strength, other)
         ratio = torch.where(low == 0, 0.0, low / torch.where(high == 0, 1.0, high))
         alignment = ((angle - other_angle).abs() - math.pi / 2).abs() * (2 / math.pi)
         kept = (_sigmoid(ratio, 0.9999, 19, 0.5) * _sigmoid(alignment, 0.9995, 22, 0.5)).sqrt()
-        weights = torch.where(other >= 2, other.pow(1.5), 0.001)
+        weights = torch.where(other >= 2, other.pow(1.5), faint)
         lost = lost + (1 - kept) * weights
         weight = weight + weights.sum((-2, -1), dtype=torch.float64)
         artefact = artefact & (strength > other)

@@ -78,9 +78,20 @@ def entropy_floored(planes: Planes) -> Tensor:
     return marginal_entropy(planes, 0, "floored") * _BITS
 
 
+def entropy_offset(planes: Planes) -> Tensor:
+    """-sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up to 4e-5. Range 0..8."""
+    p = histogram(planes, 0)
+    return -(p * torch.log2(p + 1e-7)).sum(-1)
+
+
 def mutual_information(planes: Planes) -> Tensor:
     """Sum over the sources of H(S) + H(F) - H(S, F) in nats. Any number of sources. Qu, Zhang & Yan 2002."""
     return sum((_mutual(planes, index, 0) for index in planes.source_indices), torch.zeros(()))
+
+
+def mutual_information_bits(planes: Planes) -> Tensor:
+    """:func:`mutual_information` in bits. Any number of sources."""
+    return mutual_information(planes) * _BITS
 
 
 def mutual_information_saturated(planes: Planes) -> Tensor:

@@ -46,7 +46,8 @@ def _stacked(table: Table) -> Iterator[list[Field]]:
 
 
 def _long(table: Table) -> Iterator[list[Field]]:
-    yield ["dataset", "task", "method", "published", "metric", "better", "mean", "n", "expected", "rank"]
+    heads = ["dataset", "task", "method", "published", "metric", "better", "mean", "n", "expected", "rank"]
+    yield [*heads, *_spreads(table)]
     for group in table.groups:
         for row in table.rows_of(group):
             yield from _long_lines(table, group, row)
@@ -56,8 +57,13 @@ def _long_lines(table: Table, group: Group, row: Row) -> Iterator[list[Field]]:
     for metric in group.metrics:
         if cell := table.cell(row, group, metric):
             better = {True: "higher", False: "lower", None: ""}[metric.higher_is_better]
-            counts = ["" if cell.n is None else cell.n, cell.expected, cell.rank or ""]
+            counts: list[Field] = ["" if cell.n is None else cell.n, cell.expected, cell.rank or ""]
+            counts += ["" if cell.spread is None else cell.spread for _ in _spreads(table)]
             yield [group.title, group.task, row.title, row.published, metric.key, better, _mean(cell), *counts]
+
+
+def _spreads(table: Table) -> list[str]:
+    return [] if table.spread == "none" else [table.spread]
 
 
 def _mean(cell: Cell | None) -> Field:

@@ -33,6 +33,8 @@ def render(table: Table) -> str:
             }
             for group in table.groups
         ],
+        "spread": table.spread,
+        "data_digests": dict(table.info.data),
         "methods": [
             {"key": row.key, "title": row.title, "published": row.published or None, "remarks": row.remarks}
             for row in table.rows
@@ -43,6 +45,8 @@ def render(table: Table) -> str:
                 "dataset": group.dataset,
                 "metric": metric.key,
                 "mean": cell.mean,
+                "spread": cell.spread,
+                "tied": cell.tied,
                 "n": cell.n,
                 "expected": cell.expected,
                 "rank": cell.rank,

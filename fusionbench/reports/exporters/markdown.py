@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from fusionbench.reports import escape
 from fusionbench.reports.caption import caption, notes
-from fusionbench.reports.model import Cell, Table
-from fusionbench.reports.sheets import Entry, Sheet, number, sheets
+from fusionbench.reports.model import Cell, Mark, Table
+from fusionbench.reports.sheets import Entry, Sheet, number, sheets, spread
+
+_MARKED = ("**%s**", "<u>%s</u>", "*%s*")
 
 
 def render(table: Table) -> str:
-    """Caption, tables, notes. Pipe tables know no colour: ``color`` is shown as bold and underline."""
-    mark = "bold-underline" if table.mark == "color" else table.mark
+    """Caption, tables, notes. Pipe tables know no colour: it is shown as bold, underlined and italic."""
+    mark: Mark = "none" if table.mark == "none" else "bold-underline"
     parts = [escape.markdown(caption(table))]
     for block in sheets(table):
         parts += [f"### {escape.markdown(block.title)}"] if block.title else []
@@ -42,7 +44,10 @@ def _entry(entry: Entry, table: Table) -> str:
         return escape.markdown(entry)
     text = number(entry, table.decimals)
     if entry.rank and table.mark != "none":
-        text = f"**{text}**" if entry.rank == 1 else f"<u>{text}</u>"
+        text = _MARKED[entry.rank - 1] % text
+    if width := spread(entry, table.decimals):
+        text += f" ± {width}"
+    text += "≈" * entry.tied
     if entry.incomplete:
         text += f"† {entry.n}/{entry.expected}"
     return text + (r"\*" if entry.other_pairs else "")

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from fusionbench.files import read_regular_text
 from fusionbench.types import Task, UsageError
 from fusionbench_film.text.prompts import Prompt
 from fusionbench_film.text.providers import ChosenProvider
@@ -76,8 +77,13 @@ def record_chain(folder: VlfFolder, task: Task, title: str, chain: Chain, prompt
 
 def chain_label(folder: VlfFolder, task: str, dataset: str) -> str:
     """How the paragraphs of a data set were made; ``unknown`` where nothing says so."""
+    return stored_label(folder, "Text", task, dataset) or "unknown"
+
+
+def stored_label(folder: VlfFolder, tree: str, task: str, dataset: str) -> str | None:
+    """What the record beside a tree's files says of how they were made; None where nothing says so."""
     try:
-        label = json.loads(folder.chain("Text", task, dataset).read_text(encoding="utf-8"))["label"]
+        label = json.loads(read_regular_text(folder.chain(tree, task, dataset)))["label"]
     except (OSError, ValueError, KeyError, TypeError):
-        return "unknown"
-    return label if isinstance(label, str) and label else "unknown"
+        return None
+    return label if isinstance(label, str) and label else None

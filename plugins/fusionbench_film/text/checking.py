@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.data import read_features
+from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, UsageError
 from fusionbench_film.text.encoders import caption_text, minilm_folder
 from fusionbench_film.text.models.loading import from_pretrained
@@ -72,6 +73,9 @@ class Finding:
         return f"All {self.cases} cases fit: {names}."
 
 
+_WHAT = "Give a VLF folder, or one .npy file and its one or two .txt files."
+
+
 def cases_of(paths: Sequence[Path]) -> list[Case]:
     """Cases from a VLF folder, or from one ``.npy`` and its one or two ``.txt``.
 
@@ -83,11 +87,14 @@ def cases_of(paths: Sequence[Path]) -> list[Case]:
         return _from_folder(paths[0])
     features = [path for path in paths if path.suffix.lower() == ".npy"]
     texts = [path for path in paths if path.suffix.lower() == ".txt"]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.", hint=_WHAT)
     if len(features) != 1 or not 1 <= len(texts) <= 2 or len(features) + len(texts) != len(paths):
-        raise UsageError("give a VLF folder, or one .npy file and its one or two .txt files.")
+        raise UsageError(f"{', '.join(map(str, paths))}: not what features can be checked with.", hint=_WHAT)
     values = read_features(features[0])
     try:
-        paragraphs = tuple(path.read_text(encoding="utf-8-sig").strip() for path in texts)
+        paragraphs = tuple(read_regular_text(path, encoding="utf-8-sig").strip() for path in texts)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"a paragraph cannot be read: {error}.") from error
     return [Case(features[0].stem, values.shape[0], values.shape[1], paragraphs)]

@@ -88,14 +88,14 @@ class TransformersEncoder:
     def encode(self, paragraphs: Sequence[str]) -> list[np.ndarray]:
         """Features of each paragraph's tokens, T x D float32; ``[CLS]`` and ``[SEP]`` included."""
         texts = [caption_text(text) if self.caption_text else text for text in paragraphs]
-        features: list[np.ndarray | None] = [None] * len(texts)
+        features: dict[int, np.ndarray] = {}
         # Batches of similar length waste the least on padding; the order of results is the callers'.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             for index, value in zip(chosen, self._batch([texts[i] for i in chosen]), strict=True):
                 features[index] = value
-        return features  # type: ignore[return-value]
+        return [features[index] for index in range(len(texts))]
 
     @torch.inference_mode()
     def _batch(self, texts: list[str]) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from fusionbench.files import read_regular_text
 from fusionbench.types import Task, UsageError
 from fusionbench_film.text.contracts import Findings, Region
 
@@ -60,7 +61,7 @@ def read_prompt(task: Task, source: str | None = None) -> Prompt:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"prompt {path}: larger than {_MAX_BYTES} bytes.")
-        text = path.read_text(encoding="utf-8")
+        text = read_regular_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"prompt {path}: cannot be read: {error}.",

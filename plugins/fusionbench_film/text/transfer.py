@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from fusionbench.data import read_features
+from fusionbench.files import read_regular_text
 from fusionbench.images import write_png
 from fusionbench.locking import locked
 from fusionbench.types import DataError, Dataset, FusionBenchError, Sample, Task, UsageError
-from fusionbench_film.text.chain import chain_label
+from fusionbench_film.text.chain import chain_label, stored_label
 from fusionbench_film.text.describing import dataset_title
 from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.store import LOCK
@@ -97,18 +98,18 @@ def _import_features(source: VlfFolder, target: VlfFolder, label: str | None, re
     for task, dataset, path in source.datasets("TextFeature"):
         for file in sorted(path.glob("*.npy")):
             _take(result, f"{task}/{dataset}/{file.name}", target.feature(task, dataset, flat_name(file.stem)), file)
-        found = _label_of(path / "chain.json")
+        found = stored_label(source, FEATURES, task, dataset)
         _write_label(target, "TextFeature", task, dataset, label or found or "imported")
 
 
 def _import_hdf5(source: Path, target: VlfFolder, task: Task, label: str, result: Transferred) -> None:
     dataset, _, split = source.stem.rpartition("_")
     for sample in open_h5(source, task, split).samples:
-        if sample.text_features is None:
+        if sample.features() is None:
             result.failed.append((sample.id, "no features"))
         else:
             path = target.feature(task, flat_name(dataset or split), flat_name(sample.id))
-            _take(result, str(sample.text_features), path, sample.text_features)
+            _take(result, str(sample.features()), path, sample.features())
     _write_label(target, "TextFeature", task, dataset or split, label)
 
 
@@ -164,14 +165,14 @@ def export_vlf(
             result.images += 1
             text = source.text(sample.task, title, side_name, name)
             if text.is_file() and not variant:
-                write_text(folder.text(sample.task, title, side_name, name), text.read_text(encoding="utf-8"))
+                write_text(folder.text(sample.task, title, side_name, name), read_regular_text(text))
                 result.paragraphs += 1
-        _take(result, sample.id, features.feature(sample.task, title, name), sample.text_features)
+        _take(result, sample.id, features.feature(sample.task, title, name), sample.features())
         done.append(f"{name}.png")
     write_text(folder.names(dataset.task, title, mode), "".join(f"{name}\n" for name in done))
-    if label := _label_of(vlf / FEATURES / dataset.task / title / "chain.json"):
+    if label := stored_label(VlfFolder(vlf), FEATURES, dataset.task, title):
         _write_label(features, FEATURES, dataset.task, title, label)
-    if not variant and (label := _label_of(vlf / "Text" / dataset.task / title / "chain.json")):
+    if not variant and (label := stored_label(source, "Text", dataset.task, title)):
         _write_label(folder, "Text", dataset.task, title, label)
     return result
 
@@ -186,21 +187,13 @@ def _with_features(
         except FusionBenchError as error:
             result.failed.append((sample.id, error.message if path.is_file() else "no features"))
             continue
-        yield replace(sample, text_features=path)
+        yield replace(sample, text_features={**sample.text_features, "": path})
 
 
 def _narrow(rgb: np.ndarray) -> np.ndarray:
     """One channel where all three are equal."""
     equal = np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 0], rgb[..., 2])
     return np.ascontiguousarray(rgb[..., 0]) if equal else rgb
-
-
-def _label_of(path: Path) -> str | None:
-    try:
-        label = json.loads(path.read_text(encoding="utf-8"))["label"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return label if isinstance(label, str) else None
 
 
 def _write_label(folder: VlfFolder, tree: str, task: str, dataset: str, label: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusionbench.atomic import replacing
+from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, Task
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _paragraph(path: Path) -> str | None:
     try:
         if path.stat().st_size > _MAX_PARAGRAPH_BYTES:
             raise DataError(f"{path}: larger than {_MAX_PARAGRAPH_BYTES} bytes, no paragraph.")
-        return path.read_text(encoding="utf-8-sig").strip() or None
+        return read_regular_text(path, encoding="utf-8-sig").strip() or None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text: {error}.") from error
 

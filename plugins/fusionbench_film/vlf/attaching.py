@@ -26,4 +26,8 @@ def attach_features(samples: Sequence[Sample], folder: Path) -> tuple[Sample, ..
             f"{folder}: no text features for {len(missing)} of {len(samples)} samples: {', '.join(missing[:5])}.",
             hint="Expected NAME.npy for each sample; dots and slashes of names may be underscores.",
         )
-    return tuple(dataclasses.replace(sample, text_features=path) for sample, path in zip(samples, found, strict=True))
+    return tuple(
+        dataclasses.replace(sample, text_features={**sample.text_features, "": path})
+        for sample, path in zip(samples, found, strict=True)
+        if path is not None
+    )

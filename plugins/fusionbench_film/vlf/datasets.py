@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from fusionbench.data import FileDataset, FolderPerSide, open_split
-from fusionbench.types import DataError, Readable, Sample, Task
+from fusionbench.types import DataError, Sample, Task
 from fusionbench_film.text.vlf import SIDES
 from fusionbench_film.vlf.h5 import open_h5
-from fusionbench_film.vlf.names import VARIANTS_KEY, FeatureFolder
+from fusionbench_film.vlf.names import FeatureFolder, with_chosen
 
 FEATURES = "TextFeature"
 
@@ -29,8 +29,7 @@ def open_vlf(task: Task, root: Path | None, split: str, *, dataset: str = "", fe
             ``TextFeature-VARIANT`` or the group ``text-VARIANT``.
 
     Returns:
-        Samples with text features where there are any; ``meta["text_features"]`` maps each further
-        variant to its features.
+        Samples with text features where there are any, of all variants.
 
     Raises:
         DataError: Nothing fits; the message says what is there.
@@ -69,8 +68,7 @@ def _open_folder(task: Task, root: Path, split: str, dataset: str, features: str
 
 def _with_features(sample: Sample, trees: Mapping[str, FeatureFolder], chosen: str) -> Sample:
     found = {variant: path for variant, tree in trees.items() if (path := tree.find(sample.id)) is not None}
-    own: Readable | None = found.pop(chosen, None)
-    return dataclasses.replace(sample, text_features=own, meta={**sample.meta, VARIANTS_KEY: found})
+    return dataclasses.replace(sample, text_features=with_chosen(found, chosen))
 
 
 def _folder(variant: str) -> str:

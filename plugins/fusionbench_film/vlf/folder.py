@@ -11,7 +11,6 @@ from fusionbench.images.encode import write_png
 from fusionbench.images.levels import to_levels
 from fusionbench.types import Sample
 from fusionbench_film.text.vlf import VlfFolder, flat_names, side, write_features, write_text
-from fusionbench_film.vlf.names import VARIANTS_KEY
 
 
 def write_folder(
@@ -42,14 +41,10 @@ def write_folder(
             path = tree.image(sample.task, dataset, side(sample.task, index), name)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, to_levels(luma[0]).numpy())
-        variants = {"": sample.text_features, **sample.meta.get(VARIANTS_KEY, {})}
-        for variant, place in variants.items():
-            if place is not None:
-                path = tree.feature(sample.task, dataset, name)
-                if variant:
-                    path = root / f"TextFeature-{variant}" / path.relative_to(root / "TextFeature")
-                write_features(path, read_features(place))
-        count += sample.text_features is not None
+        for variant, place in sample.text_features.items():
+            of_variant = VlfFolder(root, f"-{variant}" if variant else "")
+            write_features(of_variant.feature(sample.task, dataset, name), read_features(place))
+        count += sample.features() is not None
         if progress is not None:
             progress()
     if samples:

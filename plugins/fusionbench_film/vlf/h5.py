@@ -19,7 +19,7 @@ from fusionbench.images import MAX_PIXELS, shown
 from fusionbench.types import DataError, LazyArray, Problem, Sample, Task
 from fusionbench_film.text.vlf import flat_names
 from fusionbench_film.training_data import resize_as_released
-from fusionbench_film.vlf.names import VARIANTS_KEY
+from fusionbench_film.vlf.names import with_chosen
 
 SIZE = (288, 384)
 _IMAGES = ("imageA", "imageB")
@@ -76,13 +76,16 @@ def _sample(file: Hdf5File, path: Path, task: Task, name: str, groups: Sequence[
         raise DataError(f"{shown(path)}: {shown(name)!r} is not usable as a sample's id.")
     images = tuple(_image(file, path, f"{group}/{name}") for group in _IMAGES)
     # Texts are looked at when they are read: a bad one concerns the methods that read text, not the pair.
-    texts = {group: _lazy(path, f"{group}/{name}", MAX_VALUES) for group in groups if group not in _IMAGES}
+    texts = {
+        group.removeprefix("text").removeprefix("-"): _lazy(path, f"{group}/{name}", MAX_VALUES)
+        for group in groups
+        if group not in _IMAGES
+    }
     return Sample(
         id=name,
         task=task,
         sources=images,
-        text_features=texts.pop(wanted, None),
-        meta={VARIANTS_KEY: {group.removeprefix("text").removeprefix("-"): place for group, place in texts.items()}},
+        text_features=with_chosen(texts, wanted.removeprefix("text").removeprefix("-")),
     )
 
 
@@ -136,12 +139,10 @@ def _pair(sample: Sample) -> torch.Tensor:
 
 
 def _write_texts(file: Any, sample: Sample, name: str) -> int:
-    variants = {"text": sample.text_features}
-    variants |= {f"text-{key}": place for key, place in sample.meta.get(VARIANTS_KEY, {}).items() if key}
-    for group, place in variants.items():
-        if place is not None:
-            file.require_group(group).create_dataset(name, data=read_features(place)[None])
-    return int(sample.text_features is not None)
+    for variant, place in sample.text_features.items():
+        group = f"text-{variant}" if variant else "text"
+        file.require_group(group).create_dataset(name, data=read_features(place)[None])
+    return int(sample.features() is not None)
 
 
 def _image(file: Hdf5File, path: Path, member: str) -> LazyArray:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from fusionbench.types import Readable
 from fusionbench_film.text.vlf import flat_name
 
-# Key of ``Sample.meta`` under which further variants of the text features lie, by variant.
-VARIANTS_KEY = "text_features"
+
+def with_chosen(found: Mapping[str, Readable], chosen: str) -> dict[str, Readable]:
+    """Text features by variant, of which the chosen one takes the place of the usual ones."""
+    usual = {"": found[chosen]} if chosen in found else {}
+    return {variant: place for variant, place in found.items() if variant not in ("", chosen)} | usual
 
 
 class FeatureFolder:

@@ -66,7 +66,7 @@ class Deadline:
             raise TimeoutError("the time is over") from None
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]
+        return result  # type: ignore[return-value]  # None only beside an error, or as T itself
 
 
 class TimedRequest(urllib.request.Request):
@@ -103,7 +103,7 @@ class _TimedConnection(http.client.HTTPConnection):
     def __init__(self, host: str, *, deadline: Deadline, **kwargs: Any) -> None:
         super().__init__(host, **kwargs)
         self._deadline = deadline
-        self.response_class = functools.partial(_Response, deadline=deadline)  # type: ignore[assignment]
+        self.response_class = functools.partial(_Response, deadline=deadline)  # type: ignore[assignment]  # called as one
         # Each of several addresses would get the whole time, and names are looked up without any limit.
         self._create_connection = self._connected
 
@@ -115,7 +115,7 @@ class _TimedConnection(http.client.HTTPConnection):
         return connected
 
     def _tunnel(self) -> None:
-        super()._tunnel()  # type: ignore[misc]
+        super()._tunnel()  # type: ignore[misc]  # not in the stubs
         self.sock.settimeout(self._deadline.left())
 
     def send(self, data: Any) -> None:
@@ -137,7 +137,7 @@ class _Handler(urllib.request.HTTPHandler):
 class _SecureHandler(urllib.request.HTTPSHandler):
     def https_open(self, request: Any) -> Any:
         connection = functools.partial(_TimedSecureConnection, deadline=request.deadline)
-        return self.do_open(connection, request, context=self._context)  # type: ignore[attr-defined]
+        return self.do_open(connection, request, context=self._context)  # type: ignore[attr-defined]  # nor this
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

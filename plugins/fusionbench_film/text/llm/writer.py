@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fusionbench.types import FusionBenchError, UsageError
@@ -73,7 +74,7 @@ class OpenAIWriter:
         self.min_sentences, self.max_words = min_sentences, max_words
         self.rate = RateLimit(requests_per_minute, tokens_per_minute)
         self.budget = Budget(max_tokens=max_total_tokens, max_cost=max_cost, price_in=price_in, price_out=price_out)
-        self._address = {"base_url": base_url, "model": model, "key_env": key_env, "timeout": timeout}
+        self._connect = partial(ChatClient, base_url=base_url, model=model, key_env=key_env, timeout=timeout)
         self._client: ChatClient | None = None
         self._stop = threading.Event()
         self._stop_reason = ""
@@ -82,7 +83,7 @@ class OpenAIWriter:
 
     def load(self, device: str) -> None:
         """Check address and key; nothing is sent."""
-        self._client = ChatClient(**self._address)  # type: ignore[arg-type]
+        self._client = self._connect()
 
     def close(self) -> None:
         """Let no further request start."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, UsageError
 from fusionbench_film.text.answers import clean
 from fusionbench_film.text.contracts import Picture, ProviderError, Region
@@ -82,7 +83,7 @@ def _read(path: Path) -> Any:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{path}: larger than {_MAX_BYTES} bytes.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_regular_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: no JSON file of GRIT's results: {error}.") from error
 

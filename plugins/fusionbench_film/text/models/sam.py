@@ -107,8 +107,9 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
 def region(mask: np.ndarray, luma: np.ndarray, score: float | None = None) -> Region:
     """What the prompt says about a mask: area, box, centre, mean intensity; and the mask as run lengths."""
     rows, columns = np.nonzero(mask)
+    left, top, right, bottom = box_of(mask)
     return Region(
-        box=tuple(float(value) for value in box_of(mask)),  # type: ignore[arg-type]
+        box=(float(left), float(top), float(right), float(bottom)),
         score=score,
         area=len(rows),
         centre=(float(columns.mean()), float(rows.mean())),

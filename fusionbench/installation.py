@@ -1,0 +1,126 @@
+"""What an installation has and what is wrong with it: versions, devices, plugins, data, weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import fusionbench
+from fusionbench.data import open_dataset
+from fusionbench.metrics import native
+from fusionbench.plugins import current_plugins
+from fusionbench.printable import counted
+from fusionbench.runs.provenance import environment
+from fusionbench.types import FusionBenchError, WeightsError
+from fusionbench.weights.finding import installed_file, weights_folder
+from fusionbench.weights.recognition import examine
+
+_EXTRAS = {
+    "text": ("transformers",),
+    "train": ("accelerate", "h5py", "tensorboard"),
+    "plot": ("matplotlib",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        text: What it is and, of a problem, what to do about it.
+        problem: Whether something is wrong.
+    """
+
+    text: str
+    problem: bool = False
+
+
+def examined(data_root: Path | None = None) -> Iterator[Finding]:
+    """Everything there is to say of the installation, in the order in which it is found out.
+
+    Args:
+        data_root: Also look for data sets in this folder.
+    """
+    yield from _versions()
+    yield from _devices()
+    yield from _plugins()
+    yield from _data(data_root)
+    yield from _weights()
+
+
+def _versions() -> Iterator[Finding]:
+    facts = environment("cpu")
+    yield Finding(f"fusionbench {fusionbench.__version__} in {Path(fusionbench.__file__).parent}")
+    yield Finding(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
+    yield Finding("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
+    yield Finding(f"  torch uses {torch.get_num_threads()} threads; native kernel of the metrics: {native.state()}")
+    for extra, modules in _EXTRAS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        yield Finding(
+            f"  extra {extra}: " + (f"absent: pip install 'fusionbench[{extra}]'" if missing else "installed")
+        )
+
+
+def _devices() -> Iterator[Finding]:
+    if not torch.cuda.is_available():
+        built = torch.version.cuda
+        reason = "this torch is built for CPUs only" if built is None else "no driver or device is visible"
+        yield Finding(f"CUDA: none ({reason}); methods run on the CPU")
+        return
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        yield Finding(f"cuda:{index}: {properties.name}, {properties.total_memory / 2**30:.1f} GiB")
+
+
+def _plugins() -> Iterator[Finding]:
+    found = current_plugins()
+    yield Finding(
+        f"plugins: {len(found.origins)} loaded, with {len(found.methods)} methods, {len(found.datasets)} data sets, "
+        f"{len(found.metrics)} metric definitions"
+    )
+    for failure in found.failures:
+        yield Finding(f"{failure}", problem=True)
+
+
+def _data(root: Path | None) -> Iterator[Finding]:
+    if root is None:
+        yield Finding("data sets: give --data-root DIR to look for them")
+        return
+    if not root.is_dir():
+        yield Finding(f"--data-root {root} is no folder.", problem=True)
+        return
+    for name, spec in current_plugins().datasets.items():
+        if not spec.needs_root or not any((root / folder).is_dir() for folder in spec.folders):
+            continue
+        try:
+            dataset = open_dataset(name, data_root=root)
+        except FusionBenchError as error:
+            yield Finding(f"  {name}: {error.message}")
+            continue
+        remarks = f", {counted(len(dataset.problems), 'remark')}" if dataset.problems else ""
+        yield Finding(f"  {name}: {counted(len(dataset.samples), 'sample')}{remarks}")
+
+
+def _weights() -> Iterator[Finding]:
+    known = [(spec, weight) for spec in current_plugins().methods.values() for weight in spec.weights]
+    present = [(spec, weight, path) for spec, weight in known if (path := installed_file(spec, weight)) is not None]
+    shipped = sum(path == weight.package_file for _, weight, path in present)
+    yield Finding(
+        f"weights: {len(present)} of {len(known)} known files are here, {shipped} of them ship with the suite; the "
+        f"folder for others is {weights_folder()}; `fusionbench weights list` says which"
+    )
+    for spec, _, path in present:
+        try:
+            remark, _ = examine(spec, path, None)
+        except WeightsError as error:
+            yield Finding(str(error), problem=True)
+            continue
+        if remark:
+            yield Finding(f"  {remark}")
+    if os.environ.get("FUSIONBENCH_PLUGINS"):
+        yield Finding(f"FUSIONBENCH_PLUGINS: {os.environ['FUSIONBENCH_PLUGINS']}")

@@ -1,0 +1,97 @@
+"""SSIM and MS-SSIM of gray levels multiplied by a further 255, as the Python kits compute them.
+
+The kits hand images of 0..255 to code that expects 0..1. What follows has a range of 1 on 0..255 data, and moments as
+large as 65025^2 in float32: in flat areas values are rounding errors of the convolution. To give the kits' numbers
+these functions convolve in float32, whatever the working precision, the columns before the rows. torch hands
+convolutions of fewer than about 20480 pixels (small images, and the coarse scales of MS-SSIM) to the processor's matrix
+library, whose order of summation differs between processors: there the kits' own values differ by up to some 1e-4.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusionbench.metrics.planes import Planes
+
+_SIZE, _SIGMA = 11, 1.5
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+# Shorter sides up to this are refused by the original.
+_TOO_SHORT = (_SIZE - 1) * 2 ** (len(_SCALE_WEIGHTS) - 1)
+
+
+@cache
+def _taps() -> Tensor:
+    """The float32 Gaussian, normalised in float32."""
+    offsets = torch.arange(_SIZE, dtype=torch.float32) - _SIZE // 2
+    taps = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
+    return taps / taps.sum()
+
+
+def _average(image: Tensor) -> Tensor:
+    """Gaussian means of 1 x 1 x H x W where the window fits."""
+    taps = _taps().to(image.device)
+    # cuDNN may round the factors to fewer digits.
+    with torch.backends.cudnn.flags(enabled=False):
+        return F.conv2d(F.conv2d(image, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
+
+
+def _terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean SSIM and mean contrast-structure term of two images."""
+    m1, m2 = _average(first), _average(second)
+    v1 = _average(first * first) - m1.square()
+    v2 = _average(second * second) - m2.square()
+    covariance = _average(first * second) - m1 * m2
+    structure = (2 * covariance + _C2) / (v1 + v2 + _C2)
+    similarity = (2 * m1 * m2 + _C1) / (m1.square() + m2.square() + _C1) * structure
+    return similarity.mean(), structure.mean()
+
+
+def _pairs(planes: Planes, index: int) -> list[tuple[Tensor, Tensor]]:
+    """A source and the fused image, plane by plane: a batch may be rounded in another order."""
+    images = (planes[index].float() * 255, planes.fused.float() * 255)
+    return [(source[None, None], fused[None, None]) for source, fused in zip(*images, strict=True)]
+
+
+def ssim_amplified(planes: Planes) -> Tensor:
+    """Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 1 on 0..255 data.
+
+    Maximum the number of sources, but for rounding errors: flat areas can exceed it. Any number of sources.
+    Wang, Bovik, Sheikh & Simoncelli 2004.
+    """
+    if min(planes.height, planes.width) < _SIZE:
+        return planes.filled(torch.nan).double()
+    rows = [torch.stack([_terms(*pair)[0] for pair in _pairs(planes, index)]) for index in planes.source_indices]
+    return sum((row.double() for row in rows), torch.zeros(()))
+
+
+def ms_ssim_amplified(planes: Planes) -> Tensor:
+    """Sum over the sources of Wang's MS-SSIM with the window and constants of :func:`ssim_amplified`.
+
+    Five scales, weights (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), negative terms counted as 0; halved by 2 x 2 means,
+    an odd side extended by a zero at both ends. Undefined where the shorter side is 160 or less. Any number of sources.
+    Wang, Simoncelli & Bovik 2003.
+    """
+    if min(planes.height, planes.width) <= _TOO_SHORT:
+        return planes.filled(torch.nan).double()
+    rows = [torch.stack([_ms_ssim(*pair) for pair in _pairs(planes, index)]) for index in planes.source_indices]
+    return sum((row.double() for row in rows), torch.zeros(()))
+
+
+def _ms_ssim(first: Tensor, second: Tensor) -> Tensor:
+    value = torch.ones((), device=first.device)
+    for scale, weight in enumerate(_SCALE_WEIGHTS):
+        last = scale == len(_SCALE_WEIGHTS) - 1
+        similarity, structure = _terms(first, second)
+        value = value * (similarity if last else structure).clamp(min=0) ** weight
+        if not last:
+            first, second = _halved(first), _halved(second)
+    return value
+
+
+def _halved(image: Tensor) -> Tensor:
+    return F.avg_pool2d(image, 2, padding=[side % 2 for side in image.shape[-2:]])

@@ -1,0 +1,33 @@
+"""The settings of a run as arguments of a call, so that an editor lists them and a type checker knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from fusionbench.runs.config import Colour, Precision
+
+
+class RunSettings(TypedDict, total=False):
+    """Fields of :class:`fusionbench.runs.RunConfig` other than methods and data sets; lists and paths may be either."""
+
+    all_methods: bool
+    data_root: str | Path | None
+    plugins: Sequence[str | Path]
+    profiles: Sequence[str]
+    metrics: Sequence[str]
+    device: str
+    batch_size: int | None
+    workers: int
+    limit: int | None
+    precision: Precision
+    compile: bool
+    colour: Colour
+    images: bool
+    text_features: str | Path | None
+    allow_other_tasks: bool
+    timeout: float
+    seed: int
+    fail_fast: bool
+    out: str | Path

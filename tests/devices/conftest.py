@@ -1,0 +1,20 @@
+"""The pretended CUDA device, where this machine can have one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.helpers import pretend_cuda
+
+
+@pytest.fixture(scope="session")
+def pretended(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager]:
+    """``with pretended() as device:`` has a CUDA device that computes on the CPU."""
+    reason = pretend_cuda.missing_parts()
+    if reason:
+        pytest.skip(reason)
+    pretend_cuda.prepare(tmp_path_factory.mktemp("guard"))
+    return pretend_cuda.pretended
