@@ -60,6 +60,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "info": ("average",),
     "run": (*RUN[1:], "--dry-run"),
     "table": ("finished",),
+    "cite": ("finished",),
+    "report": ("finished",),
     "repair": ("finished",),
     "score": ("--fused", "pairs/ir", "-d", "folder=pairs", "--dataset-option", "task=IVF", "--device", "none"),
     "reconcile": ("table.csv", "-d", "folder=pairs", "--fused", "ir=pairs/none"),
