@@ -178,6 +178,8 @@ class DatasetSpec:
         opener: ``opener(root: Path | None, split: str, **options) -> Dataset``.
         title: As papers print it.
         splits: Split names it knows; the first is the default.
+        lists: Names of further splits that are lists -> where they lie, ``package:splits/name.csv``; see
+            :func:`fusionbench.data.splits.parse_split`. They need the split ``all``.
         needs_root: Whether a folder must be given (False: generated or shipped).
         folders: Names under which ``--data-root DIR`` looks for it (``DIR/<folder>``), first wins.
         file_suffixes: Suffixes of single files (``.h5``) that may be given in place of a folder.
@@ -192,6 +194,7 @@ class DatasetSpec:
     opener: Loadable
     title: str = ""
     splits: tuple[str, ...] = ("test",)
+    lists: Mapping[str, str] = field(default_factory=dict)
     needs_root: bool = True
     folders: tuple[str, ...] = ()
     file_suffixes: tuple[str, ...] = ()
