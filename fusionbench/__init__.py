@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fusionbench import metrics
-    from fusionbench.api import get_dataset, get_method, load_run, run, score
+    from fusionbench.api import compare, get_dataset, get_method, load_run, run, score
     from fusionbench.catalogue import get_metric, list_datasets, list_methods, list_metrics
     from fusionbench.hookspecs import hookimpl
     from fusionbench.methods import method
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    **dict.fromkeys(("run", "score", "load_run", "get_method", "get_dataset"), "fusionbench.api"),
+    **dict.fromkeys(("run", "score", "compare", "load_run", "get_method", "get_dataset"), "fusionbench.api"),
     **dict.fromkeys(("get_metric", "list_datasets", "list_methods", "list_metrics"), "fusionbench.catalogue"),
     "hookimpl": "fusionbench.hookspecs",
     "method": "fusionbench.methods",
@@ -72,6 +72,7 @@ __all__ = [
     "Task",
     "WeightSpec",
     "__version__",
+    "compare",
     "get_dataset",
     "get_method",
     "get_metric",

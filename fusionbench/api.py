@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from fusionbench.catalogue import known_task
 from fusionbench.data import DatasetRef, open_dataset
@@ -20,7 +20,11 @@ from fusionbench.runs.precomputed import fused_request
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
 from fusionbench.types.values import expanded
 
-__all__ = ["get_dataset", "get_method", "load_run", "run", "score"]
+if TYPE_CHECKING:
+    from fusionbench.reports.comparison.model import Coefficient, Comparison, Per
+    from fusionbench.reports.from_runs import RunResult
+
+__all__ = ["compare", "get_dataset", "get_method", "load_run", "run", "score"]
 
 AnyMethod = str | Mapping[str, Any] | MethodRequest | MethodSpec | Callable[..., Any]
 AnyDataset = str | Mapping[str, Any] | DatasetRequest | Dataset
@@ -115,6 +119,69 @@ def score(
     settings.setdefault("images", False)
     request = fused_request(folder, name or "", options or {})
     return run(request, dataset, config=config, isolate=isolate, watcher=watcher, **settings)
+
+
+def compare(
+    *runs: Path | str | RunResult,
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    samples: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    per: Per = "task",
+    level: float = 0.05,
+    agreement: Coefficient = "kendall",
+) -> Comparison:
+    """Compare the methods of runs: ranks, tests of all and of pairs, effect sizes, agreement of metrics.
+
+    Args:
+        *runs: Run folders, or runs.
+        methods, datasets, samples: Names or patterns of the rows to use; all if None.
+        metrics: Names; all that have a direction if None.
+        per: Compare each ``task`` or each ``dataset`` by itself.
+        level: Significance level.
+        agreement: ``kendall`` or ``spearman``.
+
+    Returns:
+        The comparison: ``scopes`` with their ``tests`` and ``cautions``, and ``frame()``, everything as a tidy frame.
+
+    Raises:
+        UsageError: There is nothing to compare: one method, no sample that all have, no metric with a direction.
+        DataError: A folder is no run, or two runs contradict each other.
+
+    Examples:
+        >>> import fusionbench as fb
+        >>> done = fb.run(["average", "gff", "laplacian"], "demo-mff", limit=2, out=str(tmp_path / "run"))
+        >>> found = fb.compare(done, metrics=["Qabf"])
+        >>> found.scopes[0].tests[0].n
+        2
+        >>> found.scopes[0].cautions[0].partition(":")[0]
+        'n = 2 is too small for the pairwise tests'
+    """
+    from fusionbench.reports.comparison.from_runs import compare_runs
+
+    loaded: dict[str, RunResult] = {}
+    for place, run_or_path in enumerate(runs):
+        if isinstance(run_or_path, Path | str):
+            loaded[str(run_or_path)] = load_run(Path(expanded(str(run_or_path))))
+        else:
+            loaded[str(getattr(run_or_path, "path", place))] = run_or_path
+    if not loaded:
+        raise UsageError("there is no run to compare.", hint='fusionbench.compare("runs/mine")')
+    return compare_runs(
+        loaded,
+        current_plugins(),
+        methods=_names(methods),
+        datasets=_names(datasets),
+        samples=_names(samples),
+        metrics=_names(metrics),
+        per=per,
+        level=level,
+        coefficient=agreement,
+    )
+
+
+def _names(names: Sequence[str] | str | None) -> Sequence[str] | None:
+    return [names] if isinstance(names, str) else names
 
 
 def get_method(

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("fusionbench.cli.info", "All that is known about a method, data set or metric."),
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
+    "compare": ("fusionbench.cli.compare", "Whether methods differ: ranks, tests, effects, agreement of metrics."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),

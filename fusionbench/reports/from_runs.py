@@ -78,7 +78,7 @@ def table_from_runs(
     frame = chosen(frame, methods=methods, datasets=datasets, samples=samples)
     if samples is not None:
         pairs, whole = dict.fromkeys(pairs, 0), set()
-    names = {name: _title(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]}
+    names = {name: title_of(plugins.datasets, name) for name in [*pairs, *frame["dataset"].unique()]}
     keys = [
         f"{m}@{p}" if p else m
         for m, p in frame[["metric", "profile"]].drop_duplicates().dropna().itertuples(index=False)
@@ -92,9 +92,9 @@ def table_from_runs(
         colour=_joined(runs, "colour"),
         pairs=pairs,
         limited=frozenset(pairs) - whole,
-        metrics={**_recorded_metrics(runs), **plugins.metrics},
+        metrics={**recorded_metrics(runs), **plugins.metrics},
         methods=titles
-        | {name: _title(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
+        | {name: title_of(plugins.methods, name) for name in frame["method"].unique() if name not in titles},
         datasets=names,
         runs=tuple(_described(name, run.info) for name, run in runs.items()),
         data={name: digest for run in runs.values() for name, digest in dict(run.info.get("data") or {}).items()},
@@ -139,7 +139,7 @@ def _following(
 def _measured_as(frame: pd.DataFrame, plugins: Plugins) -> dict[str, str]:
     """The method of a frame that a printed name means, which is its name or its title whatever the case."""
     names = [str(name) for name in frame["method"].unique()]
-    return {word.casefold(): name for name in names for word in (_title(plugins.methods, name), name)}
+    return {word.casefold(): name for name in names for word in (title_of(plugins.methods, name), name)}
 
 
 def _described(name: str, info: Mapping[str, Any]) -> str:
@@ -173,15 +173,15 @@ def _published(name: str, plugins: Plugins, datasets: Mapping[str, str], metrics
     return published_file(path, name=shown, datasets=datasets, metrics=metrics)
 
 
-def _title(specs: Mapping[str, Any], name: str) -> str:
+def title_of(specs: Mapping[str, Any], name: str) -> str:
     """``title`` of a spec; ``NAME@SPLIT`` is the title of NAME with the split behind it."""
     base, _, split = name.partition("@")
     if name in specs:
         return specs[name].title or name
-    return f"{_title(specs, base)} ({split})" if split and base in specs else name
+    return f"{title_of(specs, base)} ({split})" if split and base in specs else name
 
 
-def _recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
+def recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
     """Metrics as the runs recorded them: what is left of one whose plugin is not installed any more."""
     specs = {}
     for run in runs.values():

@@ -46,7 +46,7 @@ def average_ranks(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block 
         UsageError: A metric that was named has no direction.
     """
     rows = []
-    for key, scores in _blocks(frame, metrics, block):
+    for key, scores in blocks(frame, metrics, block):
         ranks = scores.rank(axis=1, ascending=False).mean()
         rows += [(key, method, rank, len(scores)) for method, rank in ranks.sort_values(kind="stable").items()]
     return pd.DataFrame(rows, columns=["metric", "method", "rank", "n"])
@@ -60,7 +60,7 @@ def friedman(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sa
         where no two methods ever differ.
     """
     rows = []
-    for key, scores in _blocks(frame, metrics, block):
+    for key, scores in blocks(frame, metrics, block):
         statistic = p = np.nan
         if scores.shape[1] >= 3 and len(scores) >= 2 and (scores.nunique(axis=1) > 1).any():
             statistic, p = map(float, stats.friedmanchisquare(*(scores[method] for method in scores)))
@@ -72,16 +72,34 @@ def wilcoxon_holm(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block 
     """Wilcoxon's signed-rank test of each pair of methods, with Holm's correction within a metric.
 
     Returns:
-        Columns ``metric, better, worse, difference, p, p_holm, n``. ``difference`` is the median of better
-        minus worse in the metric's own direction, so positive where lower is better, too. Two methods
-        that never differ have p = 1.
+        Columns ``metric, better, worse, difference, p, p_holm, n, effect, wins, ties, losses``. ``difference`` is the
+        median of better minus worse in the metric's own direction, so positive where lower is better, too. Two
+        methods that never differ have p = 1. ``effect`` is the matched-pairs rank-biserial correlation (Kerby,
+        Comprehensive Psychology 3, 2014), from -1 to 1: the share of the ranks of absolute differences that speaks
+        for ``better`` minus the share against it. ``wins, ties, losses`` count blocks, of ``better``.
     """
     rows = []
-    for key, scores in _blocks(frame, metrics, block):
+    for key, scores in blocks(frame, metrics, block):
         pairs = [_compare(scores, a, b) for a, b in itertools.combinations(scores.columns, 2)]
-        corrected = _holm([p for *_, p in pairs])
-        rows += [(key, *pair, holm, len(scores)) for pair, holm in zip(pairs, corrected, strict=True)]
-    return pd.DataFrame(rows, columns=["metric", "better", "worse", "difference", "p", "p_holm", "n"])
+        corrected = _holm([p for *_, p, _, _ in pairs])
+        rows += [
+            (key, *compared, holm, len(scores), effect, *outcomes)
+            for (*compared, effect, outcomes), holm in zip(pairs, corrected, strict=True)
+        ]
+    names = ["metric", "better", "worse", "difference", "p", "p_holm", "n", "effect", "wins", "ties", "losses"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def nemenyi(difference: np.ndarray | float, methods: int, n: int) -> np.ndarray:
+    """P-values of differences of mean ranks by Nemenyi's test, all pairs of ``methods`` over ``n`` blocks."""
+    scaled = np.abs(difference) / np.sqrt(methods * (methods + 1) / (12 * n))
+    return np.asarray(stats.studentized_range.sf(scaled, methods, np.inf))
+
+
+def critical_difference(methods: int, n: int, level: float = 0.05) -> float:
+    """The difference of mean ranks from which two methods differ by Nemenyi's test (Demšar, JMLR 7, 2006)."""
+    quantile = float(stats.studentized_range.ppf(1 - level, methods, np.inf))
+    return quantile * float(np.sqrt(methods * (methods + 1) / (12 * n)))
 
 
 def bootstrap_means(
@@ -109,7 +127,7 @@ def bootstrap_means(
     rows = []
     data = keyed(frame)
     if metrics is not None:
-        data = data[data["key"].isin(_named([metrics] if isinstance(metrics, str) else metrics, data["key"].unique()))]
+        data = data[data["key"].isin(named([metrics] if isinstance(metrics, str) else metrics, data["key"].unique()))]
     cells = data[data["counts"]].groupby(["dataset", "method", "key"], sort=False, observed=True)["value"]
     for (dataset, method, key), column in cells:
         values = np.sort(column.to_numpy())
@@ -118,8 +136,15 @@ def bootstrap_means(
     return pd.DataFrame(rows, columns=["dataset", "method", "metric", "mean", "low", "high", "n"])
 
 
-def _blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Metric key and its scores, blocks x methods, turned so that higher is better."""
+def blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Metric key and its scores, blocks x methods, turned so that higher is better.
+
+    Blocks stand in the order of the frame, which for a run's is that of the data set.
+
+    Raises:
+        UnknownNameError: The frame has no metric of a name.
+        UsageError: A metric that was named has no direction.
+    """
     if block not in get_args(Block):
         raise UsageError(f"block {block!r} is not one of {', '.join(get_args(Block))}.")
     data = keyed(frame)
@@ -130,14 +155,15 @@ def _blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tup
         if spec is None or spec.higher_is_better is None:
             continue
         scores = rows.pivot(index=["dataset", "sample"], columns="method", values="value")
-        scores = scores.reindex(columns=methods).dropna()
+        order = pd.MultiIndex.from_frame(rows[["dataset", "sample"]].drop_duplicates())
+        scores = scores.reindex(index=order, columns=methods).dropna()
         if block == "dataset":
             scores = scores.groupby(level="dataset", sort=False).mean()
         if not scores.empty:
             yield str(key), scores if spec.higher_is_better else -scores
 
 
-def _named(metrics: Iterable[str | MetricSpec], keys: Iterable[str]) -> list[str]:
+def named(metrics: Iterable[str | MetricSpec], keys: Iterable[str]) -> list[str]:
     """The keys of a frame that names mean.
 
     Raises:
@@ -168,7 +194,7 @@ def _specs(metrics: Metrics, keys: Iterable[str]) -> Mapping[str, MetricSpec]:
     if metrics is None:
         return registered
     chosen = {}
-    for key in _named([metrics] if isinstance(metrics, str) else metrics, keys):
+    for key in named([metrics] if isinstance(metrics, str) else metrics, keys):
         spec = metric_spec(registered, key)
         if spec is None or spec.higher_is_better is None:
             raise UsageError(
@@ -188,11 +214,17 @@ def _resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarra
     return np.concatenate([values[draw].mean(axis=1) for draw in draws])
 
 
-def _compare(scores: pd.DataFrame, a: str, b: str) -> tuple[str, str, float, float]:
-    difference = scores[a] - scores[b]
-    median = float(difference.median())
-    p = 1.0 if (difference == 0).all() else float(stats.wilcoxon(difference).pvalue)
-    return (a, b, median, p) if median >= 0 else (b, a, -median, p)
+def _compare(scores: pd.DataFrame, a: str, b: str) -> tuple[str, str, float, float, float, tuple[int, int, int]]:
+    difference = (scores[a] - scores[b]).to_numpy(dtype=float)
+    different = difference[difference != 0]
+    ranks = stats.rankdata(np.abs(different))
+    p = float(stats.wilcoxon(difference).pvalue) if different.size else 1.0
+    effect = float((ranks * np.sign(different)).sum() / ranks.sum()) if different.size else 0.0
+    median, wins, losses = float(np.median(difference)), int((difference > 0).sum()), int((difference < 0).sum())
+    ties = len(difference) - wins - losses
+    if (median, effect) < (0.0, 0.0):
+        return b, a, -median, p, -effect, (losses, ties, wins)
+    return a, b, median, p, effect, (wins, ties, losses)
 
 
 def _holm(p: list[float]) -> list[float]:
