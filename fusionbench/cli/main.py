@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "compare": ("fusionbench.cli.compare", "Whether methods differ: ranks, tests, effects, agreement of metrics."),
+    "figure": ("fusionbench.cli.figure", "Figures of papers: the grid of pictures, charts of scores."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),

@@ -52,7 +52,7 @@ def gallery(
             lines = own[own["sample"] == sample.id].drop_duplicates("method").set_index("method")
             best = [method for method in _leading(own, metrics) if method in lines.index][:results]
             for name in best:
-                _require_scored(lines.loc[[name]].iloc[0])
+                require_scored(lines.loc[[name]].iloc[0])
             fused = {
                 methods[name].title or name if name in methods else name: Path(str(lines.loc[name, "image"]))
                 for name in best
@@ -64,7 +64,12 @@ def gallery(
     return panel([_padded(row, columns) for row in rows])
 
 
-def _require_scored(row: pd.Series) -> None:
+def require_scored(row: pd.Series) -> None:
+    """Refuse the picture of a frame's row that was changed since it was scored.
+
+    Raises:
+        DataError: It was.
+    """
     path, digest = Path(row["image"]), row.get("image_sha256")
     if digest and file_sha256(path) != digest:
         raise DataError(
@@ -80,9 +85,15 @@ def _leading(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec]) -> list[str
     return list(ranks.groupby("method")["rank"].mean().sort_values(kind="stable").index)
 
 
+def source_names(sample: Sample) -> list[str]:
+    """What the sources of a sample are called: as its task calls two, and numbers beyond."""
+    return [*sample.task.source_names, *(f"source {n}" for n in range(3, len(sample.sources) + 1))][
+        : len(sample.sources)
+    ]
+
+
 def _row(sample: Sample, fused: Mapping[str, Path]) -> PanelRow:
-    names = [*sample.task.source_names, *(f"source {n}" for n in range(3, len(sample.sources) + 1))]
-    sources = [(name, _pixels(source)) for name, source in zip(names, sample.sources, strict=False)]
+    sources = [(name, _pixels(source)) for name, source in zip(source_names(sample), sample.sources, strict=True)]
     results = [(name, _pixels(path)) for name, path in fused.items()]
     truth = [("ground truth", _pixels(sample.reference))] if sample.reference is not None else []
     zoom = detail([pixels for _, pixels in sources])

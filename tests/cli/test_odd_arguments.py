@@ -63,6 +63,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "cite": ("finished",),
     "report": ("finished",),
     "compare": ("finished",),
+    "figure": ("finished", "-o", "figure.png", "--no-sources"),
     "repair": ("finished",),
     "score": ("--fused", "pairs/ir", "-d", "folder=pairs", "--dataset-option", "task=IVF", "--device", "none"),
     "reconcile": ("table.csv", "-d", "folder=pairs", "--fused", "ir=pairs/none"),
