@@ -18,7 +18,7 @@ from fusionbench.plugins import current_plugins
 from fusionbench.types import FusionBenchError, MethodSpec, Task, resolve
 from fusionbench_ddfm import method as ddfm
 from fusionbench_ddfm.unet import UNetConfig
-from tests.helpers.pretend_cuda import CUDA
+from fusionbench.testing.pretended_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 

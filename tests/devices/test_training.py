@@ -16,7 +16,7 @@ from fusionbench_cddfuse.network import CDDFuseNet
 from fusionbench_cddfuse.training import Objective
 from fusionbench_film.training import FilmObjective, LossConfig
 from tests.helpers.film import TINY, tiny_film
-from tests.helpers.pretend_cuda import CUDA
+from fusionbench.testing.pretended_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 
