@@ -12,6 +12,7 @@ from fusionbench.plugins.registry import unknown_name
 from fusionbench.testing import datasets, exporters, methods, metrics
 from fusionbench.testing.findings import Report, examined
 from fusionbench.testing.samples import Size
+from fusionbench.testing.state import kept_process
 from fusionbench.testing.worker import WORKER
 from fusionbench.types import UsageError
 
@@ -62,18 +63,21 @@ def check(
     for kind, key in found:
         spec: Any = plugins.registry(KINDS[kind])[key]
         title = _TITLES.get(kind, kind)
+        trial: Any
+        checks: Any
         if kind == "method":
-            trial = methods.MethodTrial(spec, options=options or {}, weights=weights, text=text)
+            own = (name,) if name.endswith(".py") else ()
+            trial = methods.MethodTrial(spec, options=options or {}, weights=weights, text=text, plugins=own)
             checks = (*methods.CHECKS, WORKER) if worker else methods.CHECKS
-            if name.endswith(".py"):
-                trial.plugins = (name,)
-            yield examined(title, key, trial, checks)
         elif kind == "dataset":
-            yield examined(title, key, datasets.DatasetTrial(spec, root=root, options=options or {}), datasets.CHECKS)
+            trial, checks = datasets.DatasetTrial(spec, root=root, options=options or {}), datasets.CHECKS
         elif kind == "metric":
-            yield examined(title, key, metrics.MetricTrial(spec), metrics.CHECKS)
+            trial, checks = metrics.MetricTrial(spec), metrics.CHECKS
         else:
-            yield examined(title, key, exporters.ExporterTrial(spec), exporters.CHECKS)
+            trial, checks = exporters.ExporterTrial(spec), exporters.CHECKS
+        with kept_process():
+            report = examined(title, key, trial, checks)
+        yield report
 
 
 def assert_contract(name: str, **facts: Any) -> None:

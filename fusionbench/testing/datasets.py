@@ -140,9 +140,9 @@ def _state(trial: DatasetTrial) -> str:
 
 CHECKS: tuple[Check[DatasetTrial], ...] = (
     Check("facts", _facts, vital=True),
+    Check("process unchanged", _state),
     Check("empty folder", _empty_folder),
     Check("samples", _lists, vital=True),
     Check("determinism", _determinism),
     Check("images", _decodes, remedy="`fusionbench data check` says what is wrong with each file."),
-    Check("process unchanged", _state),
 )

@@ -132,9 +132,9 @@ def _state(trial: ExporterTrial) -> str:
 
 CHECKS: tuple[Check[ExporterTrial], ...] = (
     Check("facts", _facts, vital=True),
+    Check("process unchanged", _state),
     Check("layouts", _layouts, vital=True),
     Check("complete", _complete),
     Check("hostile names", _hostile),
     Check("determinism", _determinism),
-    Check("process unchanged", _state),
 )

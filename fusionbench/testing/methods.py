@@ -53,12 +53,11 @@ class MethodTrial:
         self.untrained = False
 
     def build(self, task: Task | None = None, device: torch.device = _CPU) -> Fuser:
-        """A new fuser; a random network is the same every time. The global generator stays as it was."""
+        """A new fuser; a random network is the same every time, and leaves the global generator as it was."""
+        given: dict[str, Any] = {"device": device, "task": task or self.task, "options": self.options}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            fuser, self.untrained = load_fuser_or_untrained(
-                self.spec, device=device, task=task or self.task, weights=self.weights, options=self.options
-            )
+            fuser, self.untrained = load_fuser_or_untrained(self.spec, weights=self.weights, **given)
         return fuser
 
     def fuser(self, task: Task | None = None) -> Fuser:
@@ -260,11 +259,16 @@ def _inputs(trial: MethodTrial) -> str:
 
 
 def _state(trial: MethodTrial) -> str:
-    with unchanged_process(draws=trial.untrained):
-        fuser = trial.build()
+    """Comes before everything that loads it: what is changed once for all would not be seen later."""
     given = trial.sample()
-    with unchanged_process():
-        fused(fuser, given)
+    try:
+        # Networks draw the numbers that they begin with from torch's generator; `build` puts it back.
+        with unchanged_process():
+            fuser = trial.build()
+        with unchanged_process():
+            fused(fuser, given)
+    except FusionBenchError as error:
+        raise NotApplicable("it does not load or fuse; see below") from error
     return ""
 
 
@@ -305,6 +309,7 @@ def difference(first: Tensor, second: Tensor) -> int:
 
 CHECKS: tuple[Check[MethodTrial], ...] = (
     Check("facts", _facts, vital=True),
+    Check("process unchanged", _state),
     Check("loads", _loads, vital=True),
     Check("sizes", _sizes),
     Check("channels", _channels),
@@ -315,7 +320,6 @@ CHECKS: tuple[Check[MethodTrial], ...] = (
     Check("batch = loop", _batches),
     Check("determinism", _determinism),
     Check("inputs unchanged", _inputs),
-    Check("process unchanged", _state),
     Check("device", _device, remedy="Make tensors on the sources' device: torch.zeros(..., device=a.device)."),
     Check("cost", _cost),
 )

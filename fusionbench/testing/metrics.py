@@ -248,6 +248,7 @@ def _cost(trial: MetricTrial) -> str:
 
 CHECKS: tuple[Check[MetricTrial], ...] = (
     Check("facts", _facts, vital=True),
+    Check("process unchanged", _state),
     Check("values", _has_values, vital=True, remedy="Return one value for each plane, a tensor of len(planes)."),
     Check("batch = loop", _batches),
     Check("determinism", _determinism),
@@ -258,7 +259,6 @@ CHECKS: tuple[Check[MetricTrial], ...] = (
     Check("operands", _operands),
     Check("numbers of sources", _sources, remedy="Declare max_sources."),
     Check("inputs unchanged", _inputs),
-    Check("process unchanged", _state),
     Check("gradient", _gradient),
     Check("device", _device, remedy="Make tensors on the planes' device: planes.filled(0.0)."),
     Check("cost", _cost),

@@ -128,7 +128,7 @@ class PretendedTensor(Tensor):
         with PretendedDevice.active:
             return func(*args, **(kwargs or {}))
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]  # torch names its keyword in a way of its own
         return f"PretendedTensor({self.held})"
 
     def numpy(self, *_: Any, **__: Any) -> Any:

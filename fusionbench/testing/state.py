@@ -19,8 +19,22 @@ from fusionbench.testing.findings import Broken
 _Part = tuple[Callable[[], Any], Callable[[Any], Any]]
 
 
-def _numpy_seed() -> str:
-    return repr(np.random.get_state(legacy=False))
+def _numpy_seed() -> tuple[Any, ...]:
+    kind, keys, *rest = np.random.get_state()
+    return kind, bytes(np.asarray(keys)), *rest
+
+
+def _restore_numpy_seed(seed: tuple[Any, ...]) -> None:
+    kind, keys, *rest = seed
+    np.random.set_state((kind, np.frombuffer(keys, dtype=np.uint32), *rest))
+
+
+def _torch_seed() -> bytes:
+    return bytes(torch.get_rng_state().numpy())
+
+
+def _restore_torch_seed(seed: bytes) -> None:
+    torch.set_rng_state(torch.frombuffer(bytearray(seed), dtype=torch.uint8))
 
 
 def _handlers() -> dict[int, Any]:
@@ -41,8 +55,8 @@ def _restore_environment(environment: dict[str, str]) -> None:
 # Name -> how it is read and how it is put back.
 _PARTS: dict[str, _Part] = {
     "Python's random numbers": (random.getstate, random.setstate),
-    "NumPy's random numbers": (_numpy_seed, lambda _: None),
-    "torch's random numbers": (lambda: bytes(torch.get_rng_state().numpy()), lambda _: None),
+    "NumPy's random numbers": (_numpy_seed, _restore_numpy_seed),
+    "torch's random numbers": (_torch_seed, _restore_torch_seed),
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
@@ -59,25 +73,30 @@ _REMEDIES = {
 
 
 @contextlib.contextmanager
-def unchanged_process(*, draws: bool = False) -> Iterator[None]:
-    """What runs inside must leave the process as it was; what it changed is put back.
+def kept_process(changed: list[str] | None = None) -> Iterator[None]:
+    """Put back what is changed inside, and add its names to ``changed``."""
+    before = {name: read() for name, (read, _) in _PARTS.items()}
+    try:
+        yield
+    finally:
+        for name, (read, restore) in _PARTS.items():
+            if read() != before[name]:
+                restore(before[name])
+                if changed is not None:
+                    changed.append(name)
 
-    Args:
-        draws: Whether it may draw from the global generators of random numbers.
+
+@contextlib.contextmanager
+def unchanged_process() -> Iterator[None]:
+    """What runs inside must leave the process as it was; what it changed is put back.
 
     Raises:
         Broken: It changed something, or printed to standard output (as far as Python's ``sys.stdout`` sees).
     """
-    before = {name: read() for name, (read, _) in _PARTS.items()}
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    changed: list[str] = []
+    with kept_process(changed), contextlib.redirect_stdout(printed):
         yield
-    changed = []
-    for name, (read, restore) in _PARTS.items():
-        if read() != before[name]:
-            restore(before[name])
-            if not (draws and name.endswith("random numbers")):
-                changed.append(name)
     if printed.getvalue():
         changed.append(f"standard output ({printed.getvalue()[:40]!r})")
     if changed:

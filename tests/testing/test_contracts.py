@@ -16,7 +16,7 @@ from fusionbench.testing import ContractError, Report, assert_contract, check, p
 from fusionbench.types import FusionBenchError, UnknownNameError, UsageError
 from fusionbench_ddfm import method as ddfm
 from fusionbench_ddfm.unet import UNetConfig
-from tests.helpers.pictures import write_png
+from tests.helpers.scenes import write_pairs
 from tests.testing import broken
 
 METHODS, METRICS = current_plugins().methods, current_plugins().metrics
@@ -69,9 +69,8 @@ def test_every_data_set_keeps_its_contract(name: str) -> None:
     assert_contract(f"dataset:{name}")
 
 
-@pytest.mark.parametrize("name", ["average", "film-compact"])
-def test_a_method_works_in_a_worker(name: str) -> None:
-    (report,) = check(name, options={"text": "offline"} if name == "film-compact" else None)
+def test_a_method_works_in_a_worker() -> None:
+    (report,) = check("average")
     found = {finding.check: finding for finding in report.findings}
     assert found["worker"].outcome == "pass", found["worker"]
 
@@ -115,7 +114,7 @@ def test_a_fault_of_a_metric_is_found(tmp_path: Path, fault: str) -> None:
         ("hostile names", 'return "".join(row.title for row in table.rows)'),
         ("complete", 'return "a table"'),
         ("layouts", "return None"),
-        ("determinism", "return repr(object())"),
+        ("determinism", "import time; return str(time.perf_counter_ns())"),
     ],
 )
 @pytest.mark.usefixtures("restored")
@@ -137,17 +136,16 @@ def test_a_fault_of_a_table_format_is_found(tmp_path: Path, fault: str, body: st
 @pytest.mark.usefixtures("restored")
 def test_a_fault_of_a_data_set_is_found(tmp_path: Path, fault: str, body: str) -> None:
     code = (
-        f"import fusionbench as fb\nfrom fusionbench.data import FileDataset\n\n\ndef opener(root, split):\n    {body}\n"
-        "\n\ndef fusionbench_datasets():\n"
+        "import fusionbench as fb\nfrom fusionbench.data import FileDataset\n\n\n"
+        f"def opener(root, split):\n    {body}\n\n\n"
+        "def fusionbench_datasets():\n"
         '    return [fb.DatasetSpec(name="faulty", task=fb.Task.IVF, opener=opener, layout="ir/, vi/")]\n'
     )
     assert fault in {finding.check for finding in report_of(tmp_path / "faulty.py", code).failures}
 
 
 def test_a_folder_is_looked_at(tmp_path: Path) -> None:
-    for side in ("ir", "vi"):
-        (tmp_path / side).mkdir()
-        write_png(tmp_path / side / "1.png")
+    write_pairs(tmp_path, 2)
     (report,) = check("dataset:folder", root=tmp_path, options={"task": "IVF"})
     assert report.failures == ()
     assert {finding.outcome for finding in report.findings} == {"pass"}
