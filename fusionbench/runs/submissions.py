@@ -140,8 +140,8 @@ def _difference(submitted: Exported, again: Exported, dataset: str) -> str:
     found = {result.method: result.values for result in again.results}
     for result in submitted.results:
         for key, values in result.values.items() if result.dataset == dataset else ():
-            ours = found.get(result.method, {}).get(key, (None,) * len(values))
-            for sample, a, b in zip(before.samples, values, ours, strict=True):
+            again_values = found.get(result.method, {}).get(key, (None,) * len(values))
+            for sample, a, b in zip(before.samples, values, again_values, strict=True):
                 if not _agree(a, b):
                     return f"{key} of {result.method} on {dataset}, sample {sample}, is {b}, submitted was {a}."
     return ""
