@@ -39,6 +39,8 @@ def keyed(frame: pd.DataFrame) -> pd.DataFrame:
     name = data["metric"].astype(str)
     data["key"] = name.where(data["profile"] == "", name + "@" + data["profile"])
     data["value"] = data["value"].astype("float64")
+    for column in (*IDENTITY, "key"):
+        data[column] = data[column].astype("category")
     data["counts"] = (data["status"] == "ok") & np.isfinite(data["value"])
     return data
 

@@ -10,6 +10,7 @@ that it shows: only with that does it belong to a row.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -21,12 +22,15 @@ from typing import Any
 
 from fusionbench.results import schema
 from fusionbench.results.damage import explained, refuse_damaged
+from fusionbench.results.filesystems import is_local
 from fusionbench.results.folder import IMAGES, is_image_path
 from fusionbench.results.records import Cell, FileRecord, FusionRecord, MetricKey, PictureRecord, Row
 from fusionbench.types import FusionBenchError
 
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
+# Milliseconds to wait for readers before a write-ahead log is left beside a journal that is closed.
+_LEAVE_MS = 2000
 
 
 class Journal:
@@ -44,6 +48,7 @@ class Journal:
         self.path = path
         try:
             self._db = _connect_for_reading(path) if readonly else _connect_for_writing(path)
+            self._ahead = False
             try:
                 self._bring_up_to_date(readonly)
             except BaseException:
@@ -62,8 +67,29 @@ class Journal:
         else:
             schema.create(self._db)
 
+    def write_ahead(self) -> str:
+        """Append commits to a log beside the file until it is closed: as durable, with one wait for the disk each.
+
+        Returns:
+            Why that is not possible where the file lies, so that it goes on as before; empty where it is.
+        """
+        try:
+            # Processes of several machines cannot share the log's index, even where one of them can make it.
+            if not is_local(self.path.parent):
+                return "is on a file system that is not known to be of this machine alone"
+            (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.Error as error:
+            raise explained(self.path, error) from error
+        self._ahead = mode == "wal"
+        return "" if self._ahead else "is on a file system that lets processes share no memory"
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. At rest it is a single one, which can be copied and read where nothing can be written."""
+        if self._ahead:
+            # A reader that looks at it now keeps its log; the next writer tries again.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute(f"PRAGMA busy_timeout={_LEAVE_MS}")
+                self._db.execute("PRAGMA journal_mode=DELETE").fetchone()
         self._db.close()
 
     def __enter__(self) -> Journal:
@@ -259,30 +285,36 @@ class Journal:
             " LEFT JOIN pictures p ON p.path = c.image AND p.fusion = c.fusion AND p.sha256 = f.image_sha256"
             " AND f.status = 'ok' ORDER BY c.method, c.dataset, l.position, c.sample"
         )
+        # Most rows expect the same scores: one tuple serves them all.
+        expected: dict[str, tuple[MetricKey, ...]] = {}
         for method, dataset, task, sample, metrics, marks, fusion, status, error, seconds, *rest in found:
             timings, notes, image, digest, outdated = rest
+            if metrics not in expected:
+                expected[metrics] = tuple((name, profile, version) for name, profile, version in json.loads(metrics))
             yield Row(
                 method=method,
                 dataset=dataset,
                 task=task,
                 sample=sample,
-                metrics=tuple(tuple(metric) for metric in json.loads(metrics)),
+                metrics=expected[metrics],
                 marks=marks,
                 fusion=fusion,
                 status=status,
                 error=error,
                 seconds=seconds,
-                timings=json.loads(timings or "{}"),
+                timings=timings or "{}",
                 notes=notes or "",
                 image=None if image is None else self._inside(image),
                 image_sha256=digest,
                 outdated=bool(outdated),
             )
 
-    def scores(self) -> dict[tuple[str, str, str, str], tuple[float | None, str]]:
-        """Value and error of every score, by (fusion, metric, profile, version)."""
-        rows = self._db.execute("SELECT fusion, metric, profile, version, value, error FROM scores")
-        return {(fusion, metric, profile, version): (v, e) for fusion, metric, profile, version, v, e in rows}
+    def scores(self) -> Iterator[tuple[str, str, str, str, float | None, str]]:
+        """Every score as (fusion, metric, profile, version, value, error), those of a fusion one after the other."""
+        return self._db.execute(
+            "SELECT fusion, metric, profile, version, value, error FROM scores"
+            " ORDER BY fusion, metric, profile, version"
+        )
 
     # Pictures -------------------------------------------------------------------------------------
 
