@@ -24,7 +24,7 @@ import torch
 
 from fusionbench.images.decode import read_image
 from fusionbench.metrics import MetricWarning, Scorer, evaluate
-from fusionbench.metrics.profiles import REVERSED_SOURCES
+from fusionbench.metrics.selection import find
 from fusionbench.plugins import current_plugins
 
 ENGINES = {
@@ -68,7 +68,7 @@ def golden_errors(shared: Path, engine: str, dtype: str) -> tuple[dict[str, floa
     for triple, facts in triples.items():
         fused, a, b = (read_image(shared / "data/metric_triples" / triple / f"{role}.png").pixels for role in "fab")
         # Triples are stored in the order of the original program, and scored in that of data sets.
-        sources = [b, a] if profile in REVERSED_SOURCES else [a, b]
+        sources = [b, a] if find("Qabf", profile).sources_reversed else [a, b]
         values = evaluate(fused, sources, metrics="all", profile=profile, dtype=dtype).iloc[0]
         originals = dict(facts["values"][stored])
         similarity = originals.pop("SSIM_cddfuse", None)

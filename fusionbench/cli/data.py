@@ -21,7 +21,7 @@ _SHOWN = 4
 
 @click.group("data", cls=FusionBenchGroup, path="data")
 def command() -> None:
-    """Check data sets."""
+    """Check data sets and compare them with lists."""
 
 
 @command.command("check", short_help="Look at every file of one or more data sets.")
@@ -61,6 +61,91 @@ def check(
     else:
         click.echo("\n\n".join(_text(report) for report in reports))
     ctx.exit(1 if any(report.fatal for report in reports) else 0)
+
+
+@command.command("splits", short_help="List the splits of data sets and whose lists they are.")
+@click.argument("names", nargs=-1, metavar="DATASET...")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, with ids and digests.")
+@plugin_option
+def splits(names: tuple[str, ...], as_json: bool, plugins: tuple[str, ...]) -> None:
+    """List the splits of data sets: folders and rules, and lists with the SHA-256 of their images.
+
+    Without a name, those of all data sets that have lists.
+    """
+    from fusionbench.data.opening import registered
+    from fusionbench.data.splits import split_list
+    from fusionbench.plugins import current_plugins
+
+    chosen = [registered(name) for name in names] or [s for s in current_plugins().datasets.values() if s.lists]
+    lists = {spec.name: [split_list(spec, name) for name in spec.lists] for spec in chosen}
+    if as_json:
+        found = [
+            {
+                "dataset": spec.name,
+                "splits": list(spec.splits),
+                "lists": [
+                    {
+                        "name": split.name,
+                        "source": split.source,
+                        "samples": [{"id": entry.id, "sha256": list(entry.sha256)} for entry in split.entries],
+                    }
+                    for split in lists[spec.name]
+                ],
+            }
+            for spec in chosen
+        ]
+        click.echo(json_text(found, indent=2))
+        return
+    for spec in chosen:
+        click.echo(f"{spec.name}: {', '.join(spec.splits)} (by folder, list file or rule)")
+        for split in lists[spec.name]:
+            known = "all with SHA-256" if split.has_digests else "by name"
+            click.echo(f"  {spec.name}@{split.name}: {len(split.entries)} samples, {known}. {split.source}")
+        if not lists[spec.name]:
+            click.echo("  no list comes with it")
+
+
+@command.command("verify", short_help="Compare a folder with a list.")
+@click.argument("reference", metavar="DATASET@LIST[=ROOT]")
+@data_root_option
+@options_option("Set an option of the data set.", metavar="[NAME.]KEY=VALUE")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@plugin_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    reference: str,
+    data_root: Path | None,
+    options: tuple[str, ...],
+    as_json: bool,
+    plugins: tuple[str, ...],
+) -> None:
+    """Compare a folder with a list: what is missing, other, extra. `data splits` names the lists.
+
+    Exit status: 0 all of the list is there, 1 samples are missing or have other bytes, 2 wrong use.
+    """
+    from dataclasses import replace
+
+    from fusionbench.data import DatasetRef
+    from fusionbench.data.opening import registered
+    from fusionbench.data.splits import compare, split_list
+
+    ref = DatasetRef.parse(reference)
+    split = split_list(registered(ref.name), ref.split or "")
+    (dataset,) = open_chosen(str(replace(ref, split="all")), data_root, options)
+    found = compare(dataset, split)
+    if as_json:
+        click.echo(json_text(found.as_dict(), indent=2))
+    else:
+        click.echo(
+            f"{ref.name}@{split.name} ({split.source}): {len(found.same)} of {len(split.entries)} samples are there"
+        )
+        renamed = [f"{entry} is {sample} here" for entry, sample in found.renamed.items()]
+        parts = (("missing", found.missing), ("other bytes", found.other), ("renamed", renamed), ("extra", found.extra))
+        for word, items in parts:
+            if items:
+                click.echo(f"  {word}: {len(items)}: {', '.join(items)}")
+    ctx.exit(0 if found.complete else 1)
 
 
 def _text(report: Report) -> str:

@@ -117,7 +117,7 @@ def check_dataset(
 ) -> Report:
     """Look at every image of a data set and report all problems at once.
 
-    Unreadable images, sizes that differ within a sample and bad text features are fatal for their
+    Unreadable images, sizes that differ within a sample, bad text features and wrong labels are fatal for their
     sample. Things that are merely odd are notices: sources that hold the same bytes, contents that
     repeat, constant images, sources that look swapped, infrared in colours, studio-range luma, and
     whatever was left out or converted on reading.
@@ -165,29 +165,41 @@ def check_dataset(
 
 def _inspected(
     samples: Iterable[Sample], pool: ThreadPoolExecutor, root: Path | None, decode: bool
-) -> Iterator[tuple[Sample, list[Picture], list[str]]]:
+) -> Iterator[tuple[Sample, list[Picture], list[tuple[str, str]]]]:
     """Look at samples in threads, in order, a bounded number at a time."""
     waiting = iter(samples)
     while chunk := list(islice(waiting, _CHUNK)):
         yield from pool.map(lambda sample: _inspect(sample, root, decode), chunk)
 
 
-def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, list[Picture], list[str]]:
+def _inspect(sample: Sample, root: Path | None, decode: bool) -> tuple[Sample, list[Picture], list[tuple[str, str]]]:
     images = [*sample.sources, *([sample.reference] if sample.reference is not None else [])]
     pictures = [look(image, root, decode) for image in images]
-    complaints = []
+    complaints = [("label", message) for message in _wrong_labels(sample, pictures)] if decode else []
     if decode and (features := sample.features()) is not None:
         try:
             read_features(features)
         except FusionBenchError as error:
-            complaints.append(str(error))
+            complaints.append(("text", str(error)))
     return sample, pictures, complaints
+
+
+def _wrong_labels(sample: Sample, pictures: list[Picture]) -> Iterator[str]:
+    info = pictures[0].info
+    if sample.labels is None or info is None:
+        return
+    for labels in (sample.labels.boxes, sample.labels.mask):
+        if labels is not None:
+            try:
+                labels.read((info.width, info.height))
+            except FusionBenchError as error:
+                yield str(error)
 
 
 # --- one sample
 
 
-def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[str]) -> Iterator[Problem]:
+def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[tuple[str, str]]) -> Iterator[Problem]:
     names = tuple(picture.name for picture in pictures)
 
     def problem(kind: str, message: str, paths: tuple[str, ...] = names, *, fatal: bool = False) -> Problem:
@@ -198,8 +210,8 @@ def _of_sample(sample: Sample, pictures: list[Picture], complaints: list[str]) -
             yield problem("unreadable", picture.error, (picture.name,), fatal=True)
         for note in picture.notes:
             yield problem("note", f"{picture.name}: {note}.", (picture.name,))
-    for complaint in complaints:
-        yield problem("text", complaint, (), fatal=True)
+    for kind, complaint in complaints:
+        yield problem(kind, complaint, (), fatal=True)
     if any(picture.error for picture in pictures):
         return
     sizes = [(picture.name, (info.height, info.width)) for picture in pictures if (info := picture.info) is not None]

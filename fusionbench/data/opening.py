@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.configuration.assignments import OwnedOptions
-from fusionbench.data.dataset import LayoutError
+from fusionbench.data.dataset import ALL, LayoutError
 from fusionbench.data.names import usable_id
+from fusionbench.data.splits import restricted_to, split_list
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.options import parse_given
@@ -171,9 +172,9 @@ def open_dataset(
         ref = replace(ref, root=Path(expanded(str(ref.root))))
     spec = registered(ref.name)
     try:
-        split = one_of(ref.split or spec.splits[0], spec.splits)
+        split = ALL if ref.split in spec.lists else one_of(ref.split or spec.splits[0], spec.splits)
     except Misfit:
-        hint = f"Splits: {', '.join(spec.splits)}."
+        hint = f"Splits: {', '.join([*spec.splits, *spec.lists])}."
         raise UsageError(f"data set {ref.name} has no split {ref.split!r}.", hint=hint) from None
     settings = parse_given("data set", spec, options or {})
     root = _root(spec, ref, data_root) if spec.needs_root else ref.root
@@ -186,6 +187,8 @@ def open_dataset(
         raise
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
+    if ref.split is not None and ref.split in spec.lists:
+        dataset = restricted_to(dataset, split_list(spec, ref.split))
     return _Labelled(ref.label, dataset) if ref.label else dataset
 
 

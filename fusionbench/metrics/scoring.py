@@ -118,7 +118,7 @@ def check_operands(specs: Sequence[MetricSpec], images: Images) -> None:
 
 
 def _check_arity(spec: MetricSpec, sources: int) -> None:
-    if spec.operands == "F|A,B" and spec.max_sources is not None and sources > spec.max_sources:
+    if not spec.takes(sources):
         raise MetricError(
             f"{spec.key} is defined for {spec.max_sources} sources, got {sources}.",
             hint="docs/metrics.md lists the metrics that extend to more sources.",

@@ -66,8 +66,7 @@ def _definitions(metric: str) -> list[tuple[tuple[str, ...], MetricSpec]]:
     groups: dict[tuple[Any, ...], list[MetricSpec]] = {}
     for spec in current_plugins().metrics.values():
         if spec.name == metric and spec.profile:
-            backwards = spec.sources_reversed and spec.operands == "F|A,B"
-            groups.setdefault((spec.function, spec.colour, backwards), []).append(spec)
+            groups.setdefault((spec.function, spec.colour, spec.reads_backwards), []).append(spec)
     return [(tuple(spec.profile for spec in specs), specs[0]) for specs in groups.values()]
 
 

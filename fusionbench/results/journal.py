@@ -31,6 +31,8 @@ from fusionbench.types import FusionBenchError
 _PATIENCE = 60.0
 # Milliseconds to wait for readers before a write-ahead log is left beside a journal that is closed.
 _LEAVE_MS = 2000
+# Scores that are read at once.
+_PORTION = 500
 
 
 class Journal:
@@ -279,18 +281,17 @@ class Journal:
         """
         found = self._db.execute(
             "SELECT c.method, c.dataset, c.task, c.sample, c.metrics, c.marks, c.fusion, f.status, f.error, f.seconds,"
-            " f.timings, f.notes, p.path, p.sha256, c.content <> l.content AND c.content <> '' AND l.content <> ''"
+            " f.notes, p.path, p.sha256, c.content <> l.content AND c.content <> '' AND l.content <> ''"
             " FROM listings l JOIN cells c ON c.dataset = l.dataset AND c.sample = l.sample"
             " LEFT JOIN fusions f ON f.key = c.fusion"
             " LEFT JOIN pictures p ON p.path = c.image AND p.fusion = c.fusion AND p.sha256 = f.image_sha256"
             " AND f.status = 'ok' ORDER BY c.method, c.dataset, l.position, c.sample"
         )
-        # Most rows expect the same scores: one tuple serves them all.
-        expected: dict[str, tuple[MetricKey, ...]] = {}
+        expected: dict[str, tuple[MetricKey, ...]] = {}  # few texts for many cells
         for method, dataset, task, sample, metrics, marks, fusion, status, error, seconds, *rest in found:
-            timings, notes, image, digest, outdated = rest
+            notes, image, digest, outdated = rest
             if metrics not in expected:
-                expected[metrics] = tuple((name, profile, version) for name, profile, version in json.loads(metrics))
+                expected[metrics] = tuple(tuple(metric) for metric in json.loads(metrics))
             yield Row(
                 method=method,
                 dataset=dataset,
@@ -302,19 +303,54 @@ class Journal:
                 status=status,
                 error=error,
                 seconds=seconds,
-                timings=timings or "{}",
                 notes=notes or "",
                 image=None if image is None else self._inside(image),
                 image_sha256=digest,
                 outdated=bool(outdated),
             )
 
-    def scores(self) -> Iterator[tuple[str, str, str, str, float | None, str]]:
-        """Every score as (fusion, metric, profile, version, value, error), those of a fusion one after the other."""
-        return self._db.execute(
-            "SELECT fusion, metric, profile, version, value, error FROM scores"
-            " ORDER BY fusion, metric, profile, version"
+    def timings(self) -> dict[str, dict[str, float]]:
+        """Seconds of each phase of making a fusion, by its key."""
+        return {key: json.loads(text) for key, text in self._db.execute("SELECT key, timings FROM fusions")}
+
+    def scores(
+        self, fusions: Iterable[str], metrics: Iterable[MetricKey]
+    ) -> Iterator[Sequence[tuple[int, float | None, str]]]:
+        """The scores of some fusions.
+
+        Args:
+            fusions: Their keys, each once.
+            metrics: The metrics that are asked for, each once.
+
+        Yields:
+            In portions, (place, value, error) of each score that there is, the place being fusion number x number of
+            metrics + metric number; a value that is not defined is None.
+        """
+        count = self._ask(fusions, metrics)
+        cursor = self._db.execute(
+            "SELECT f.number * ? + m.number, s.value, s.error FROM asked_fusions f CROSS JOIN scores s"
+            " ON s.fusion = f.key JOIN asked_metrics m ON m.metric = s.metric AND m.profile = s.profile"
+            " AND m.version = s.version",
+            (count,),
         )
+        while portion := cursor.fetchmany(_PORTION):
+            yield portion
+
+    def _ask(self, fusions: Iterable[str], metrics: Iterable[MetricKey]) -> int:
+        """Number what is asked for, in tables of this connection alone, so that SQLite does the looking up."""
+        listed = list(metrics)
+        self._db.executescript(
+            "DROP TABLE IF EXISTS temp.asked_fusions; DROP TABLE IF EXISTS temp.asked_metrics;"
+            "CREATE TEMP TABLE asked_fusions (number INTEGER PRIMARY KEY, key TEXT NOT NULL);"
+            "CREATE TEMP TABLE asked_metrics (metric TEXT, profile TEXT, version TEXT, number INTEGER,"
+            " PRIMARY KEY (metric, profile, version)) WITHOUT ROWID;"
+        )
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO temp.asked_fusions VALUES (?, ?)", enumerate(fusions))
+        rows = ((*metric, number) for number, metric in enumerate(listed))
+        self._db.executemany("INSERT INTO temp.asked_metrics VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+        return len(listed)
 
     # Pictures -------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,8 +64,9 @@ class RunResults:
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
         with Journal(self.path / JOURNAL, readonly=True) as journal:
+            timings = journal.timings()
             rows = [
-                {"method": row.method, "dataset": row.dataset, "sample": row.sample, **json.loads(row.timings)}
+                {"method": row.method, "dataset": row.dataset, "sample": row.sample, **timings.get(row.fusion, {})}
                 for row in journal.rows()
             ]
         return pd.DataFrame(rows)

@@ -101,8 +101,7 @@ class Row(NamedTuple):
     """What stands for one (method, data set, sample) that the data set's last listing has.
 
     ``status`` is None if nothing was computed yet; ``image`` and ``image_sha256`` are None unless the file at that
-    place shows this very fusion; ``timings`` is a JSON object; ``outdated`` says that the sample's images have changed
-    since.
+    place shows this very fusion; ``outdated`` says that the sample's images have changed since.
     """
 
     method: str
@@ -115,7 +114,6 @@ class Row(NamedTuple):
     status: str | None
     error: str | None
     seconds: float | None
-    timings: str
     notes: str
     image: str | None
     image_sha256: str | None

@@ -1,14 +1,9 @@
-"""The tidy frame of a run: one row for each sample and expected metric.
-
-A run may have millions of scores. Columns are filled as arrays whose texts are shared, and scores are taken from the
-journal as they come: nothing is made for each score but its place in a column.
-"""
+"""The rows of a journal as a tidy frame, column by column: a large run has millions of scores."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,62 +14,58 @@ from fusionbench.results.journal import Journal
 from fusionbench.results.records import MetricKey, Row
 
 COLUMNS = ("method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error", "seconds")
+FURTHER = ("image", "marks", "notes", "image_sha256")
 
-_OUTDATED = "computed from other images than the sample has now; run the method again"
-_STATUS = np.array(["missing", "ok", "failed"], dtype=object)
-_MISSING, _OK, _FAILED = range(3)
+_OTHER_IMAGES = "computed from other images than the sample has now; run the method again"
+_NOT_COMPUTED = "not computed"
 
 
 def tidy_frame(journal: Journal, info: Mapping[str, Any], folder: Path) -> pd.DataFrame:
-    """What a journal holds, as :meth:`fusionbench.results.loading.RunResults.frame` describes it.
+    """One row for each sample and expected metric, see :meth:`fusionbench.results.loading.RunResults.frame`.
 
     Args:
-        journal: Open for reading.
-        info: Facts of the run, see :func:`fusionbench.results.loading.info_of`.
-        folder: The run folder, which paths of images begin with.
+        journal: Of the run.
+        info: Facts of the run.
+        folder: The run folder.
 
     Raises:
         FusionBenchError: The journal names a picture outside of the run folder.
     """
-    rows = _ordered(journal.rows(), info)
-    counts = np.array([len(row.metrics) for row in rows], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    total = int(starts[-1])
-    # Written to one by one, which plain arrays take in a third of the time.
-    plain, judged, error = array("d", [math.nan]) * total, bytearray([_MISSING]) * total, [""] * total
-    orders = {row.metrics: {metric: place for place, metric in enumerate(row.metrics)} for row in rows}
-    _fill(plain, judged, error, _places(rows, starts, orders), journal.scores())
-    for place in np.flatnonzero(np.frombuffer(judged, dtype=np.int8) == _MISSING).tolist():
-        error[place] = "not computed"
-    values, status, reasons = np.array(plain), np.array(judged, dtype=np.int8), _objects(error)
-    del plain, judged, error
-    versions = {key: str(facts["version"]) for key, facts in info.get("metrics", {}).items() if "version" in facts}
-    others = {metrics: list(_of_other_versions(metrics, versions)) for metrics in orders}
-    for row, start, end in zip(rows, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        if row.outdated or row.status != "ok" or others[row.metrics]:
-            _judge(row, values[start:end], status[start:end], reasons[start:end], others[row.metrics])
+    rows = _ordered(list(journal.rows()), info)
+    metrics = list(dict.fromkeys(metric for listed in dict.fromkeys(row.metrics for row in rows) for metric in listed))
+    number = {metric: place for place, metric in enumerate(metrics)}
+    fusions = {key: place for place, key in enumerate(dict.fromkeys(row.fusion for row in rows))}
+    values, known, errors = _scores(journal, list(fusions), metrics)
 
-    def repeated(column: Iterable[Any]) -> np.ndarray:
-        return np.repeat(_objects(column), counts)
+    lists = {listed: np.array([number[m] for m in listed], dtype=np.intp) for listed in {row.metrics for row in rows}}
+    cell = np.repeat(np.arange(len(rows)), [len(row.metrics) for row in rows])
+    metric = np.concatenate([lists[row.metrics] for row in rows]) if rows else np.empty(0, dtype=np.intp)
+    place = np.array([fusions[row.fusion] for row in rows], dtype=np.intp)[cell] * max(len(metrics), 1) + metric
 
-    columns: dict[str, Any] = {
-        name: repeated(getattr(row, name) for row in rows) for name in ("method", "dataset", "task", "sample")
+    status, error = _judged(rows, metrics, info, cell, metric, place, known, errors)
+    value = np.where(status == "ok", values[place], np.nan)
+    start = os.path.join(folder, "")  # noqa: PTH118 - a path object for each of a million rows costs too much
+    columns = {
+        "method": _texts([row.method for row in rows], cell),
+        "dataset": _texts([row.dataset for row in rows], cell),
+        "task": _texts([row.task for row in rows], cell),
+        "sample": _texts([row.sample for row in rows], cell),
+        "metric": _texts([name for name, _, _ in metrics], metric),
+        "value": value,
+        "profile": _texts([profile for _, profile, _ in metrics], metric),
+        "status": _texts(status),
+        "error": _texts(error),
+        "seconds": np.array([np.nan if row.seconds is None else row.seconds for row in rows], dtype=float)[cell],
+        "image": _texts([None if row.image is None else start + row.image for row in rows], cell),
+        "marks": _texts([row.marks for row in rows], cell),
+        "notes": _texts([row.notes for row in rows], cell),
+        "image_sha256": _texts([row.image_sha256 for row in rows], cell),
     }
-    columns["metric"] = _objects(metric for row in rows for metric, _, _ in row.metrics)
-    columns["value"] = values
-    columns["profile"] = _objects(profile for row in rows for _, profile, _ in row.metrics)
-    columns["status"], columns["error"] = _STATUS[status], reasons
-    columns["seconds"] = repeated(row.seconds for row in rows).astype("float64")
-    before = str(folder / "_")[:-1]
-    columns["image"] = repeated(before + row.image if row.image else None for row in rows)
-    for name in ("marks", "notes", "image_sha256"):
-        columns[name] = repeated(getattr(row, name) for row in rows)
-    # Column by column: what has become one is not kept beside it.
-    return pd.DataFrame({name: pd.Series(columns.pop(name)) for name in list(columns)}, copy=False)
+    return pd.DataFrame(columns, columns=[*COLUMNS, *FURTHER], copy=False)
 
 
-def _ordered(rows: Iterable[Row], info: Mapping[str, Any]) -> list[Row]:
-    """Methods and data sets in the order in which they were first asked for."""
+def _ordered(rows: list[Row], info: Mapping[str, Any]) -> list[Row]:
+    """Methods and data sets in the order in which they were first asked for; others after them."""
     methods = {name: place for place, name in enumerate(info.get("methods", ()))}
     datasets = {name: place for place, name in enumerate(info.get("pairs", ()))}
     return sorted(
@@ -82,63 +73,75 @@ def _ordered(rows: Iterable[Row], info: Mapping[str, Any]) -> list[Row]:
     )
 
 
-_Order = Mapping[MetricKey, int]
-# Fusion -> where the scores of each row that it stands for begin, and which metric comes at which place.
-_Places = Mapping[str, Sequence[tuple[int, _Order]]]
+def _scores(
+    journal: Journal, fusions: Sequence[str], metrics: Sequence[MetricKey]
+) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+    """By place (fusion x metric): the value, whether there is one, and why one failed."""
+    size = max(len(fusions) * len(metrics), 1)
+    values, known = np.full(size, np.nan), np.zeros(size, dtype=bool)
+    errors: dict[int, str] = {}
+    for portion in journal.scores(fusions, metrics):
+        places, found, reasons = zip(*portion, strict=True)
+        at = np.array(places, dtype=np.intp)
+        values[at] = np.array(found, dtype=float)
+        known[at] = True
+        if any(reasons):
+            errors |= {place: reason for place, reason in zip(places, reasons, strict=True) if reason}
+    return values, known, errors
 
 
-def _places(rows: Sequence[Row], starts: np.ndarray, orders: Mapping[tuple[MetricKey, ...], _Order]) -> _Places:
-    places: dict[str, list[tuple[int, _Order]]] = {}
-    for row, start in zip(rows, starts.tolist(), strict=False):
-        places.setdefault(row.fusion, []).append((start, orders[row.metrics]))
-    return places
+def _judged(
+    rows: Sequence[Row],
+    metrics: Sequence[MetricKey],
+    info: Mapping[str, Any],
+    cell: np.ndarray,
+    metric: np.ndarray,
+    place: np.ndarray,
+    known: np.ndarray,
+    errors: Mapping[int, str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Status and error; a value counts only if it was computed from today's images by today's metric."""
+    facts = info.get("metrics", {})
+    today = [
+        str(facts.get(f"{name}@{profile}" if profile else name, {}).get("version", version))
+        for name, profile, version in metrics
+    ]
+    former = np.array([now != version for now, (_, _, version) in zip(today, metrics, strict=True)], dtype=bool)
+    why_former = _objects([f"computed by version {v} of the metric; run the method again" for _, _, v in metrics])
+    outdated = np.array([row.outdated for row in rows], dtype=bool)[cell]
+    failed = np.array([row.status == "failed" for row in rows], dtype=bool)[cell]
+    lacking = np.array([row.status is None for row in rows], dtype=bool)[cell] | ~known[place]
+    wrong = np.zeros(len(place), dtype=bool)
+    if errors:
+        wrong = np.isin(place, np.fromiter(errors, dtype=np.intp, count=len(errors)))
+
+    # What is said first of a row counts.
+    cases = [outdated, former[metric] if len(metric) else outdated, failed, lacking, wrong]
+    status = np.select(cases, ["missing", "missing", "failed", "missing", "failed"], "ok").astype(object)
+    error = np.full(len(place), "", dtype=object)
+    reasons = (
+        lambda at: _OTHER_IMAGES,
+        lambda at: why_former[metric[at]],
+        lambda at: _objects([rows[number].error or "" for number in cell[at]]),
+        lambda at: _NOT_COMPUTED,
+        lambda at: _objects([errors[number] for number in place[at]]),
+    )
+    left = np.ones(len(place), dtype=bool)
+    for case, reason in zip(cases, reasons, strict=True):
+        at = np.flatnonzero(case & left)
+        left[at] = False
+        if len(at):
+            error[at] = reason(at)
+    return status, error
 
 
-def _fill(
-    values: array[float],
-    status: bytearray,
-    error: list[str],
-    places: _Places,
-    scores: Iterable[tuple[str, str, str, str, float | None, str]],
-) -> None:
-    """Put scores to their places; an undefined one is NaN and ``ok``."""
-    last, found = "", places.get("", ())
-    for fusion, metric, profile, version, value, reason in scores:
-        if fusion != last:
-            last, found = fusion, places.get(fusion, ())
-        for start, order in found:
-            place = order.get((metric, profile, version))
-            if place is None:
-                continue
-            if reason:
-                status[start + place], error[start + place] = _FAILED, reason
-            else:
-                status[start + place] = _OK
-                if value is not None:
-                    values[start + place] = value
+def _objects(items: Sequence[Any]) -> np.ndarray:
+    found = np.empty(len(items), dtype=object)
+    found[:] = items
+    return found
 
 
-def _judge(
-    row: Row, values: np.ndarray, status: np.ndarray, error: np.ndarray, others: Sequence[tuple[int, str]]
-) -> None:
-    """A value counts only if it was computed from today's images by today's metric."""
-    if row.outdated:
-        values[:], status[:], error[:] = np.nan, _MISSING, _OUTDATED
-        return
-    if row.status is None:
-        values[:], status[:], error[:] = np.nan, _MISSING, "not computed"
-    elif row.status == "failed":
-        values[:], status[:], error[:] = np.nan, _FAILED, row.error or ""
-    for place, version in others:
-        values[place], status[place] = np.nan, _MISSING
-        error[place] = f"computed by version {version} of the metric; run the method again"
-
-
-def _of_other_versions(metrics: Sequence[MetricKey], versions: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    for place, (metric, profile, version) in enumerate(metrics):
-        if versions.get(f"{metric}@{profile}" if profile else metric, version) != version:
-            yield place, version
-
-
-def _objects(column: Iterable[Any]) -> np.ndarray:
-    return np.fromiter(column, dtype=object)
+def _texts(items: Sequence[str | None] | np.ndarray, at: np.ndarray | None = None) -> Any:
+    """A column of text; of few distinct objects, so that a million rows do not hold a million texts."""
+    found = items if isinstance(items, np.ndarray) else _objects(items)
+    return pd.array(found if at is None else found[at], dtype="str")

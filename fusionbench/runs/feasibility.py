@@ -29,9 +29,8 @@ def would_fail(expansion: Expansion, config: RunConfig) -> list[str]:
         listed = set(map(id, dataset.problems))
         lines += [f"{key}: {problem.message}" for problem in report.fatal if id(problem) not in listed]
         for metric in expansion.metrics:
-            most = metric.max_sources
-            if most is not None and (many := [s.id for s in dataset.samples if len(s.sources) > most]):
-                lines.append(f"{metric.key} on {key}: {_some(many, dataset)} more than {most} sources.")
+            if many := [s.id for s in dataset.samples if not metric.takes(len(s.sources))]:
+                lines.append(f"{metric.key} on {key}: {_some(many, dataset)} more than {metric.max_sources} sources.")
     for pairing in expansion.pairings:
         name = f"{pairing.method.key} on {pairing.dataset.key}"
         lines += [f"{name}: {line}" for line in (*_arity(pairing), *_loading(pairing, config))]

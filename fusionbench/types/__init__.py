@@ -16,6 +16,7 @@ from fusionbench.types.errors import (
     on_one_line,
     raised_at,
 )
+from fusionbench.types.labels import IGNORED, Box, BoxLabels, Labels, MaskLabels
 from fusionbench.types.option import Option
 from fusionbench.types.protocols import (
     OPTIONAL_PARTS,
@@ -52,8 +53,11 @@ from fusionbench.types.task import Task
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "IGNORED",
     "OPTIONAL_PARTS",
     "Batch",
+    "Box",
+    "BoxLabels",
     "ChecksWeights",
     "Citation",
     "CommandSpec",
@@ -66,9 +70,11 @@ __all__ = [
     "HasNetwork",
     "HooksSpec",
     "ImageError",
+    "Labels",
     "LazyArray",
     "Loadable",
     "LoadsUntrained",
+    "MaskLabels",
     "Method",
     "MethodError",
     "MethodSpec",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.types.labels import Labels
 from fusionbench.types.task import Task
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Sample:
         texts: Paragraphs that describe the sources, in their order; empty where there are none.
         text_features: Encoded texts, (T, D) or (1, T, D) float32, by their variant (``caption``); the usual ones
             under the empty name. See :meth:`features`.
+        labels: Objects and classes of pixels, read when asked for; None where the scene is not labelled.
         meta: Anything an adapter wants to pass on (part, exposure times, ...).
     """
 
@@ -57,6 +59,7 @@ class Sample:
     reference: Readable | None = None
     texts: tuple[str, ...] = ()
     text_features: Mapping[str, Readable] = field(default_factory=dict)
+    labels: Labels | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def features(self, variant: str = "") -> Readable | None:

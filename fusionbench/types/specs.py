@@ -178,6 +178,8 @@ class DatasetSpec:
         opener: ``opener(root: Path | None, split: str, **options) -> Dataset``.
         title: As papers print it.
         splits: Split names it knows; the first is the default.
+        lists: Names of further splits that are lists -> where they lie, ``package:splits/name.csv``; see
+            :func:`fusionbench.data.splits.parse_split`. They need the split ``all``.
         needs_root: Whether a folder must be given (False: generated or shipped).
         folders: Names under which ``--data-root DIR`` looks for it (``DIR/<folder>``), first wins.
         file_suffixes: Suffixes of single files (``.h5``) that may be given in place of a folder.
@@ -192,6 +194,7 @@ class DatasetSpec:
     opener: Loadable
     title: str = ""
     splits: tuple[str, ...] = ("test",)
+    lists: Mapping[str, str] = field(default_factory=dict)
     needs_root: bool = True
     folders: tuple[str, ...] = ()
     file_suffixes: tuple[str, ...] = ()
@@ -247,6 +250,15 @@ class MetricSpec:
     def key(self) -> str:
         """``name@profile``, unique; the bare name for a metric of all profiles."""
         return f"{self.name}@{self.profile}" if self.profile else self.name
+
+    @property
+    def reads_backwards(self) -> bool:
+        """Whether its value may depend on sources passed in the opposite of the canonical order."""
+        return self.sources_reversed and self.operands == "F|A,B"
+
+    def takes(self, sources: int) -> bool:
+        """Whether it is defined for so many sources; those that read none take any number."""
+        return self.operands != "F|A,B" or self.max_sources is None or sources <= self.max_sources
 
     @property
     def arrow(self) -> str:

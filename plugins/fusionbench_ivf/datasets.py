@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -16,23 +15,12 @@ from fusionbench.data import (
     restricted,
     whole,
 )
+from fusionbench.data.splits import parse_split
 from fusionbench.data.vocabulary import SIDE_FOLDERS, SIDE_PATTERNS
 from fusionbench.types import Task
 
 _FOLDERS = FolderPerSide(SIDE_FOLDERS[Task.IVF])
 _ONE_FOLDER = OneFolder(SIDE_PATTERNS[Task.IVF])
-
-
-def open_msrs(root: Path, split: str) -> FileDataset:
-    """MSRS: ``train`` and ``test`` folders, a VLF folder with lists, or an undivided copy."""
-    folders = {"train": ("train",), "test": ("test",)}
-    return open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders=folders)
-
-
-def open_m3fd(root: Path, split: str) -> FileDataset:
-    """M3FD: the fusion part is ``test``."""
-    folders = {"test": ("M3FD_Fusion",), "detection": ("M3FD_Detection",)}
-    return open_split("m3fd", Task.IVF, root, split, [_FOLDERS], folders=folders)
 
 
 def open_roadscene(root: Path, split: str) -> FileDataset:
@@ -68,11 +56,10 @@ def open_tardal_sample(root: Path, split: str) -> FileDataset:
     return open_split("tardal-sample", Task.IVF, root, split, [layout], rules={"test": whole})
 
 
-@cache
 def roadscene_test_names() -> tuple[str, ...]:
     """The 50 names of CDDFuse's test list."""
-    text = resources.files(__package__).joinpath("roadscene_test.txt").read_text(encoding="utf-8")
-    return tuple(text.split())
+    text = resources.files(__package__).joinpath("splits/roadscene-50.csv").read_text(encoding="utf-8")
+    return tuple(entry.id for entry in parse_split("roadscene-50", text).entries)
 
 
 def _roadscene_test(pairing: Pairing) -> Pairing:

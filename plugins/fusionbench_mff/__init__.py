@@ -34,6 +34,19 @@ _U2FUSION = Citation(
     year=2022,
     doi="10.1109/TPAMI.2020.3012548",
 )
+_MFF_GAN = Citation(
+    title="MFF-GAN: An unsupervised generative adversarial network with adaptive and gradient joint constraints for "
+    "multi-focus image fusion",
+    authors="H. Zhang, Z. Le, Z. Shao, H. Xu, J. Ma",
+    venue="Information Fusion",
+    year=2021,
+)
+_MFFW = Citation(
+    title="MFFW: A new dataset for multi-focus image fusion",
+    authors="S. Xu, X. Wei, C. Zhang, J. Liu, J. Zhang",
+    venue="arXiv",
+    year=2020,
+)
 
 
 def fusionbench_datasets() -> Sequence[DatasetSpec]:
@@ -59,6 +72,7 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             opener="fusionbench_mff.datasets:open_lytro",
             title="Lytro",
             splits=("test", "all"),
+            lists={"lytro-20": "fusionbench_mff:splits/lytro-20.csv"},
             folders=("Lytro", "LytroDataset"),
             layout="Lytro/lytro-01-A.jpg beside lytro-01-B.jpg; or {NEAR,FAR}/NAME.png with test.txt",
             page="https://github.com/uzeful/IFCNN (folder LytroDataset)",
@@ -104,5 +118,43 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             licence="not stated",
             paper=_U2FUSION,
             summary="3 pairs, colour removed.",
+        ),
+        DatasetSpec(
+            name="mfi-whu",
+            task=Task.MFF,
+            opener="fusionbench_mff.datasets:open_mfi_whu",
+            title="MFI-WHU",
+            splits=("test", "all"),
+            folders=("MFI-WHU",),
+            layout="MFI-WHU/{source_1,source_2,full_clear}/1.jpg",
+            page="https://github.com/HaoZhang1018/MFI-WHU",
+            licence="not stated",
+            paper=_MFF_GAN,
+            summary="120 pairs with all-in-focus ground truth.",
+        ),
+        DatasetSpec(
+            name="mffw",
+            task=Task.MFF,
+            opener="fusionbench_mff.datasets:open_mffw",
+            title="MFFW",
+            splits=("test", "all"),
+            folders=("MFFW",),
+            layout="two folders with equal names: {source_1,source_2}, {A,B} or {NEAR,FAR}",
+            page="not known; ask its authors",
+            licence="not stated",
+            paper=_MFFW,
+            summary="Pairs with strong defocus spread.",
+        ),
+        DatasetSpec(
+            name="road-mf",
+            task=Task.MFF,
+            opener="fusionbench_mff.datasets:open_road_mf",
+            title="Road-MF",
+            splits=("test", "all"),
+            folders=("Road-MF", "RoadMF"),
+            layout="two folders with equal names: {source_1,source_2}, {A,B} or {NEAR,FAR}",
+            page="not known; ask its authors",
+            licence="not stated",
+            summary="Pairs of road scenes.",
         ),
     ]

@@ -10,6 +10,7 @@ from fusionbench.types import Task
 
 _A, _B, _C = (("*-A", "*_A"), ("*-B", "*_B"), ("*-C", "*_C"))
 _FOLDERS = FolderPerSide(SIDE_FOLDERS[Task.MFF])
+_SOURCES = (("source_1", *SIDE_FOLDERS[Task.MFF][0]), ("source_2", *SIDE_FOLDERS[Task.MFF][1]))
 _SCENES = FolderPerScene((_A, _B), inside=("input", ""))
 
 
@@ -38,6 +39,22 @@ def open_lytro_triple(root: Path, split: str) -> FileDataset:
 def open_mfifb(root: Path, split: str) -> FileDataset:
     """MFIFB in the layout of its toolbox."""
     return open_split("mfifb", Task.MFF, root, split, [_SCENES], rules={"test": whole})
+
+
+def open_mfi_whu(root: Path, split: str) -> FileDataset:
+    """MFI-WHU, with ``full_clear`` as ground truth."""
+    layout = FolderPerSide(_SOURCES, reference=("full_clear",))
+    return open_split("mfi-whu", Task.MFF, root, split, [layout], rules={"test": whole})
+
+
+def open_mffw(root: Path, split: str) -> FileDataset:
+    """MFFW, its pairs in two folders."""
+    return open_split("mffw", Task.MFF, root, split, [FolderPerSide(_SOURCES)], rules={"test": whole})
+
+
+def open_road_mf(root: Path, split: str) -> FileDataset:
+    """Road-MF, its pairs in two folders."""
+    return open_split("road-mf", Task.MFF, root, split, [FolderPerSide(_SOURCES)], rules={"test": whole})
 
 
 def open_u2fusion(root: Path, split: str) -> FileDataset:

@@ -78,6 +78,7 @@ def _part(other: str, count: int) -> DatasetSpec:
         opener=f"fusionbench_mif.datasets:open_harvard_{other.lower()}",
         title=f"Harvard MRI-{other}",
         splits=("test", "all"),
+        lists={f"harvard-{other.lower()}-{count}": f"fusionbench_mif:splits/harvard-{other.lower()}-{count}.csv"},
         folders=("Harvard", f"MRI_{other}", f"{other}-MRI"),
         layout=f"Harvard/MRI_{other}/{{MRI,{other}}}/11.png, or {{MRI,{other}}}/11.png",
         page=_CDDFUSE_PAGE,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fusionbench.metrics.profiles import REVERSED_SOURCES
+from fusionbench.metrics.selection import find
 from tests.helpers.shared import ROOT, available
 
 GOLDEN = ("reference", "golden", "metrics.json")
@@ -56,7 +56,7 @@ def images(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def operands(name: str, profile: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """The fused image and its sources in the order of data sets: the stored order is that of the original program."""
     a, b, fused = images(name)
-    return fused, [b, a] if profile in REVERSED_SOURCES else [a, b]
+    return fused, [b, a] if find("Qabf", profile).sources_reversed else [a, b]
 
 
 def expected(name: str, engine: str) -> dict[str, float]:

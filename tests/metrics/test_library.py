@@ -11,7 +11,8 @@ import torch
 
 import fusionbench as fb
 from fusionbench.metrics import evaluate
-from fusionbench.metrics.profiles import PROFILES
+from fusionbench.metrics.conventions import SPECS
+from fusionbench.metrics.selection import find
 from fusionbench.types import MetricError
 from tests.metrics.tester import scenes
 
@@ -20,7 +21,7 @@ def test_registered_through_the_hook() -> None:
     from fusionbench.plugins import current_plugins
 
     plugins = current_plugins()
-    assert len(plugins.metrics) == sum(len(definitions) for definitions in PROFILES.values())
+    assert len(plugins.metrics) == len(SPECS)
     assert plugins.metrics.origin("Qabf@zhao").plugin == "metrics"
     assert [spec.name for spec in plugins.metrics.values() if spec.profile == "zhao" and spec.default] == [
         "EN", "SD", "SF", "AG", "VIF", "Qabf",
@@ -128,3 +129,20 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
     fused, a, b = scenes(2, 20, 24)
     frame = fb.metrics.evaluate(fused, [a, b], metrics=["Mean", "EN"])
     assert frame["Mean"].tolist() == pytest.approx(fused.double().mean((1, 2, 3)).tolist())
+
+
+def test_a_definition_says_which_sources_it_takes() -> None:
+    scd, qabf, entropy = find("SCD", "zhao"), find("Qabf", "vifb"), find("EN", "vifb")
+    assert scd.takes(2)
+    assert not scd.takes(3)
+    assert qabf.takes(3)
+    assert qabf.reads_backwards
+    assert entropy.takes(7)
+    assert not entropy.reads_backwards
+
+
+def test_each_convention_is_of_one_profile() -> None:
+    keys = [spec.key for spec in SPECS]
+    assert len(keys) == len(set(keys))
+    for profile in {spec.profile for spec in SPECS}:
+        assert len({spec.sources_reversed for spec in SPECS if spec.profile == profile}) == 1

@@ -1,81 +1,78 @@
-"""The tidy frame: which score stands in which row, and what takes a value's place."""
+"""The tidy frame: every state that a score can be in, each in its place."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
+from fusionbench.results import load_run
+from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
-from fusionbench.results.loading import load_run
-from fusionbench.results.records import Cell, FusionRecord, MetricKey
+from fusionbench.results.records import Cell, FusionRecord
 
-EN: MetricKey = ("EN", "film", "1")
-SD: MetricKey = ("SD", "film", "1")
+EN, SD = ("EN", "zhao", "1"), ("SD", "zhao", "2")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    def cell(method: str, sample: str, fusion: str, metrics: tuple[MetricKey, ...], content: str = "c") -> Cell:
+def run(tmp_path: Path) -> Path:
+    def cell(method: str, sample: str, fusion: str, *metrics: tuple[str, str, str], content: str = "c") -> Cell:
         return Cell(
-            method=method, dataset="d", sample=sample, task="IVF", fusion=fusion, metrics=metrics, content=content
+            method=method, dataset="road", sample=sample, task="IVF", fusion=fusion, metrics=metrics, content=content
         )
 
-    facts = {
-        "methods": {"b": {}, "a": {}},
-        "metrics": {"EN@film": {"version": "1"}, "SD@film": {"version": "1"}},
-        "pairs": {"d": 3},
-    }
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / JOURNAL) as journal:
+        facts = {"methods": {"b": {}, "a": {}}, "pairs": {"road": 3}, "metrics": {"SD@zhao": {"version": "3"}}}
         session = journal.begin_session("now", facts)
-        journal.set_cells(
-            [
-                cell("b", "1", "shared", (SD, EN)),
-                cell("a", "1", "shared", (EN,)),
-                cell("b", "2", "failed", (SD, EN)),
-                cell("a", "2", "broken", (EN, SD)),
-                cell("b", "3", "shared", (EN,), content="other images"),
-                cell("a", "3", "shared", (("EN", "film", "0"), SD)),
-            ],
-            {"d": [("1", "c"), ("2", "c"), ("3", "c")]},
-        )
-        journal.record(FusionRecord(key="shared", status="ok", seconds=0.5, scores={EN: 1.0, SD: 2.0}), session)
-        journal.record(FusionRecord(key="failed", status="failed", error="boom"), session)
-        broken = FusionRecord(
-            key="broken", status="ok", seconds=0.25, scores={EN: float("nan")}, score_errors={SD: "too small"}
-        )
-        journal.record(broken, session)
+        cells = [
+            cell("a", "s1", "one", EN),
+            cell("b", "s1", "two", EN, SD),
+            cell("b", "s2", "three", EN),
+            cell("b", "s3", "old", EN, content="other"),
+            cell("c", "s1", "two", EN),  # the same picture under another label
+            cell("a", "s2", "none", EN),
+        ]
+        journal.set_cells(cells, {"road": [("s1", "c"), ("s2", "c"), ("s3", "c")]})
+        record = journal.record
+        record(FusionRecord(key="one", status="ok", seconds=1.0, scores={EN: 7.0}), session)
+        record(FusionRecord(key="two", status="ok", seconds=2.0, scores={EN: math.nan, SD: 5.0}), session)
+        record(FusionRecord(key="three", status="failed", error="it broke"), session)
+        record(FusionRecord(key="old", status="ok", seconds=1.0, scores={EN: 1.0}), session)
+        record(FusionRecord(key="unasked", status="ok", seconds=1.0, scores={EN: 9.0}), session)
     return tmp_path
 
 
-def test_each_score_stands_in_every_row_that_its_fusion_stands_for(folder: Path) -> None:
-    frame = load_run(folder).frame()
-    found = [tuple(row) for row in frame[["method", "sample", "metric", "status"]].itertuples(index=False)]
-    assert found == [
-        ("b", "1", "SD", "ok"),
-        ("b", "1", "EN", "ok"),
-        ("b", "2", "SD", "failed"),
-        ("b", "2", "EN", "failed"),
-        ("b", "3", "EN", "missing"),
-        ("a", "1", "EN", "ok"),
-        ("a", "2", "EN", "ok"),
-        ("a", "2", "SD", "failed"),
-        ("a", "3", "EN", "missing"),
-        ("a", "3", "SD", "ok"),
+def test_each_state_of_a_score(run: Path) -> None:
+    frame = load_run(run).frame()
+    rows = list(frame[["method", "sample", "metric", "status", "error"]].itertuples(index=False, name=None))
+    assert rows == [
+        ("b", "s1", "EN", "ok", ""),
+        ("b", "s1", "SD", "missing", "computed by version 2 of the metric; run the method again"),
+        ("b", "s2", "EN", "failed", "it broke"),
+        ("b", "s3", "EN", "missing", "computed from other images than the sample has now; run the method again"),
+        ("a", "s1", "EN", "ok", ""),
+        ("a", "s2", "EN", "missing", "not computed"),
+        ("c", "s1", "EN", "ok", ""),
     ]
-    values = [None if value != value else value for value in frame["value"]]
-    assert values == [2.0, 1.0, None, None, None, 1.0, None, None, None, 2.0]
-    errors = frame["error"].tolist()
-    assert errors[2:4] == ["boom", "boom"]
-    assert errors[4].startswith("computed from other images")
-    assert errors[7] == "too small"
-    assert errors[8].startswith("computed by version 0 of the metric")
-    assert [error for place, error in enumerate(errors) if place not in (2, 3, 4, 7, 8)] == [""] * 5
+    assert frame["value"].tolist()[4] == 7.0
+    assert frame["value"].isna().tolist() == [True, True, True, True, False, True, True]  # NaN is a value that is not
+    assert frame["seconds"].tolist()[:2] == [2.0, 2.0]
 
 
-def test_a_journal_without_rows_has_an_empty_frame(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+def test_a_score_that_failed_says_why(run: Path) -> None:
+    with Journal(run / JOURNAL) as journal:
+        journal.record(FusionRecord(key="one", status="ok", seconds=1.0, score_errors={EN: "no sources"}), 1)
+    frame = load_run(run).frame()
+    row = frame[(frame["method"] == "a") & (frame["sample"] == "s1")].iloc[0]
+    assert (row["status"], row["error"]) == ("failed", "no sources")
+    assert math.isnan(row["value"])
+
+
+def test_a_run_without_results_has_the_columns(tmp_path: Path) -> None:
+    with Journal(tmp_path / JOURNAL) as journal:
         journal.begin_session("now", {})
     frame = load_run(tmp_path).frame()
     assert frame.empty
-    assert {"method", "value", "image", "notes"} <= set(frame.columns)
+    assert frame["value"].dtype == "float64"
+    assert list(frame.columns)[:4] == ["method", "dataset", "task", "sample"]

@@ -15,7 +15,7 @@ import fusionbench as fb
 from fusionbench.fusing import Fuser, decode_sample
 from fusionbench.images.encode import write_png
 from fusionbench.metrics import MetricWarning, evaluate
-from fusionbench.metrics.profiles import PROFILES
+from fusionbench.metrics.conventions import SPECS
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.runs import DatasetRequest, Run
 from fusionbench.training.config import ValidationConfig
@@ -60,7 +60,7 @@ def run_of(root: Path, out: Path, **changes: object) -> Run:
 
 
 @pytest.mark.parametrize("metrics", [None, ("all",)])
-@pytest.mark.parametrize("profile", [profile for profile in PROFILES if profile])
+@pytest.mark.parametrize("profile", dict.fromkeys(spec.profile for spec in SPECS if spec.profile))
 def test_means_are_those_of_the_run_s_table(
     pairs: Path, tmp_path: Path, profile: str, metrics: tuple[str, ...] | None
 ) -> None:

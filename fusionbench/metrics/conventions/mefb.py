@@ -1,0 +1,147 @@
+"""The MEFB benchmark (MATLAB); each channel of F, then the mean."""
+
+from __future__ import annotations
+
+from fusionbench.metrics.conventions import common
+from fusionbench.metrics.conventions.profile import convention
+
+SPECS = convention(
+    "mefb",
+    [
+        common.CE(
+            function="information:cross_entropy",
+            colour="mefb",
+            range="any",
+            differentiable=False,
+            original_name="Cross_entropy",
+            default=True,
+        ),
+        common.EN(
+            function="information:entropy_floored",
+            colour="mefb",
+            range="0..8",
+            differentiable=False,
+            original_name="Entropy",
+            default=True,
+        ),
+        common.FMI(
+            function="feature_information:fmi_edges",
+            colour="mefb-strict",
+            range="0..1",
+            differentiable=False,
+            max_sources=2,
+            default=True,
+        ),
+        common.NMI(
+            function="information:normalized_mutual_information",
+            colour="mefb-strict",
+            range="0..2",
+            differentiable=False,
+            max_sources=2,
+            default=True,
+        ),
+        common.PSNR(
+            function="differences:psnr_of_rmse",
+            colour="mefb-unrounded",
+            range="any",
+            original_name="Psnr",
+            default=True,
+        ),
+        common.QNCIE(
+            function="information:nonlinear_correlation",
+            colour="mefb-strict",
+            range="0.80..1",
+            differentiable=False,
+            max_sources=2,
+            original_name="Qncie",
+            default=True,
+        ),
+        common.TE(
+            function="information:tsallis_entropy",
+            colour="mefb-strict",
+            range="any",
+            differentiable=False,
+            max_sources=2,
+            default=True,
+        ),
+        common.AG(
+            function="statistics:average_gradient_inner",
+            colour="mefb-channels-or-gray",
+            range="0..255",
+            original_name="Avg_gradient",
+            default=True,
+        ),
+        common.EI(
+            function="statistics:edge_intensity",
+            colour="mefb-fused",
+            range="0..1443",
+            original_name="Edge_intensity",
+            default=True,
+        ),
+        common.Qabf(function="gradients:qabf_scaled", colour="mefb-unrounded", range="0..1", default=True),
+        common.QP(
+            function="phase:phase_congruency_index",
+            colour="mefb-unrounded",
+            range="0..1",
+            differentiable=False,
+            max_sources=2,
+            original_name="Qp",
+            default=True,
+        ),
+        common.SD(function="statistics:standard_deviation", colour="mefb", range="0..127.5", default=True),
+        common.SF(
+            function="statistics:spatial_frequency_per_pixel",
+            colour="mefb",
+            range="0..361",
+            original_name="Spatial_frequency",
+            default=True,
+        ),
+        common.QC(
+            function="structural:covariance_weighted_index",
+            colour="mefb-unrounded",
+            range="-1..1",
+            differentiable=False,
+            max_sources=2,
+            original_name="Qc",
+            default=True,
+        ),
+        common.QW(
+            function="structural:edge_dependent_index",
+            colour="mefb-unrounded",
+            range="-1..1",
+            max_sources=2,
+            original_name="Qw",
+            default=True,
+        ),
+        common.QY(
+            function="structural:redundancy_aware_index",
+            colour="mefb-unrounded",
+            range="-1..1",
+            differentiable=False,
+            max_sources=2,
+            original_name="Qy",
+            default=True,
+        ),
+        common.MEF_SSIM(
+            function="exposure:multi_exposure_index",
+            colour="mefb-gray",
+            range="0..1",
+            original_name="MEF_SSIM",
+            default=True,
+        ),
+        common.Qcb(
+            function="perception:chen_blum_unit",
+            colour="mefb-strict",
+            range="0..1",
+            differentiable=False,
+            max_sources=2,
+            default=True,
+        ),
+        common.Qcv(
+            function="perception:chen_varshney", colour="mefb-strict", range="0..", differentiable=False, default=True
+        ),
+        common.VIF(function="fidelity:vif_fusion", colour="mefb-strict", range="0..", max_sources=2, default=True),
+    ],
+    # The program passes the darker exposure first.
+    sources_reversed=True,
+)

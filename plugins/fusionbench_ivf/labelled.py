@@ -1,0 +1,108 @@
+"""Openers of the infrared-visible data sets with labels for detection or segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fusionbench.data import BoxFiles, Classes, FileDataset, FolderPerSide, MaskFiles, open_split, whole, with_labels
+from fusionbench.data.listing import find_folder
+from fusionbench.data.names import loose
+from fusionbench.data.vocabulary import SIDE_FOLDERS
+from fusionbench.types import Problem, Task
+from fusionbench_ivf.classes import DRONE_VEHICLE, FMB, LLVIP, M3FD, MFNET
+from fusionbench_ivf.layouts import Sequences, SplitInSides
+
+_SIDES = SIDE_FOLDERS[Task.IVF]
+_FOLDERS = FolderPerSide(_SIDES)
+_MASK_FOLDERS = ("Segmentation_labels", "Label", "labels")
+_TRAIN_TEST = {"train": ("train",), "test": ("test",)}
+_KAIST_SETS = {
+    "train": tuple(f"set{number:02d}" for number in range(6)),
+    "test": tuple(f"set{number:02d}" for number in range(6, 12)),
+}
+
+
+def open_msrs(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDataset:
+    """MSRS: ``train`` and ``test`` folders, a VLF folder with lists, or an undivided copy; ``detection`` beside them.
+
+    Args:
+        root: The folder.
+        split: The split.
+        classes: Names behind the indices of the detection labels, which the set itself does not tell.
+    """
+    if split == "detection":
+        dataset = open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders={"detection": ("detection",)})
+        return _with_named_boxes(dataset, root, classes)
+    dataset = open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders=_TRAIN_TEST)
+    return with_labels(dataset, masks=MaskFiles(("Segmentation_labels",), MFNET))
+
+
+def open_m3fd(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDataset:
+    """M3FD: the fusion part is ``test``, ``detection`` has boxes.
+
+    Args:
+        root: The folder, or that of the detection part itself.
+        split: The split.
+        classes: Names behind the indices of the labels; TarDAL's order if empty. A ``classes.txt`` among them decides.
+    """
+    folders = {"test": ("M3FD_Fusion",), "detection": ("M3FD_Detection",)}
+    is_detection = loose(root.absolute().name) == loose("M3FD_Detection") or find_folder(root, ("labels",)) is not None
+    rules = {"detection": whole} if is_detection else {}
+    dataset = open_split("m3fd", Task.IVF, root, split, [_FOLDERS], folders=folders, rules=rules)
+    return with_labels(dataset, boxes=BoxFiles(("labels",), M3FD, tuple(classes) or M3FD.names))
+
+
+def open_llvip(root: Path, split: str) -> FileDataset:
+    """LLVIP in its official layout, with VOC files in ``Annotations``."""
+    layout = SplitInSides(_SIDES, (split,) if split != "all" else ("train", "test"))
+    dataset = open_split("llvip", Task.IVF, root, split, [layout], rules={"train": whole, "test": whole})
+    return with_labels(dataset, boxes=BoxFiles(("Annotations",), LLVIP))
+
+
+def open_fmb(root: Path, split: str) -> FileDataset:
+    """FMB with the masks of ``Label``; those of ``color`` hold no indices."""
+    dataset = open_split("fmb", Task.IVF, root, split, [_FOLDERS], folders=_TRAIN_TEST)
+    return with_labels(dataset, masks=MaskFiles(("Label",), FMB))
+
+
+def open_mfnet(root: Path, split: str) -> FileDataset:
+    """MFNet with infrared and visible images in folders of their own, and masks."""
+    folders = {**_TRAIN_TEST, "val": ("val",)}
+    dataset = open_split("mfnet", Task.IVF, root, split, [_FOLDERS], folders=folders)
+    return with_labels(dataset, masks=MaskFiles(_MASK_FOLDERS, MFNET))
+
+
+def open_drone_vehicle(root: Path, split: str, *, labels: str = "infrared") -> FileDataset:
+    """DroneVehicle as published, white border included, oriented boxes read as upright ones.
+
+    Args:
+        root: The folder.
+        split: The split.
+        labels: Whose annotation is read: ``infrared`` or ``visible``.
+    """
+    splits = ("train", "val", "test")
+    layout = FolderPerSide((tuple(f"{name}imgr" for name in splits), tuple(f"{name}img" for name in splits)))
+    folders = {name: (name,) for name in splits}
+    dataset = open_split("drone-vehicle", Task.IVF, root, split, [layout], folders=folders)
+    ending = "labelr" if labels == "infrared" else "label"
+    return with_labels(dataset, boxes=BoxFiles(tuple(name + ending for name in splits), DRONE_VEHICLE))
+
+
+def open_kaist(root: Path, split: str) -> FileDataset:
+    """KAIST's sequences; sets 00 to 05 are for training. Its annotations are not read."""
+    sets = _KAIST_SETS.get(split, (*_KAIST_SETS["train"], *_KAIST_SETS["test"]))
+    return open_split("kaist", Task.IVF, root, split, [Sequences(sets)], rules={"train": whole, "test": whole})
+
+
+def _with_named_boxes(dataset: FileDataset, root: Path, classes: Sequence[str]) -> FileDataset:
+    if classes:
+        return with_labels(dataset, boxes=BoxFiles(("labels",), Classes(tuple(classes)), tuple(classes)))
+    if find_folder(root, ("detection/labels",)) is None:
+        return dataset
+    message = (
+        "the labels are left out: nothing in the set says which class an index stands for. "
+        "--option msrs.classes=NAME,NAME,NAME says it."
+    )
+    return replace(dataset, problems=(*dataset.problems, Problem(kind="unlabelled", message=message, fatal=False)))
