@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -11,11 +12,13 @@ from typing import Any
 from fusionbench.databases import DamagedError, TableSchema, complaints, tables, trouble
 from fusionbench.printable import command_line
 from fusionbench.salvage import Plan
+from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import FusionBenchError, Task
 
 _WHAT = "journal"
+_TASKS = {str(task) for task in Task}
 # Files that were found to be whole, with size and time: a command opens its journal several times.
-_whole: dict[Path, tuple[int, int, int]] = {}
+_whole: dict[Path, tuple[Stamp | None, ...]] = {}
 
 
 def explained(path: Path, error: sqlite3.Error) -> FusionBenchError:
@@ -65,12 +68,10 @@ def _repair(path: Path) -> str:
     return command_line("fusionbench", "repair", path.parent)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _stamp(path: Path) -> tuple[Stamp | None, ...] | None:
+    """Of the file and of the log that its writer keeps beside it; None if there is no file."""
+    own = stamp_of(path)
+    return None if own is None else (own, stamp_of(path.with_name(f"{path.name}-wal")))
 
 
 # What a row may hold, by table -----------------------------------------------------------------------
@@ -126,14 +127,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    metrics = _loaded(row["metrics"])
+    if reason := _metrics(row["metrics"]):
+        return reason
+    return "" if row["task"] in _TASKS else f"task is {str(row['task'])[:20]!r}"
+
+
+@functools.lru_cache(maxsize=256)  # many cells expect the same few metrics
+def _metrics(text: str) -> str:
+    metrics = _loaded(text)
     if not isinstance(metrics, list):
         return "metrics are no JSON list"
     for metric in metrics:
         if not (isinstance(metric, list) and len(metric) == 3 and all(isinstance(part, str) for part in metric)):
             return "metrics are no list of name, profile and version"
-    if row["task"] not in {str(task) for task in Task}:
-        return f"task is {str(row['task'])[:20]!r}"
     return ""
 
 
