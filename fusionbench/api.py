@@ -150,7 +150,7 @@ def compare(
 
     Examples:
         >>> import fusionbench as fb
-        >>> done = fb.run(["average", "gff", "laplacian"], "demo-mff", limit=2, out=str(tmp_path / "run"))
+        >>> done = fb.run(["average", "gff", "laplacian"], "demo-mff", limit=2, out=str(tmp_path / "compared"))
         >>> found = fb.compare(done, metrics=["Qabf"])
         >>> found.scopes[0].tests[0].n
         2

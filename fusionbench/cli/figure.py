@@ -85,9 +85,7 @@ class Numbers(click.ParamType):
 )
 @click.option("--sources/--no-sources", default=True, show_default=True, help="Grid: show sources and ground truth.")
 @click.option("--columns", type=WholeRange(1, 40), default=None, help="Grid: pictures beside each other.")
-@click.option(
-    "--width", type=click.FloatRange(2, 100), default=None, help="Centimetres; that of a page or column by default."
-)
+@click.option("--width", type=float, default=None, help="Centimetres; that of a page or column by default.")
 @click.option("--dpi", type=WholeRange(30, 1200), default=300, show_default=True, help="Of the PNG.")
 @click.option("--caption", default="", metavar="TEXT", help="LaTeX: caption, in place of ours.")
 @click.option("--label", default="", metavar="KEY", help=r"LaTeX: \label of the figure, such as fig:grid.")

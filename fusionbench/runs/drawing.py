@@ -19,12 +19,16 @@ from fusionbench.reports.plots.picking import Place
 from fusionbench.reports.plots.style import styled
 from fusionbench.results import load_run
 from fusionbench.runs.illustrating import GridSettings, blocks_of
+from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fusionbench.plugins import Plugins
     from fusionbench.results.loading import RunResults
+
+WIDEST = (2, 100)
+"""Centimetres that a figure may be wide."""
 
 
 def draw(
@@ -69,6 +73,8 @@ def draw(
             :func:`fusionbench.reports.plots.drawing.chart`; or the file cannot be written.
     """
     planned(output)
+    if width is not None and not WIDEST[0] <= width <= WIDEST[1]:  # nor is NaN
+        raise UsageError(f"a figure is {WIDEST[0]} to {WIDEST[1]} cm wide, not {width:g}.")
     plugins = current_plugins()
     loaded = {str(path): load_run(path) for path in runs}
     provenance = [f"From {', '.join(loaded)}.", *([command] if command else [])]

@@ -273,6 +273,7 @@ def test_from_a_run_to_a_paper(run, tmp_path):
         (["--kind", "cd", "--methods", "gff,average"], "three methods"),
         (["--random", "99"], "99 samples were asked for"),
         (["--columns", "30", "--width", "2"], "do not fit|at most|--columns"),
+        (["--width", "nan"], "2 to 100 cm"),
         (["--label", "a b"], "no label of LaTeX"),
     ],
 )

@@ -30,6 +30,8 @@ from fusionbench.types import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
 FEWEST_FOR_VIOLIN = 10
 HIGHLIGHTED = len(SERIES)
@@ -139,7 +141,7 @@ def radar(scores: Sequence[Scores], *, width: float = 14.0) -> Figure:
         if rank < HIGHLIGHTED:
             axes.plot(angles, line[:-1], "o", color=colour, markersize=2.5, zorder=3 - rank / 100)
     axes.set_theta_offset(np.pi / 2)  # type: ignore[attr-defined]  # of polar axes
-    axes.set_theta_direction(-1)  # type: ignore[attr-defined]
+    axes.set_theta_direction(-1)  # type: ignore[attr-defined]  # of polar axes
     axes.set_xticks(angles, [fitted(figure, score.heading, LABEL) for score in scores])
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         side = math.sin(angle)
@@ -295,14 +297,14 @@ def _place_names(figure: Figure, axes: Axes, points: Mapping[str, tuple[float, f
         taken.append(text.get_window_extent(renderer))
 
 
-def _put(text: object, side: tuple[float, float, str, str]) -> None:
-    text.set(position=side[:2], ha=side[2], va=side[3])  # type: ignore[attr-defined]  # a text of matplotlib
+def _put(text: Text, side: tuple[float, float, str, str]) -> None:
+    text.set(position=side[:2], ha=side[2], va=side[3])
 
 
-def _common(a: object, b: object) -> float:
+def _common(a: Bbox, b: Bbox) -> float:
     """Area that two boxes share."""
-    wide = min(a.x1, b.x1) - max(a.x0, b.x0)  # type: ignore[attr-defined]
-    high = min(a.y1, b.y1) - max(a.y0, b.y0)  # type: ignore[attr-defined]
+    wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+    high = min(a.y1, b.y1) - max(a.y0, b.y0)
     return float(wide * high) if wide > 0 and high > 0 else 0.0
 
 

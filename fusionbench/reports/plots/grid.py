@@ -252,9 +252,9 @@ def _axes(figure: Figure, x: float, y: float, width: float, height: float, *, ti
     return axes
 
 
-def _text(figure: Figure, x: float, y: float, text: str, **style: object) -> None:
+def _text(figure: Figure, x: float, y: float, text: str, rotation: float = 0) -> None:
     across, up = figure.get_figwidth() * 2.54, figure.get_figheight() * 2.54
-    figure.text(x / across, y / up, text, fontsize=SIZE, ha="center", va="center", **style)  # type: ignore[arg-type]
+    figure.text(x / across, y / up, text, fontsize=SIZE, ha="center", va="center", rotation=rotation)
 
 
 def _beside(figure: Figure, label: str, top: float, bottom: float) -> None:
