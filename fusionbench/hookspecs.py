@@ -33,6 +33,7 @@ from fusionbench.types import (
     MetricSpec,
     PublishedSpec,
     RunView,
+    TextFeaturesSpec,
 )
 
 PROJECT = "fusionbench"
@@ -55,6 +56,11 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
 @hookspec
 def fusionbench_datasets() -> Sequence[DatasetSpec]:
     """Data sets that this plugin can read."""
+
+
+@hookspec
+def fusionbench_text_features() -> Sequence[TextFeaturesSpec]:
+    """Layouts in which text features lie beside the images of a data set."""
 
 
 @hookspec

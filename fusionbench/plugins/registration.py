@@ -16,6 +16,7 @@ from fusionbench.types import (
     MetricSpec,
     PluginError,
     PublishedSpec,
+    TextFeaturesSpec,
     described,
     raised_at,
 )
@@ -27,6 +28,7 @@ REGISTRATION: Mapping[str, tuple[str, type]] = {
     "fusionbench_addhooks": ("", HooksSpec),
     "fusionbench_methods": ("methods", MethodSpec),
     "fusionbench_datasets": ("datasets", DatasetSpec),
+    "fusionbench_text_features": ("text_features", TextFeaturesSpec),
     "fusionbench_metrics": ("metrics", MetricSpec),
     "fusionbench_exporters": ("exporters", ExporterSpec),
     "fusionbench_published": ("published", PublishedSpec),

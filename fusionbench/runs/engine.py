@@ -12,9 +12,10 @@ from fusionbench.fusing.loading import parse_options
 from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
+from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
-from fusionbench.results.loading import RunResults, info_of
+from fusionbench.results.loading import info_of
 from fusionbench.runs import plan, provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
@@ -46,7 +47,7 @@ _COLOUR = {
 _Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
 
 
-class Run(RunResults):
+class Run(ReportedRun):
     """A run that was executed: its results, and how many samples failed or are missing.
 
     Attributes:

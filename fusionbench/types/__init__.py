@@ -47,6 +47,7 @@ from fusionbench.types.specs import (
     Origin,
     PublishedSpec,
     RegistrySpec,
+    TextFeaturesSpec,
     WeightSpec,
 )
 from fusionbench.types.task import Task
@@ -96,6 +97,7 @@ __all__ = [
     "SeesWholeImages",
     "Task",
     "TellsLacking",
+    "TextFeaturesSpec",
     "UnknownNameError",
     "UsageError",
     "WeightSpec",

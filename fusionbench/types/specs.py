@@ -208,6 +208,23 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFeaturesSpec:
+    """A layout in which text features lie beside the images of a data set.
+
+    Attributes:
+        name: Lower-case identifier.
+        finder: ``finder(root: Path, ids: Sequence[str]) -> Mapping[str, Mapping[str, Readable]]``: for the folder of a
+            data set and the ids of its samples, the features that are there by id and variant, as
+            :attr:`fusionbench.Sample.text_features` has them; empty where the folder is not of this layout.
+        summary: One line.
+    """
+
+    name: str
+    finder: Loadable
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric in one profile: exactly one definition.
 

@@ -75,6 +75,14 @@ def test_hook_datasets(tmp_path: Path) -> None:
     assert load(tmp_path, p=code).datasets.origin("own").plugin == "p"
 
 
+def test_hook_text_features(tmp_path: Path) -> None:
+    code = """
+        def fusionbench_text_features():
+            return [t.TextFeaturesSpec(name="own", finder="nowhere:find")]
+    """
+    assert load(tmp_path, p=code).text_features.origin("own").plugin == "p"
+
+
 def test_hook_metrics(tmp_path: Path) -> None:
     code = """
         import dataclasses
