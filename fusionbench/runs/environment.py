@@ -6,13 +6,19 @@ from fusionbench.allocator import keep_freed_memory
 from fusionbench.runs.config import RunConfig
 
 
-def prepare_process(config: RunConfig) -> None:
+def prepare_process(config: RunConfig, *, threads: int = 0) -> None:
     """Make float32 mean float32 (no TF32), and reuse freed memory.
 
     Also under autocast: it chooses what may lose digits by itself, and scores and classical methods share the process.
+
+    Args:
+        config: The run's settings.
+        threads: With how many threads torch computes; 0 leaves that to it.
     """
     keep_freed_memory()
     import torch
 
+    if threads:
+        torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
