@@ -199,7 +199,7 @@ def test_an_executor_of_a_plugin_carries_out_a_run(workshop: Workshop, tmp_path:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"executor": "locale"}, "unknown executor 'locale'.*local"),
+        ({"executor": "locale"}, "unknown executor 'locale'\\.\\s+Did you mean local"),
         ({"executor_options": {"x": 1}}, "executor local has no option 'x'"),
         ({"executor": "backwards"}, "backwards.diary is needed"),
         ({"executor": "backwards", "executor_options": {"diary": "d", "pieces": "no"}}, "backwards.pieces"),
