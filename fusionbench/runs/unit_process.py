@@ -68,7 +68,7 @@ def execute(line: str, facts: Facts, channel: Channel) -> NoReturn:
         config = dataclasses.replace(RunConfig.from_yaml(Path(facts.config)), device=facts.device)
         plugins = load_plugins(config.plugins)
         _check_same(plugins, facts)
-        prepare_process(config, threads=facts.threads)
+        prepare_process(config, threads=facts.threads, device=facts.device)
         session = Session(config, plugins, Path(facts.folder))
         for event in session.execute(unit_from_line(line)):
             channel.send(event)

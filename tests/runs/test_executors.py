@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import fusionbench as fb
+from fusionbench.cli.main import main
 from fusionbench.fusing import pick_devices
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.local import split_units
+from fusionbench.runs.environment import prepare_process
+from fusionbench.runs.local import split_units, threads_of_each
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.watching import SilentWatcher
 from fusionbench.types import FusionBenchError, UsageError
@@ -89,6 +92,20 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [str(device) for device in pick_devices("cuda:1,cuda:0,cpu")] == ["cuda:1", "cuda:0", "cpu"]
     with pytest.raises(UsageError, match="only 2 CUDA devices"):
         pick_devices("cuda:0,cuda:2")
+
+
+def test_a_process_has_its_device_and_its_threads_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(torch.cuda, "set_device", done.append)
+    monkeypatch.setattr(torch, "set_num_threads", done.append)
+    prepare_process(RunConfig(), threads=2, device="cuda:1")
+    prepare_process(RunConfig(), device="cpu")
+    assert done == ["cuda:1", 2]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert [threads_of_each(processes) for processes in (1, 2, 3, 16)] == [0, 4, 2, 1]
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert threads_of_each(2) == 0
 
 
 def test_several_processes_find_what_one_finds(workshop: Workshop) -> None:
@@ -214,3 +231,26 @@ def test_what_is_wrong_with_an_executor_is_told_before_anything_is_computed(
     with pytest.raises(FusionBenchError, match=message):
         fb.run(**given, **settings)
     assert not (Path(str(given["out"])) / "images").exists()
+
+
+def test_the_command_line_names_an_executor_and_its_options(workshop: Workshop, tmp_path: Path) -> None:
+    given = with_backwards(workshop)
+    plugin = given["plugins"][0]  # type: ignore[index]
+    common = ["run", "-p", plugin, "-m", "mine", "-d", given["datasets"], "--executor", "backwards"]
+    listed = CliRunner().invoke(main, ["list", "executors", "-p", plugin])
+    assert "backwards" in listed.output
+    assert "local" in listed.output
+    diary = tmp_path / "diary"
+    options = ["--executor-option", f"diary={diary}", "--executor-option", "pieces=2", "--out", str(tmp_path / "a")]
+    done = CliRunner().invoke(main, [*common, *options])
+    assert done.exit_code == 0, done.output
+    # The folder's own configuration says the same.
+    diary.unlink()
+    more = ["--config", str(tmp_path / "a" / "config.yaml"), "--out", str(tmp_path / "b")]
+    again = CliRunner().invoke(main, ["run", *more])
+    assert again.exit_code == 0, again.output
+    assert diary.read_text() == "closed"
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")
+    wrong = CliRunner().invoke(main, [*common, "--executor-option", "diary"])
+    assert wrong.exit_code == 2
+    assert "--executor-option 'diary' is not of the form KEY=VALUE" in wrong.output
