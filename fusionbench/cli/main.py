@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
+    "merge": ("fusionbench.cli.merge", "Join runs that were made apart, such as shards on several machines."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }

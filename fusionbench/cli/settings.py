@@ -33,6 +33,7 @@ _OPTIONS = [
     click.option("--batch-size", type=Whole(), metavar="N", help="Samples of equal size fused at once."),
     click.option("--workers", type=Whole(), metavar="N", help="Threads that decode images."),
     click.option("--limit", type=Whole(), metavar="N", help="Only the first N samples of each data set."),
+    click.option("--shard", metavar="I/N", help="Every N-th sample from the I-th; `fusionbench merge` joins the runs."),
     click.option("--precision", metavar="float32|bfloat16|float16", help="Autocast precision of networks."),
     click.option("--compile", is_flag=True, default=None, help="torch.compile the networks."),
     click.option("--colour", metavar="restore|gray", help="Whether results of luma methods get their colour back."),

@@ -17,12 +17,13 @@ from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.printable import encodable, is_text, printable
+from fusionbench.runs.sharding import parse_shard
 from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, expanded, one_of, written
 
 # Settings that change how a run is carried out but not what it finds.
-_INCIDENTAL = ("device", "executor", "executor_options", "batch_size", "workers", "timeout", "fail_fast", "out")
+INCIDENTAL = ("device", "executor", "executor_options", "batch_size", "workers", "timeout", "fail_fast", "out")
 # Seconds, about a year: more than that is a mistake, and clocks have limits of their own.
 _LONGEST = 30_000_000
 
@@ -129,6 +130,8 @@ class RunConfig:
         batch_size: Samples of equal size fused at once; None: 1 on a CPU, 8 on a GPU.
         workers: Decoding threads.
         limit: Only the first N samples of each data set.
+        shard: ``I/N``: of each data set only every N-th sample, from the I-th of those that ``limit`` leaves, for
+            runs on N machines that :func:`fusionbench.runs.merging.merge_runs` joins.
         precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
         compile: ``torch.compile`` the networks.
         colour: ``restore`` gives results of luma methods their colour back, ``gray`` writes them gray.
@@ -156,6 +159,7 @@ class RunConfig:
     batch_size: int | None = None
     workers: int = 4
     limit: int | None = None
+    shard: str | None = None
     precision: Precision = "float32"
     compile: bool = False
     colour: Colour = "restore"
@@ -181,6 +185,9 @@ class RunConfig:
             complaints.add(UsageError(f"timeout must be from 0 (no limit) to {_LONGEST} seconds, got {self.timeout}."))
         if not 0 <= self.seed < 2**32:
             complaints.add(UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}."))
+        if self.shard is not None:
+            with complaints.gathered():
+                parse_shard(self.shard)
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
             try:
                 object.__setattr__(self, name, one_of(getattr(self, name), choices))
@@ -201,7 +208,7 @@ class RunConfig:
         """The run folder."""
         if self.out:
             return Path(self.out)
-        facts = {k: v for k, v in self.to_dict().items() if k not in _INCIDENTAL}
+        facts = {k: v for k, v in self.to_dict().items() if k not in INCIDENTAL}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:8]
         names = "-".join(dict.fromkeys(request.name for request in self.datasets))[:60]
         return Path("runs") / f"{names}-{digest}"

@@ -196,6 +196,10 @@ def _prepare(
         return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
     planned = plan.plan_cells(expansion, config, facts, code)
+    identities: dict[str, dict[str, str]] = {}
+    for item in planned:
+        identities.setdefault(item.cell.method, {})[item.cell.dataset] = item.identity
+    provenance_facts["identities"] = identities
     pictures = Pictures(folder, journal, workers=config.workers)
     journal.rename({item.former: item.cell.fusion for item in planned if item.former})
     journal.set_cells([item.cell for item in planned], _listings(expansion, facts))

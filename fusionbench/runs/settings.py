@@ -23,6 +23,7 @@ class RunSettings(TypedDict, total=False):
     batch_size: int | None
     workers: int
     limit: int | None
+    shard: str | None
     precision: Precision
     compile: bool
     colour: Colour
