@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
+    "export": ("fusionbench.cli.export", "Write a run's results as a small file for others."),
+    "leaderboard": ("fusionbench.cli.leaderboard", "A site that compares many people's exported results."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
     "reconcile": ("fusionbench.cli.reconcile", "Find out which metric conventions a published table used."),

@@ -161,13 +161,18 @@ class Journal:
         """Number of samples of each data set."""
         return dict(self._db.execute("SELECT dataset, count(*) FROM listings GROUP BY dataset"))
 
+    def contents(self) -> dict[str, dict[str, str]]:
+        """By data set, the samples that the last run listed, in order, with the digest of each one's images."""
+        found: dict[str, dict[str, str]] = {}
+        rows = self._db.execute("SELECT dataset, sample, content FROM listings ORDER BY dataset, position, sample")
+        for dataset, sample, content in rows:
+            found.setdefault(dataset, {})[sample] = content
+        return found
+
     def data_digests(self) -> dict[str, str]:
-        """By data set, a digest of the contents of the samples that the last run listed, in their order."""
-        contents: dict[str, list[str]] = {}
-        for dataset, content in self._db.execute("SELECT dataset, content FROM listings ORDER BY dataset, position"):
-            contents.setdefault(dataset, []).append(content)
-        known = {name: "\n".join(found).encode() for name, found in contents.items() if all(found)}
-        return {name: sha256(content).hexdigest()[:16] for name, content in known.items()}
+        """By data set, a digest of the contents of its samples in their order, where all are known."""
+        known = {name: list(found.values()) for name, found in self.contents().items()}
+        return {name: digest_of(digests) for name, digests in known.items() if all(digests)}
 
     def left_out(self) -> dict[str, int]:
         """By data set, how many samples have results that are not shown, since the last listing does not have them."""
@@ -436,6 +441,11 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
             if mode == "ro":
                 raise
     raise AssertionError
+
+
+def digest_of(contents: Sequence[str]) -> str:
+    """A digest of samples by the digests of their images, in their order."""
+    return sha256("\n".join(contents).encode()).hexdigest()[:16]
 
 
 def _storable(value: float) -> float | None:
