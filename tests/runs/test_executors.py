@@ -235,7 +235,7 @@ def test_what_is_wrong_with_an_executor_is_told_before_anything_is_computed(
 
 def test_the_command_line_names_an_executor_and_its_options(workshop: Workshop, tmp_path: Path) -> None:
     given = with_backwards(workshop)
-    plugin = given["plugins"][0]  # type: ignore[index]
+    plugin = given["plugins"][0]  # type: ignore[index]  # a tuple
     common = ["run", "-p", plugin, "-m", "mine", "-d", given["datasets"], "--executor", "backwards"]
     listed = CliRunner().invoke(main, ["list", "executors", "-p", plugin])
     assert "backwards" in listed.output

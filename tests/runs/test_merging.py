@@ -200,7 +200,7 @@ def test_places_that_do_for_no_merging(parts: tuple[dict[str, Any], list[Path]],
 
 def test_from_the_command_line(workshop: Workshop, tmp_path: Path) -> None:
     given = workshop(TWO, count=5)
-    common = ["-p", given["plugins"][0], "-m", "mine", "-d", given["datasets"], "--device", "cpu"]  # type: ignore[index]
+    common = ["-p", given["plugins"][0], "-m", "mine", "-d", given["datasets"], "--device", "cpu"]  # type: ignore[index]  # a tuple
     for number in (1, 2):
         out = str(tmp_path / str(number))
         done = CliRunner().invoke(main, ["run", *common, "--shard", f"{number}/2", "--out", out])
