@@ -54,6 +54,7 @@ ROOMS = (
     "demonstration",
     "installation",
     "testing",
+    "scaffold",
     "cli",
 )
 BUILT_IN = {source.name for source in BUILTIN}

@@ -34,12 +34,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("fusionbench.cli.train", "Train a learned method."),
     "merge": ("fusionbench.cli.merge", "Join runs that were made apart, such as shards on several machines."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
+    "new": ("fusionbench.cli.new", "Begin a plugin: a package of a method, data set, metric or table format."),
+    "check": ("fusionbench.cli.check", "Hold a plugin against its contract."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 
 
 # What people coming from other programs type.
-_SYNONYMS = {"evaluate": "score", "eval": "score", "test": "run", "benchmark": "run", "show": "info", "check": "doctor"}
+_SYNONYMS = {
+    "evaluate": "score",
+    "eval": "score",
+    "test": "run",
+    "benchmark": "run",
+    "show": "info",
+    "create": "new",
+    "init": "new",
+}
 
 
 class UserError(click.ClickException):
