@@ -27,6 +27,7 @@ import pluggy
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
@@ -71,6 +72,11 @@ def fusionbench_metrics() -> Sequence[MetricSpec]:
 @hookspec
 def fusionbench_exporters() -> Sequence[ExporterSpec]:
     """Formats that ``fusionbench table`` can write."""
+
+
+@hookspec
+def fusionbench_executors() -> Sequence[ExecutorSpec]:
+    """Ways to carry out the work of a run: on which devices, in which processes, on which machines."""
 
 
 @hookspec

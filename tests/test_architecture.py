@@ -36,6 +36,7 @@ ROOMS = (
     "configuration",
     "hookspecs",
     "plugins",
+    "executors",
     "images",
     "weights",
     "nn",

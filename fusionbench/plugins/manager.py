@@ -22,6 +22,7 @@ from fusionbench.plugins.sources import ENVIRONMENT, FileSource, PluginSource
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
@@ -58,6 +59,7 @@ class Plugins:
     )
     metrics: Registry[MetricSpec] = field(default_factory=lambda: Registry("metric", lambda spec: spec.key))
     exporters: Registry[ExporterSpec] = field(default_factory=lambda: Registry("table format", lambda spec: spec.name))
+    executors: Registry[ExecutorSpec] = field(default_factory=lambda: Registry("executor", lambda spec: spec.name))
     published: Registry[PublishedSpec] = field(
         default_factory=lambda: Registry("published table", lambda spec: spec.name)
     )

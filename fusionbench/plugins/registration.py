@@ -10,6 +10,7 @@ import pluggy
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
@@ -31,6 +32,7 @@ REGISTRATION: Mapping[str, tuple[str, type]] = {
     "fusionbench_text_features": ("text_features", TextFeaturesSpec),
     "fusionbench_metrics": ("metrics", MetricSpec),
     "fusionbench_exporters": ("exporters", ExporterSpec),
+    "fusionbench_executors": ("executors", ExecutorSpec),
     "fusionbench_published": ("published", PublishedSpec),
     "fusionbench_commands": ("commands", CommandSpec),
 }

@@ -24,6 +24,7 @@ __all__ = [
     "CommandSpec",
     "Dataset",
     "DatasetSpec",
+    "ExecutorSpec",
     "ExporterSpec",
     "HooksSpec",
     "Loadable",
@@ -290,6 +291,24 @@ class ExporterSpec:
     name: str
     render: Loadable
     suffix: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSpec:
+    """A way to carry out the work of a run: ``fusionbench run --executor NAME``.
+
+    Attributes:
+        name: Lower-case identifier.
+        factory: ``factory(context, **options)`` gives a :class:`fusionbench.runs.executors.Executor`; ``context`` is a
+            :class:`fusionbench.runs.executors.RunContext`.
+        options: Settings by name.
+        summary: One line for ``fusionbench list executors``.
+    """
+
+    name: str
+    factory: Loadable
+    options: Mapping[str, Option] = field(default_factory=dict)
     summary: str = ""
 
 

@@ -106,6 +106,14 @@ def test_hook_exporters(tmp_path: Path) -> None:
     assert load(tmp_path, p=code).exporters.origin("own").plugin == "p"
 
 
+def test_hook_executors(tmp_path: Path) -> None:
+    code = """
+        def fusionbench_executors():
+            return [t.ExecutorSpec(name="own", factory="nowhere:Own")]
+    """
+    assert load(tmp_path, p=code).executors.origin("own").plugin == "p"
+
+
 def test_hook_published(tmp_path: Path) -> None:
     fields = [name for name, p in inspect.signature(PublishedSpec).parameters.items() if p.default is p.empty]
     values = ", ".join(f"{name}={'own' if name == 'name' else ''!r}" for name in fields)
