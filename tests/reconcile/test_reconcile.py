@@ -184,7 +184,7 @@ def test_relatives_of_the_python_kit_are_named() -> None:
         }
     )
     found = best(table, [sample])
-    assert "metric-python (half" in found["SSIM"]
-    assert "metric-python (half" in found["MS-SSIM"]
-    assert "metric-python (peak 1 instead of 255)" in found["PSNR"]
+    assert "metric-python/ivif-zoo (half" in found["SSIM"]
+    assert "metric-python/ivif-zoo (half" in found["MS-SSIM"]
+    assert "metric-python/ivif-zoo (peak 1 instead of 255)" in found["PSNR"]
     assert "metric-python" in found["Nabf"]

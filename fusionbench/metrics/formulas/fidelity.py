@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
@@ -50,15 +52,17 @@ class _Channel(NamedTuple):
     available: Tensor
 
 
-def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: float) -> list[_Channel]:
-    """The distortion channel from each source to the fused image, information in nats."""
-    fused_mean = _windowed(fused, window)
-    fused_var = (_windowed(fused.square(), window) - fused_mean.square()).clamp(min=0)
+def _channels(
+    fused: Tensor, sources: Sequence[Tensor], average: Callable[[Tensor], Tensor], noise: float
+) -> list[_Channel]:
+    """The distortion channel from each source to the fused image, information in nats, of ``average``'s moments."""
+    fused_mean = average(fused)
+    fused_var = (average(fused.square()) - fused_mean.square()).clamp(min=0)
     channels = []
     for source in sources:
-        mean = _windowed(source, window)
-        var = (_windowed(source.square(), window) - mean.square()).clamp(min=0)
-        cov = _windowed(source * fused, window) - mean * fused_mean
+        mean = average(source)
+        var = (average(source.square()) - mean.square()).clamp(min=0)
+        cov = average(source * fused) - mean * fused_mean
         # Nothing is transmitted where either image is flat or the two are negatively correlated.
         silent = (var < _EPS) | (fused_var < _EPS) | (cov < 0)
         gain = torch.where(silent, 0.0, cov / (var + _EPS))
@@ -101,7 +105,7 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
         return _vif_by(kernel, planes)
     totals = [(torch.zeros(()), torch.zeros(()))] * len(planes.sources)
     for window, fused, sources in _scales(planes):
-        channels = _channels(fused, sources, window, noise=2.0)
+        channels = _channels(fused, sources, partial(_windowed, window=window), noise=2.0)
         totals = [
             (top + _total(channel.transmitted), bottom + _total(channel.available))
             for (top, bottom), channel in zip(totals, channels, strict=True)
@@ -148,6 +152,42 @@ def vif_undefined(planes: Planes) -> Tensor:
     return sum(vif_of_sources(planes), torch.zeros(()))
 
 
+@lru_cache(maxsize=4)
+def _lopsided_window(size: int) -> Tensor:
+    """float32 ``size`` x ``size`` Gaussian whose points run from -(size + 1)/2 to (size - 1)/2, normalised."""
+    offsets = torch.linspace(-(size + 1) / 2, (size - 1) / 2, size)
+    window = torch.exp(-(offsets.square()[:, None] + offsets.square()[None, :]) / (2 * (size / 5) ** 2))
+    return window / window.sum()
+
+
+def _padded(image: Tensor, size: int) -> Tensor:
+    """Means of P x H x W by the lopsided window at all positions, zeros beyond the border."""
+    window = _lopsided_window(size).to(image.device)
+    # cuDNN may round the factors to fewer digits. A batch may be rounded in another order than its planes.
+    with torch.backends.cudnn.flags(enabled=False):
+        means = [F.conv2d(plane[None, None], window[None, None], padding=size // 2)[0, 0] for plane in image]
+    return torch.stack(means)
+
+
+def vif_padded(planes: Planes) -> Tensor:
+    """Sum over the sources of :func:`vif_of_sources` with zeros beyond the border and a lopsided window.
+
+    Filtering keeps the size, so a dark frame is measured, too; N window points lie between -(N + 1)/2 and (N - 1)/2,
+    sigma N/5. In float32 whatever the working precision: variances of flat areas are rounding errors of the original's
+    convolution, up to 1e-4 of the value. Undefined where a source has no information. Any number of sources.
+    """
+    fused, sources = planes.fused.float(), [source.float() for source in planes.sources]
+    transmitted, available = ([torch.zeros(())] * len(sources) for _ in range(2))
+    for scale in range(1, 5):
+        average = partial(_padded, size=2 ** (5 - scale) + 1)
+        if scale > 1:
+            fused, *sources = (average(image)[:, ::2, ::2] for image in (fused, *sources))
+        channels = _channels(fused, sources, average, noise=2.0)
+        transmitted = [top + _total(channel.transmitted) for top, channel in zip(transmitted, channels, strict=True)]
+        available = [bottom + _total(channel.available) for bottom, channel in zip(available, channels, strict=True)]
+    return sum(map(quotient, transmitted, available), torch.zeros(()))
+
+
 def vif_strict(planes: Planes) -> Tensor:
     """Sum over the sources of their VIF, undefined where a source has no information or a window does not fit.
 
@@ -171,7 +211,7 @@ def vif_fusion(planes: Planes) -> Tensor:
     for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
         if not weight:
             continue
-        first, second = _channels(fused, sources, window, noise=0.005 * 255**2)
+        first, second = _channels(fused, sources, partial(_windowed, window=window), noise=0.005 * 255**2)
         use_first = first.gain < second.gain
         transmitted = torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
         available = torch.where(use_first, first.available, second.available) / _LN10 + 1e-7
