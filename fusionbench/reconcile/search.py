@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,17 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.images import images_of
+from fusionbench.metrics.planes import Memory
 from fusionbench.metrics.scoring import score_images
 from fusionbench.metrics.selection import plain_name
+from fusionbench.nn.bands import together
 from fusionbench.plugins import current_plugins
 from fusionbench.reconcile.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
 from fusionbench.types import DataError, MetricSpec
 
+# Images compared at the same time, and pixels beyond which no further image is.
+_MOST_AT_ONCE = 8
+_PIXELS_AT_ONCE = 2**22
 # A fused image and its sources as arrays, with the sample's name.
 Sample = tuple[str, np.ndarray, Sequence[np.ndarray]]
 
@@ -79,7 +85,16 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]]) -> pd.DataFrame:
+def _unheard(method: str, image: str) -> None:
+    """Where nobody asks how far it is."""
+
+
+def reconcile(
+    published: pd.DataFrame,
+    samples: Callable[[str], Iterable[Sample]],
+    *,
+    progress: Callable[[str, str], None] = _unheard,
+) -> pd.DataFrame:
     """Compare published numbers with what every convention gives on the same images.
 
     Args:
@@ -87,6 +102,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
             ``dataset``, and a column per metric (names as in the suite or in the original programs). Rows
             without ``image`` hold means over all samples.
         samples: Called with a method's name; yields (name, fused, sources) with H x W or H x W x 3 uint8.
+        progress: Told the method and the image after each image that was compared.
 
     Returns:
         A row per published number and candidate: ``method, image, metric, published, candidate, value,
@@ -106,7 +122,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
     rows: list[dict[str, Any]] = []
     for method, printed in published.groupby("method", sort=False):
         wanted = set(printed["image"].astype(str)) if per_image else None
-        values = _values(samples(str(method)), sorted(set(columns.values())), wanted)
+        values = _values(samples(str(method)), sorted(set(columns.values())), wanted, partial(progress, str(method)))
         if not values:
             raise DataError(f"method {method}: none of the published images was found among the fused ones.")
         for _, row in printed.iterrows():
@@ -159,15 +175,30 @@ def _compared(
 
 
 def _values(
-    samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None
+    samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None, done: Callable[[str], None]
 ) -> dict[str, dict[Candidate, float]]:
     """Value of every candidate on every image."""
     found = {}
-    for name, fused, sources in samples:
-        if wanted is None or name in wanted:
-            images = tuple(_tensor(image) for image in (fused, *sources))
-            found[name] = _candidates(images, metrics)
+    for group in _groups(sample for sample in samples if wanted is None or sample[0] in wanted):
+        operands = [tuple(_tensor(image) for image in (fused, *sources)) for _, fused, sources in group]
+        # The planes of one image are too small to share among cores.
+        for (name, *_), values in zip(group, together(partial(_candidates, metrics=metrics), operands), strict=True):
+            found[name] = values
+            done(name)
     return found
+
+
+def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Samples to be compared at the same time: one for each core, as long as their intermediates are small."""
+    group: list[Sample] = []
+    most = min(torch.get_num_threads(), _MOST_AT_ONCE)
+    for sample in samples:
+        group.append(sample)
+        if len(group) >= most or sum(fused.shape[0] * fused.shape[1] for _, fused, _ in group) > _PIXELS_AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _tensor(image: np.ndarray) -> Tensor:
@@ -180,6 +211,7 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
     colour = any(image.shape[1] == 3 for image in images)
     definitions = [definition for metric in metrics for definition in _definitions(metric)]
     found: dict[Candidate, float] = {}
+    memory = Memory()  # a deviation leaves some of the images as they are, and so what was computed of them
     for deviation in IMAGE_DEVIATIONS:
         if deviation.colour_only and not colour:
             continue
@@ -190,6 +222,7 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
             if spec.operands != "F" or deviation.name != "sources exchanged"
         ]
         operands = images_of(fused, sources, dtype=torch.float64)
+        operands.memory = memory
         values, errors = score_images([spec for _, spec in chosen], operands)
         for profiles, spec in chosen:
             if spec.key in errors:  # a definition for fewer sources explains nothing here

@@ -14,7 +14,7 @@ from torch import Tensor
 from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import quotient
 from fusionbench.metrics.native import Kernel, kernel_for
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 _EPS = 1e-10
 _LN10 = math.log(10)
@@ -52,25 +52,37 @@ class _Channel(NamedTuple):
     available: Tensor
 
 
-def _channels(
-    fused: Tensor, sources: Sequence[Tensor], average: Callable[[Tensor], Tensor], noise: float
-) -> list[_Channel]:
-    """The distortion channel from each source to the fused image, information in nats, of ``average``'s moments."""
-    fused_mean = average(fused)
-    fused_var = (average(fused.square()) - fused_mean.square()).clamp(min=0)
-    channels = []
-    for source in sources:
-        mean = average(source)
-        var = (average(source.square()) - mean.square()).clamp(min=0)
-        cov = average(source * fused) - mean * fused_mean
-        # Nothing is transmitted where either image is flat or the two are negatively correlated.
-        silent = (var < _EPS) | (fused_var < _EPS) | (cov < 0)
-        gain = torch.where(silent, 0.0, cov / (var + _EPS))
-        residual = (fused_var - gain * cov).clamp(min=_EPS)
-        transmitted = torch.log1p(gain.square() * var / (residual + noise))
-        available = torch.log1p(torch.where(var < _EPS, 0.0, var) / noise)
-        channels.append(_Channel(gain, transmitted, available))
-    return channels
+class _Side(NamedTuple):
+    """An image with its local means and variances."""
+
+    image: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def _side(image: Tensor, average: Callable[[Tensor], Tensor]) -> _Side:
+    mean = average(image)
+    return _Side(image, mean, (average(image.square()) - mean.square()).clamp(min=0))
+
+
+def _channel(fused: _Side, source: _Side, average: Callable[[Tensor], Tensor], noise: float) -> _Channel:
+    """The distortion channel from a source to the fused image, information in nats, of ``average``'s moments."""
+    var = source.variance
+    cov = average(source.image * fused.image) - source.mean * fused.mean
+    # Nothing is transmitted where either image is flat or the two are negatively correlated.
+    silent = (var < _EPS) | (fused.variance < _EPS) | (cov < 0)
+    gain = torch.where(silent, 0.0, cov / (var + _EPS))
+    residual = (fused.variance - gain * cov).clamp(min=_EPS)
+    transmitted = torch.log1p(gain.square() * var / (residual + noise))
+    available = torch.log1p(torch.where(var < _EPS, 0.0, var) / noise)
+    return _Channel(gain, transmitted, available)
+
+
+def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: float) -> list[_Channel]:
+    """The distortion channel from each source, of Gaussian moments where the window fits."""
+    average = partial(_windowed, window=window)
+    seen = _side(fused, average)
+    return [_channel(seen, _side(source, average), average, noise) for source in sources]
 
 
 def _scales(planes: Planes, *, precise: bool = False) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
@@ -105,7 +117,7 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
         return _vif_by(kernel, planes)
     totals = [(torch.zeros(()), torch.zeros(()))] * len(planes.sources)
     for window, fused, sources in _scales(planes):
-        channels = _channels(fused, sources, partial(_windowed, window=window), noise=2.0)
+        channels = _channels(fused, sources, window, noise=2.0)
         totals = [
             (top + _total(channel.transmitted), bottom + _total(channel.available))
             for (top, bottom), channel in zip(totals, channels, strict=True)
@@ -176,16 +188,27 @@ def vif_padded(planes: Planes) -> Tensor:
     sigma N/5. In float32 whatever the working precision: variances of flat areas are rounding errors of the original's
     convolution, up to 1e-4 of the value. Undefined where a source has no information. Any number of sources.
     """
-    fused, sources = planes.fused.float(), [source.float() for source in planes.sources]
-    transmitted, available = ([torch.zeros(())] * len(sources) for _ in range(2))
+    return sum((_padded_vif(planes, index, 0) for index in planes.source_indices), torch.zeros(()))
+
+
+@shared_by_images
+def _padded_sides(planes: Planes, index: int) -> list[_Side]:
+    image, sides = planes[index].float(), []
     for scale in range(1, 5):
         average = partial(_padded, size=2 ** (5 - scale) + 1)
         if scale > 1:
-            fused, *sources = (average(image)[:, ::2, ::2] for image in (fused, *sources))
-        channels = _channels(fused, sources, average, noise=2.0)
-        transmitted = [top + _total(channel.transmitted) for top, channel in zip(transmitted, channels, strict=True)]
-        available = [bottom + _total(channel.available) for bottom, channel in zip(available, channels, strict=True)]
-    return sum(map(quotient, transmitted, available), torch.zeros(()))
+            image = average(image)[:, ::2, ::2]
+        sides.append(_side(image, average))
+    return sides
+
+
+@shared_by_images
+def _padded_vif(planes: Planes, index: int, fused: int) -> Tensor:
+    transmitted, available = torch.zeros(()), torch.zeros(())
+    for scale, sides in enumerate(zip(_padded_sides(planes, fused), _padded_sides(planes, index), strict=True), 1):
+        channel = _channel(*sides, partial(_padded, size=2 ** (5 - scale) + 1), noise=2.0)
+        transmitted, available = transmitted + _total(channel.transmitted), available + _total(channel.available)
+    return quotient(transmitted, available)
 
 
 def vif_strict(planes: Planes) -> Tensor:
@@ -211,7 +234,7 @@ def vif_fusion(planes: Planes) -> Tensor:
     for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
         if not weight:
             continue
-        first, second = _channels(fused, sources, partial(_windowed, window=window), noise=0.005 * 255**2)
+        first, second = _channels(fused, sources, window, noise=0.005 * 255**2)
         use_first = first.gain < second.gain
         transmitted = torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
         available = torch.where(use_first, first.available, second.available) / _LN10 + 1e-7

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.formulas.stretch import stretched, unstretchable
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 LEVELS = 256
 _BITS = 1 / math.log(2)
@@ -30,13 +30,13 @@ def levels(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     return values.nan_to_num().clamp(0, top).to(torch.int32).flatten(1)
 
 
-@shared
+@shared_by_images
 def histogram(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     """P x 256 relative frequencies, float64."""
     return _frequencies(levels(planes, index, kind), LEVELS)
 
 
-@shared
+@shared_by_images
 def joint_histogram(planes: Planes, first: int, second: int, kind: str = "rounded") -> Tensor:
     """P x 256 x 256 relative frequencies of pairs, rows for the first image, float64."""
     pairs = levels(planes, first, kind) * LEVELS + levels(planes, second, kind)
@@ -50,13 +50,13 @@ def _frequencies(labels: Tensor, bins: int) -> Tensor:
     return counted.view(count, bins).double() / size
 
 
-@shared
+@shared_by_images
 def marginal_entropy(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     """Entropy of one image in nats, empty bins skipped."""
     return torch.special.entr(histogram(planes, index, kind)).sum(-1)
 
 
-@shared
+@shared_by_images
 def joint_entropy(planes: Planes, first: int, second: int, kind: str = "rounded") -> Tensor:
     """Joint entropy of two images in nats, empty bins skipped."""
     return torch.special.entr(joint_histogram(planes, first, second, kind)).sum((-2, -1))

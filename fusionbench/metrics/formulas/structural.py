@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import root
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ def average(image: Tensor, window: Window) -> Tensor:
     return correlate(image, window.vertical or window.taps, window.taps, window.border)
 
 
-@shared
+@shared_by_images
 def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
     """The level that is removed before squaring, for windows that do not round as their original does."""
     return 0.0 if window.as_octave or window.vertical else typical_level(planes[index])
 
 
-@shared
+@shared_by_images
 def _shifted_mean(planes: Planes, window: Window, index: int) -> Tensor:
     return average(planes[index] - _shift(planes, window, index), window)
 
@@ -71,7 +71,7 @@ def mean(planes: Planes, window: Window, index: int) -> Tensor:
     return _shifted_mean(planes, window, index) + _shift(planes, window, index)
 
 
-@shared
+@shared_by_images
 def covariance(planes: Planes, window: Window, first: int, second: int) -> Tensor:
     """Local covariance of two images (variance of one with itself), divisor the window's sum."""
     left, right = planes[first] - _shift(planes, window, first), planes[second] - _shift(planes, window, second)
@@ -99,7 +99,14 @@ def _mean_similarity(
 ) -> Tensor:
     if window.border == "valid" and min(planes.height, planes.width) < len(window.taps):
         return planes.filled(torch.nan).double()
-    return similarity_map(planes, window, index, 0, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
+    return _similarity(planes, window, index, 0, c1, c2, sampling)
+
+
+@shared_by_images
+def _similarity(
+    planes: Planes, window: Window, first: int, second: int, c1: float, c2: float, sampling: float
+) -> Tensor:
+    return similarity_map(planes, window, first, second, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
 
 
 def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
