@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -234,32 +235,45 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
     return found
 
 
+def _decimals(value: float) -> int:
+    """Digits after the point with which a number was written at least."""
+    exponent = Decimal(repr(float(value))).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
     """Per metric the candidates ranked over all its published numbers.
 
-    Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors
-    agree within a factor of two, or are below 1e-4, are ranked by the fewest deviations; those that the
-    numbers cannot tell apart stand in one row, joined by ``=``. A candidate that is undefined for some of
-    the numbers comes after those that explain all of them.
+    Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors agree within a
+    factor of two, are below 1e-4, or that give the printed digits throughout are ranked by the fewest deviations.
+    Those that the numbers cannot tell apart, because both give the printed digits or are off by the same, stand in one
+    row, joined by ``=``. A candidate that is undefined for some of the numbers comes after those that explain all.
     """
+    decimals = comparison.groupby("metric")["published"].transform(lambda column: column.map(_decimals).max())
+    off = (comparison["value"] - comparison["published"]).abs()
+    comparison = comparison.assign(printed=off <= 0.5000001 * 10.0**-decimals)
     groups = comparison.groupby(["metric", "candidate"], sort=False)
     table = groups.agg(
         numbers=("error", "count"),
         median_error=("error", "median"),
         largest_error=("error", "max"),
         deviations=("deviations", "first"),
+        printed=("printed", "all"),
     ).reset_index()
     table = table[table["median_error"].notna()]
     for column in ("median_error", "largest_error"):
         table[f"{column}_shown"] = [f"{value:.6e}" if value > 1e-12 else "0" for value in table[column]]
+        table.loc[table["printed"], f"{column}_shown"] = "0"
     alike = ["metric", "numbers", "deviations", "median_error_shown", "largest_error_shown"]
     table = table.groupby(alike, sort=False).agg(
         candidate=("candidate", " = ".join),
         median_error=("median_error", "first"),
         largest_error=("largest_error", "first"),
+        printed=("printed", "first"),
     )
     table = table.reset_index()
-    table["level"] = np.ceil(np.log2(table["median_error"].clip(lower=1e-4)))
+    within = table["median_error"].where(~table["printed"], 0.0)
+    table["level"] = np.ceil(np.log2(within.clip(lower=1e-4)))
     table["missing"] = table.groupby("metric")["numbers"].transform("max") - table["numbers"]
     table = table.sort_values(
         ["metric", "missing", "level", "deviations", "median_error"], kind="stable", ignore_index=True
