@@ -23,6 +23,8 @@ COLUMNS = [*IDENTITY, "value", "status"]
 def keyed(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns that reports need, with ``key`` (``name@profile``) and ``counts``.
 
+    Texts become categories: a large frame has few of them, and each grouping would else hash millions.
+
     ``counts`` says whether a value enters means and tests: status ``ok``, and finite. A metric that is
     undefined on a sample (NaN) or unbounded there (PSNR of equal images) does not.
 
@@ -34,13 +36,29 @@ def keyed(frame: pd.DataFrame) -> pd.DataFrame:
         raise UsageError(f"the frame lacks the columns {', '.join(absent)}.")
     if frame.empty:
         raise UsageError("there are no rows to report on.", hint="Has the run scored anything yet?")
-    data = frame[COLUMNS].copy()
-    data["profile"] = data["profile"].astype(object).fillna("").astype(str)
-    name = data["metric"].astype(str)
-    data["key"] = name.where(data["profile"] == "", name + "@" + data["profile"])
+    data = frame[COLUMNS].assign(profile=frame["profile"].astype(object).fillna("").astype(str))
+    for column in (*IDENTITY, "status"):
+        data[column] = data[column].astype(str).astype("category")
+    pairs = data[["metric", "profile"]].drop_duplicates()
+    keys = {
+        (name, profile): f"{name}@{profile}" if profile else name for name, profile in pairs.itertuples(index=False)
+    }
+    data["key"] = _combined(data["metric"], data["profile"], keys)
     data["value"] = data["value"].astype("float64")
     data["counts"] = (data["status"] == "ok") & np.isfinite(data["value"])
     return data
+
+
+def _combined(names: pd.Series, profiles: pd.Series, keys: Mapping[tuple[str, str], str]) -> pd.Series:
+    """The key of each row, as categories."""
+    import pandas as pd
+
+    place = {key: number for number, key in enumerate(keys.values())}
+    table = np.array(
+        [[place.get(keys.get((n, p), ""), -1) for p in profiles.cat.categories] for n in names.cat.categories]
+    )
+    codes = table[names.cat.codes.to_numpy(), profiles.cat.codes.to_numpy()]
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(list(place))), index=names.index)
 
 
 def metric_spec(metrics: Mapping[str, MetricSpec], key: str) -> MetricSpec | None:

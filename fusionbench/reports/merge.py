@@ -26,12 +26,13 @@ def merge_frames(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Raises:
         DataError: Two runs have different values for one thing; both are named.
     """
+    if len(frames) == 1:
+        return next(iter(frames.values())).reset_index(drop=True)
     rows = pd.concat([frame.assign(run=name) for name, frame in frames.items()], ignore_index=True)
-    if len(frames) > 1:
-        succeeded = rows[rows["status"] == "ok"]
-        _refuse_contradictions(succeeded)
-        done = succeeded.drop_duplicates(IDENTITY)
-        rows = pd.concat([done, rows[rows["status"] != "ok"]]).drop_duplicates(IDENTITY).sort_index()
+    succeeded = rows[rows["status"] == "ok"]
+    _refuse_contradictions(succeeded)
+    done = succeeded.drop_duplicates(IDENTITY)
+    rows = pd.concat([done, rows[rows["status"] != "ok"]]).drop_duplicates(IDENTITY).sort_index()
     return rows.drop(columns="run").reset_index(drop=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from fusionbench.salvage import Plan
 from fusionbench.types import FusionBenchError, Task
 
 _WHAT = "journal"
+_TASKS = {str(task) for task in Task}
 # Files that were found to be whole, with size and time: a command opens its journal several times.
 _whole: dict[Path, tuple[int, int, int]] = {}
 
@@ -126,14 +128,19 @@ def _is_number(value: Any) -> bool:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    metrics = _loaded(row["metrics"])
+    if reason := _metrics(row["metrics"]):
+        return reason
+    return "" if row["task"] in _TASKS else f"task is {str(row['task'])[:20]!r}"
+
+
+@functools.lru_cache(maxsize=256)  # many cells expect the same few metrics
+def _metrics(text: str) -> str:
+    metrics = _loaded(text)
     if not isinstance(metrics, list):
         return "metrics are no JSON list"
     for metric in metrics:
         if not (isinstance(metric, list) and len(metric) == 3 and all(isinstance(part, str) for part in metric)):
             return "metrics are no list of name, profile and version"
-    if row["task"] not in {str(task) for task in Task}:
-        return f"task is {str(row['task'])[:20]!r}"
     return ""
 
 

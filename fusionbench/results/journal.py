@@ -27,6 +27,8 @@ from fusionbench.types import FusionBenchError
 
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
+# Scores that are read at once.
+_PORTION = 500
 
 
 class Journal:
@@ -159,13 +161,18 @@ class Journal:
         """Number of samples of each data set."""
         return dict(self._db.execute("SELECT dataset, count(*) FROM listings GROUP BY dataset"))
 
+    def contents(self) -> dict[str, dict[str, str]]:
+        """By data set, the samples that the last run listed, in order, with the digest of each one's images."""
+        found: dict[str, dict[str, str]] = {}
+        rows = self._db.execute("SELECT dataset, sample, content FROM listings ORDER BY dataset, position, sample")
+        for dataset, sample, content in rows:
+            found.setdefault(dataset, {})[sample] = content
+        return found
+
     def data_digests(self) -> dict[str, str]:
-        """By data set, a digest of the contents of the samples that the last run listed, in their order."""
-        contents: dict[str, list[str]] = {}
-        for dataset, content in self._db.execute("SELECT dataset, content FROM listings ORDER BY dataset, position"):
-            contents.setdefault(dataset, []).append(content)
-        known = {name: "\n".join(found).encode() for name, found in contents.items() if all(found)}
-        return {name: sha256(content).hexdigest()[:16] for name, content in known.items()}
+        """By data set, a digest of the contents of its samples in their order, where all are known."""
+        known = {name: list(found.values()) for name, found in self.contents().items()}
+        return {name: digest_of(digests) for name, digests in known.items() if all(digests)}
 
     def left_out(self) -> dict[str, int]:
         """By data set, how many samples have results that are not shown, since the last listing does not have them."""
@@ -253,36 +260,76 @@ class Journal:
         """
         found = self._db.execute(
             "SELECT c.method, c.dataset, c.task, c.sample, c.metrics, c.marks, c.fusion, f.status, f.error, f.seconds,"
-            " f.timings, f.notes, p.path, p.sha256, c.content <> l.content AND c.content <> '' AND l.content <> ''"
+            " f.notes, p.path, p.sha256, c.content <> l.content AND c.content <> '' AND l.content <> ''"
             " FROM listings l JOIN cells c ON c.dataset = l.dataset AND c.sample = l.sample"
             " LEFT JOIN fusions f ON f.key = c.fusion"
             " LEFT JOIN pictures p ON p.path = c.image AND p.fusion = c.fusion AND p.sha256 = f.image_sha256"
             " AND f.status = 'ok' ORDER BY c.method, c.dataset, l.position, c.sample"
         )
+        expected: dict[str, tuple[MetricKey, ...]] = {}  # few texts for many cells
         for method, dataset, task, sample, metrics, marks, fusion, status, error, seconds, *rest in found:
-            timings, notes, image, digest, outdated = rest
+            notes, image, digest, outdated = rest
+            if metrics not in expected:
+                expected[metrics] = tuple(tuple(metric) for metric in json.loads(metrics))
             yield Row(
                 method=method,
                 dataset=dataset,
                 task=task,
                 sample=sample,
-                metrics=tuple(tuple(metric) for metric in json.loads(metrics)),
+                metrics=expected[metrics],
                 marks=marks,
                 fusion=fusion,
                 status=status,
                 error=error,
                 seconds=seconds,
-                timings=json.loads(timings or "{}"),
                 notes=notes or "",
                 image=None if image is None else self._inside(image),
                 image_sha256=digest,
                 outdated=bool(outdated),
             )
 
-    def scores(self) -> dict[tuple[str, str, str, str], tuple[float | None, str]]:
-        """Value and error of every score, by (fusion, metric, profile, version)."""
-        rows = self._db.execute("SELECT fusion, metric, profile, version, value, error FROM scores")
-        return {(fusion, metric, profile, version): (v, e) for fusion, metric, profile, version, v, e in rows}
+    def timings(self) -> dict[str, dict[str, float]]:
+        """Seconds of each phase of making a fusion, by its key."""
+        return {key: json.loads(text) for key, text in self._db.execute("SELECT key, timings FROM fusions")}
+
+    def scores(
+        self, fusions: Iterable[str], metrics: Iterable[MetricKey]
+    ) -> Iterator[Sequence[tuple[int, float | None, str]]]:
+        """The scores of some fusions.
+
+        Args:
+            fusions: Their keys, each once.
+            metrics: The metrics that are asked for, each once.
+
+        Yields:
+            In portions, (place, value, error) of each score that there is, the place being fusion number x number of
+            metrics + metric number; a value that is not defined is None.
+        """
+        count = self._ask(fusions, metrics)
+        cursor = self._db.execute(
+            "SELECT f.number * ? + m.number, s.value, s.error FROM asked_fusions f CROSS JOIN scores s"
+            " ON s.fusion = f.key JOIN asked_metrics m ON m.metric = s.metric AND m.profile = s.profile"
+            " AND m.version = s.version",
+            (count,),
+        )
+        while portion := cursor.fetchmany(_PORTION):
+            yield portion
+
+    def _ask(self, fusions: Iterable[str], metrics: Iterable[MetricKey]) -> int:
+        """Number what is asked for, in tables of this connection alone, so that SQLite does the looking up."""
+        listed = list(metrics)
+        self._db.executescript(
+            "DROP TABLE IF EXISTS temp.asked_fusions; DROP TABLE IF EXISTS temp.asked_metrics;"
+            "CREATE TEMP TABLE asked_fusions (number INTEGER PRIMARY KEY, key TEXT NOT NULL);"
+            "CREATE TEMP TABLE asked_metrics (metric TEXT, profile TEXT, version TEXT, number INTEGER,"
+            " PRIMARY KEY (metric, profile, version)) WITHOUT ROWID;"
+        )
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO temp.asked_fusions VALUES (?, ?)", enumerate(fusions))
+        rows = ((*metric, number) for number, metric in enumerate(listed))
+        self._db.executemany("INSERT INTO temp.asked_metrics VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+        return len(listed)
 
     # Pictures -------------------------------------------------------------------------------------
 
@@ -334,6 +381,11 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
             if mode == "ro":
                 raise
     raise AssertionError
+
+
+def digest_of(contents: Sequence[str]) -> str:
+    """A digest of samples by the digests of their images, in their order."""
+    return sha256("\n".join(contents).encode()).hexdigest()[:16]
 
 
 def _storable(value: float) -> float | None:

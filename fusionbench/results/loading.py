@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,10 @@ import pandas as pd
 
 from fusionbench.results.folder import JOURNAL, run_folder
 from fusionbench.results.journal import Journal
-from fusionbench.results.records import Row
+from fusionbench.results.tidy import tidy_frame
 
 if TYPE_CHECKING:
     from fusionbench.reports.model import Table
-
-COLUMNS = ("method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error", "seconds")
 
 
 class RunResults:
@@ -49,48 +46,7 @@ class RunResults:
             FusionBenchError: The journal names a picture outside of the run folder.
         """
         with Journal(self.path / JOURNAL, readonly=True) as journal:
-            scores = journal.scores()
-            rows = sorted(journal.rows(), key=self._order)
-        records = [record for row in rows for record in self._records(row, scores)]
-        frame = pd.DataFrame.from_records(records, columns=[*COLUMNS, "image", "marks", "notes", "image_sha256"])
-        return frame.astype({"value": "float64", "seconds": "float64"})
-
-    def _order(self, row: Row) -> tuple[int, int]:
-        """Methods and data sets in the order in which they were first asked for."""
-        methods, datasets = list(self.info.get("methods", ())), list(self.info.get("pairs", ()))
-        return (
-            methods.index(row.method) if row.method in methods else len(methods),
-            datasets.index(row.dataset) if row.dataset in datasets else len(datasets),
-        )
-
-    def _records(
-        self, row: Row, scores: Mapping[tuple[str, str, str, str], tuple[float | None, str]]
-    ) -> list[tuple[Any, ...]]:
-        shared = (str(self.path / row.image) if row.image else None, row.marks, row.notes, row.image_sha256)
-        records = []
-        for metric, profile, version in row.metrics:
-            found = scores.get((row.fusion, metric, profile, version))
-            value, status, error = self._judged(row, metric, profile, version, found)
-            fields = (row.method, row.dataset, row.task, row.sample, metric, value, profile, status, error, row.seconds)
-            records.append((*fields, *shared))
-        return records
-
-    def _judged(
-        self, row: Row, metric: str, profile: str, version: str, found: tuple[float | None, str] | None
-    ) -> tuple[float, str, str]:
-        """Value, status and error; a value counts only if it was computed from today's images by today's metric."""
-        facts = self.info.get("metrics", {}).get(f"{metric}@{profile}" if profile else metric, {})
-        if row.outdated:
-            return math.nan, "missing", "computed from other images than the sample has now; run the method again"
-        if str(facts.get("version", version)) != version:
-            return math.nan, "missing", f"computed by version {version} of the metric; run the method again"
-        if row.status == "failed":
-            return math.nan, "failed", row.error or ""
-        if row.status is None or found is None:
-            return math.nan, "missing", "not computed"
-        if found[1]:
-            return math.nan, "failed", found[1]
-        return math.nan if found[0] is None else found[0], "ok", ""
+            return tidy_frame(journal, self.info, self.path)
 
     def table(self, **options: Any) -> Table:
         """The paper's table; options as of :func:`fusionbench.reports.from_runs.table_from_runs`."""
@@ -108,8 +64,9 @@ class RunResults:
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
         with Journal(self.path / JOURNAL, readonly=True) as journal:
+            timings = journal.timings()
             rows = [
-                {"method": row.method, "dataset": row.dataset, "sample": row.sample, **row.timings}
+                {"method": row.method, "dataset": row.dataset, "sample": row.sample, **timings.get(row.fusion, {})}
                 for row in journal.rows()
             ]
         return pd.DataFrame(rows)

@@ -114,7 +114,6 @@ class Row(NamedTuple):
     status: str | None
     error: str | None
     seconds: float | None
-    timings: Mapping[str, float]
     notes: str
     image: str | None
     image_sha256: str | None

@@ -79,6 +79,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "data prepare-vlf": ("folder=pairs", "--option", "task=IVF", "--out", "prepared.h5"),
     "demo": ("-p", "no:demo"),
     "train": ("cddfuse", "--config", "none.yaml"),
+    "new": ("method", "odd"),
+    "check": ("folder",),
     "doctor": (),
     "text parts": (),
     "text describe": ("-d", "folder=pairs", "--data-option", "task=IVF", "--out", "vlf"),
