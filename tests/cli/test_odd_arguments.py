@@ -62,6 +62,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "table": ("finished",),
     "cite": ("finished",),
     "report": ("finished",),
+    "export": ("finished",),
+    "leaderboard": ("folder",),
     "repair": ("finished",),
     "score": ("--fused", "pairs/ir", "-d", "folder=pairs", "--dataset-option", "task=IVF", "--device", "none"),
     "reconcile": ("table.csv", "-d", "folder=pairs", "--fused", "ir=pairs/none"),
