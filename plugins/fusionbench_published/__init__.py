@@ -89,9 +89,8 @@ def fusionbench_published() -> list[PublishedSpec]:
             path=_HERE / "film-jia-zilong.csv",
             paper=_FILM,
             datasets=_DATASETS,
-            # Its profile is not stated. FILM's own evaluator is taken; its VIF follows another definition than the
-            # 0.98 that FILM's repository prints for the same data set.
+            # Neither its profile nor its number of pairs is stated. FILM's own evaluator is taken; its VIF follows
+            # another definition than the 0.98 that FILM's repository prints for the same data set.
             metrics=_METRICS,
-            pairs={"MEFB": 100},
         ),
     ]
