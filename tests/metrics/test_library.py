@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import fusionbench as fb
-from fusionbench.metrics import evaluate, stubs
+from fusionbench.metrics import MetricWarning, Scorer, evaluate, stubs
 from fusionbench.metrics.conventions import SPECS
 from fusionbench.metrics.describing import by_name, default_profile
 from fusionbench.metrics.selection import attribute_name, find
-from fusionbench.types import MetricError
+from fusionbench.types import MetricError, WeightsError
 from tests.metrics.tester import scenes
 
 
@@ -174,6 +174,53 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
     assert fb.metrics.functional.mean(fused).tolist() == frame["Mean"].tolist()
     assert fb.metrics.Mean()(fused) == pytest.approx(frame["Mean"].mean())
     assert "mean" in dir(fb.metrics.functional)
+
+
+def test_a_plugin_metric_reads_whole_images_and_loads_its_weights(tmp_path, monkeypatch) -> None:
+    from fusionbench.metrics.loading import identified
+    from fusionbench.plugins import load_plugins
+
+    plugin = tmp_path / "shades.py"
+    plugin.write_text(
+        "import fusionbench as fb\n"
+        "loaded = []\n"
+        "def load(device, weights):\n"
+        "    loaded.append(device)\n"
+        "    gain = float(weights['gain'].read_text())\n"
+        "    def shade(planes):\n"
+        "        images = (planes.fused, *planes.sources, planes.reference)\n"
+        "        assert all(image.shape == (2, 3, 20, 24) for image in images)\n"
+        "        return gain * (planes.fused[:, 0] - planes.sources[0][:, 2]).mean((-2, -1))\n"
+        "    return shade\n"
+        "def fusionbench_metrics():\n"
+        "    weights = (fb.WeightSpec(name='gain', filename='gain.txt', page='https://example.org'),)\n"
+        "    return [fb.MetricSpec(name='Shade', profile='zhao', operands='F|A,B', higher_is_better=None,\n"
+        "                          function=load, colour='rgb', weights=weights, default=True)]\n"
+    )
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path / "weights"))
+    load_plugins([str(plugin)])
+    fused, a, b = scenes(2, 20, 24)
+    arguments = {"fused": fused.expand(-1, 3, -1, -1), "sources": [a, b], "reference": b}
+    with pytest.raises(
+        WeightsError, match=r"weights 'gain' are not installed[\s\S]*https://example.org and save it as"
+    ):
+        evaluate(**arguments, metrics="Shade")
+    with pytest.warns(MetricWarning, match="'gain' are not installed"):
+        assert evaluate(**arguments)["Shade"].isna().all()
+
+    folder = tmp_path / "weights" / "Shade"
+    folder.mkdir(parents=True)
+    found = {}
+    for gain in (2, 3):
+        (folder / "gain.txt").write_text(str(gain))
+        scorer = Scorer("Shade")
+        values = [scorer.score(**arguments)["Shade"] for _ in range(3)][-1]
+        expected = gain * (fused.double() - a.double()).mean((1, 2, 3))
+        assert values.tolist() == pytest.approx(expected.tolist())
+        found[identified(find("Shade", "zhao")).version] = len(
+            sys.modules[find("Shade", "zhao").function.__module__].loaded
+        )
+    assert list(found.values()) == [1, 2]  # a version for each file, loaded once
 
 
 def test_a_definition_says_which_sources_it_takes() -> None:
