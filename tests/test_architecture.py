@@ -53,6 +53,7 @@ ROOMS = (
     "demonstration",
     "installation",
     "testing",
+    "scaffold",
     "cli",
 )
 BUILT_IN = {source.name for source in BUILTIN}

@@ -105,6 +105,9 @@ def test_the_metric_with_weights_runs_as_printed(tmp_path: Path, monkeypatch: py
     assert set(first) == {"EN", "Distance"}
     assert first["Distance"] > 0
 
+    checked = CliRunner().invoke(main, ["check", "-p", "my_metric.py", "Distance"], catch_exceptions=False)
+    assert checked.exit_code == 0, checked.output
+
     shutil.rmtree("weights")
     subprocess.run([sys.executable, *shlex.split(make)[1:]], check=True)  # other random numbers
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
+    "export": ("fusionbench.cli.export", "Write a run's results as a small file for others."),
+    "leaderboard": ("fusionbench.cli.leaderboard", "A site that compares many people's exported results."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
     "reconcile": ("fusionbench.cli.reconcile", "Find out which metric conventions a published table used."),
@@ -31,12 +33,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
+    "new": ("fusionbench.cli.new", "Begin a plugin: a package of a method, data set, metric or table format."),
+    "check": ("fusionbench.cli.check", "Hold a plugin against its contract."),
     "doctor": ("fusionbench.cli.doctor", "Check the installation; say what to do about problems."),
 }
 
 
 # What people coming from other programs type.
-_SYNONYMS = {"evaluate": "score", "eval": "score", "test": "run", "benchmark": "run", "show": "info", "check": "doctor"}
+_SYNONYMS = {
+    "evaluate": "score",
+    "eval": "score",
+    "test": "run",
+    "benchmark": "run",
+    "show": "info",
+    "create": "new",
+    "init": "new",
+}
 
 
 class UserError(click.ClickException):

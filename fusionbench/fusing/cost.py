@@ -15,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from fusionbench.fusing.fuser import Fuser, network_of
-from fusionbench.fusing.loading import load_fuser, parse_options
-from fusionbench.types import Batch, LoadsUntrained, Method, MethodSpec, Task, UsageError, WeightsError, resolve
+from fusionbench.fusing.loading import load_fuser_or_untrained
+from fusionbench.types import Batch, MethodSpec, Task, UsageError
 
 # Operators that move or make data, or cost nothing; everything else that the counter does not know is named.
 _FREE = frozenset(
@@ -115,7 +115,9 @@ def measure_cost(
         raise UsageError(f"method {spec.name} fuses one image at a time.")
     task = task or spec.tasks[0]
     images = _Noise(spec=spec, task=task, size=size, text=text, device=device)
-    fuser, untrained = _load(spec, device=device, task=task, weights=weights, options=options, precision=precision)
+    fuser, untrained = load_fuser_or_untrained(
+        spec, device=device, task=task, weights=weights, options=options, precision=precision
+    )
     network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
     batch = images.batch(batch_size)
@@ -167,25 +169,6 @@ class _Operators(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(func.overloadpacket.__name__)
         return func(*args, **(kwargs or {}))
-
-
-def _load(
-    spec: MethodSpec,
-    *,
-    device: torch.device,
-    task: Task,
-    weights: Path | None,
-    options: Mapping[str, Any] | None,
-    precision: str,
-) -> tuple[Fuser, bool]:
-    try:
-        return load_fuser(spec, device=device, task=task, weights=weights, options=options, precision=precision), False
-    except WeightsError:
-        method: Method = resolve(spec.factory, owner=f"method {spec.name}")(**parse_options(spec, options or {}))
-        if weights is not None or not isinstance(method, LoadsUntrained):
-            raise
-        method.load_untrained(device)
-        return Fuser(method, spec, device, precision=precision), True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,13 @@ from fusionbench.plugins.options import parse_given
 from fusionbench.types import (
     FusionBenchError,
     HasNetwork,
+    LoadsUntrained,
+    Method,
     MethodError,
     MethodSpec,
     Task,
     UsageError,
+    WeightsError,
     described,
     raised_at,
     resolve,
@@ -93,10 +96,7 @@ def load_fuser(
         UsageError: An option is unknown or has an unusable value.
         MethodError: The method's own code failed.
     """
-    given = dict(options or {})
-    if task is not None and "task" in spec.options:
-        given.setdefault("task", str(task))
-    parsed = parse_options(spec, given)
+    parsed = _parsed(spec, task, options)
     path = weights_for(spec, task, weights, parsed)
     remark, _ = examine(spec, path, task, parsed) if path is not None else ("", "")
     if remark and warn:
@@ -112,6 +112,43 @@ def load_fuser(
     except BaseException as error:
         raise MethodError(f"method {spec.name} could not be loaded: {described(error)}{raised_at(error)}") from error
     return Fuser(method, spec, device, precision=precision, colour_mode=colour_mode)
+
+
+def load_fuser_or_untrained(
+    spec: MethodSpec,
+    *,
+    device: torch.device,
+    task: Task | None = None,
+    weights: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    precision: str = "float32",
+) -> tuple[Fuser, bool]:
+    """As :func:`load_fuser`, with a random network where the weights are missing: to measure and check, not to fuse.
+
+    Returns:
+        The fuser, and whether its network is untrained.
+
+    Raises:
+        WeightsError: Weights are missing, and the method cannot do without (:class:`fusionbench.types.LoadsUntrained`).
+        UsageError, MethodError: As of :func:`load_fuser`.
+    """
+    try:
+        fuser = load_fuser(spec, device=device, task=task, weights=weights, options=options, precision=precision)
+    except WeightsError:
+        parsed = _parsed(spec, task, options)
+        method: Method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
+        if weights is not None or not isinstance(method, LoadsUntrained):
+            raise
+        method.load_untrained(device)
+        return Fuser(method, spec, device, precision=precision), True
+    return fuser, False
+
+
+def _parsed(spec: MethodSpec, task: Task | None, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = dict(options or {})
+    if task is not None and "task" in spec.options:
+        given.setdefault("task", str(task))
+    return parse_options(spec, given)
 
 
 def weights_for(

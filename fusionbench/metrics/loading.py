@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, device
+import torch
+from torch import Tensor
 
 from fusionbench.metrics.planes import Planes
 from fusionbench.types import MetricError, MetricSpec, resolve
@@ -32,7 +33,7 @@ def identified(spec: MetricSpec) -> MetricSpec:
     return replace(spec, version="+".join((spec.version, *digests)))
 
 
-def function_of(spec: MetricSpec, place: device) -> Function:
+def function_of(spec: MetricSpec, place: torch.device) -> Function:
     """What computes a metric on a device: its function, or what its function loads from the weights.
 
     Raises:
@@ -53,7 +54,10 @@ def function_of(spec: MetricSpec, place: device) -> Function:
 def _loaded(
     key: str, load: Any, place: str, weights: tuple[tuple[str, Path], ...], digests: tuple[str, ...]
 ) -> Function:
-    function = load(device(place), dict(weights))
+    where = torch.device(place)
+    # Networks draw random numbers before they read their weights: scoring in training must not change its course.
+    with torch.random.fork_rng([where] if where.type == "cuda" else []):
+        function = load(where, dict(weights))
     if not callable(function):
         raise MetricError(
             f"metric {key} has weights, and its function returned {type(function).__name__}.",

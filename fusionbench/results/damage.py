@@ -12,12 +12,13 @@ from typing import Any
 from fusionbench.databases import DamagedError, TableSchema, complaints, tables, trouble
 from fusionbench.printable import command_line
 from fusionbench.salvage import Plan
+from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import FusionBenchError, Task
 
 _WHAT = "journal"
 _TASKS = {str(task) for task in Task}
 # Files that were found to be whole, with size and time: a command opens its journal several times.
-_whole: dict[Path, tuple[int, int, int]] = {}
+_whole: dict[Path, tuple[Stamp | None, ...]] = {}
 
 
 def explained(path: Path, error: sqlite3.Error) -> FusionBenchError:
@@ -67,12 +68,10 @@ def _repair(path: Path) -> str:
     return command_line("fusionbench", "repair", path.parent)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _stamp(path: Path) -> tuple[Stamp | None, ...] | None:
+    """Of the file and of the log that its writer keeps beside it; None if there is no file."""
+    own = stamp_of(path)
+    return None if own is None else (own, stamp_of(path.with_name(f"{path.name}-wal")))
 
 
 # What a row may hold, by table -----------------------------------------------------------------------

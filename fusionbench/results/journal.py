@@ -10,6 +10,7 @@ that it shows: only with that does it belong to a row.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -21,12 +22,15 @@ from typing import Any
 
 from fusionbench.results import schema
 from fusionbench.results.damage import explained, refuse_damaged
+from fusionbench.results.filesystems import is_local
 from fusionbench.results.folder import IMAGES, is_image_path
 from fusionbench.results.records import Cell, FileRecord, FusionRecord, MetricKey, PictureRecord, Row
 from fusionbench.types import FusionBenchError
 
 # Seconds to wait for another process that reads or writes at this moment.
 _PATIENCE = 60.0
+# Milliseconds to wait for readers before a write-ahead log is left beside a journal that is closed.
+_LEAVE_MS = 2000
 # Scores that are read at once.
 _PORTION = 500
 
@@ -46,6 +50,7 @@ class Journal:
         self.path = path
         try:
             self._db = _connect_for_reading(path) if readonly else _connect_for_writing(path)
+            self._ahead = False
             try:
                 self._bring_up_to_date(readonly)
             except BaseException:
@@ -64,8 +69,29 @@ class Journal:
         else:
             schema.create(self._db)
 
+    def write_ahead(self) -> str:
+        """Append commits to a log beside the file until it is closed: as durable, with one wait for the disk each.
+
+        Returns:
+            Why that is not possible where the file lies, so that it goes on as before; empty where it is.
+        """
+        try:
+            # Processes of several machines cannot share the log's index, even where one of them can make it.
+            if not is_local(self.path.parent):
+                return "is on a file system that is not known to be of this machine alone"
+            (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.Error as error:
+            raise explained(self.path, error) from error
+        self._ahead = mode == "wal"
+        return "" if self._ahead else "is on a file system that lets processes share no memory"
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. At rest it is a single one, which can be copied and read where nothing can be written."""
+        if self._ahead:
+            # A reader that looks at it now keeps its log; the next writer tries again.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute(f"PRAGMA busy_timeout={_LEAVE_MS}")
+                self._db.execute("PRAGMA journal_mode=DELETE").fetchone()
         self._db.close()
 
     def __enter__(self) -> Journal:
@@ -161,13 +187,18 @@ class Journal:
         """Number of samples of each data set."""
         return dict(self._db.execute("SELECT dataset, count(*) FROM listings GROUP BY dataset"))
 
+    def contents(self) -> dict[str, dict[str, str]]:
+        """By data set, the samples that the last run listed, in order, with the digest of each one's images."""
+        found: dict[str, dict[str, str]] = {}
+        rows = self._db.execute("SELECT dataset, sample, content FROM listings ORDER BY dataset, position, sample")
+        for dataset, sample, content in rows:
+            found.setdefault(dataset, {})[sample] = content
+        return found
+
     def data_digests(self) -> dict[str, str]:
-        """By data set, a digest of the contents of the samples that the last run listed, in their order."""
-        contents: dict[str, list[str]] = {}
-        for dataset, content in self._db.execute("SELECT dataset, content FROM listings ORDER BY dataset, position"):
-            contents.setdefault(dataset, []).append(content)
-        known = {name: "\n".join(found).encode() for name, found in contents.items() if all(found)}
-        return {name: sha256(content).hexdigest()[:16] for name, content in known.items()}
+        """By data set, a digest of the contents of its samples in their order, where all are known."""
+        known = {name: list(found.values()) for name, found in self.contents().items()}
+        return {name: digest_of(digests) for name, digests in known.items() if all(digests)}
 
     def left_out(self) -> dict[str, int]:
         """By data set, how many samples have results that are not shown, since the last listing does not have them."""
@@ -376,6 +407,11 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
             if mode == "ro":
                 raise
     raise AssertionError
+
+
+def digest_of(contents: Sequence[str]) -> str:
+    """A digest of samples by the digests of their images, in their order."""
+    return sha256("\n".join(contents).encode()).hexdigest()[:16]
 
 
 def _storable(value: float) -> float | None:

@@ -102,6 +102,8 @@ def execute(
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         write_config(folder, config.located().to_yaml())
         facts = provenance.environment(device) | _described(config, plugins, expansion)
+        if slow := journal.write_ahead():
+            watcher.notice(f"note: {shown(folder)} {slow}: results are as durable, but take longer to commit.")
         session = journal.begin_session(provenance.now(), facts)
         outcome = "interrupted"
         run = Run(folder, config, expansion.skipped)

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.helpers import pretend_cuda
+from fusionbench.testing import pretended_cuda
 
 
 @pytest.fixture(scope="session")
 def pretended(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager]:
     """``with pretended() as device:`` has a CUDA device that computes on the CPU."""
-    reason = pretend_cuda.missing_parts()
+    reason = pretended_cuda.missing_parts()
     if reason:
         pytest.skip(reason)
-    pretend_cuda.prepare(tmp_path_factory.mktemp("guard"))
-    return pretend_cuda.pretended
+    pretended_cuda.prepare(tmp_path_factory.mktemp("guard"))
+    return pretended_cuda.pretended

@@ -15,10 +15,10 @@ from fusionbench.fusing import DecodedSample, Fuser
 from fusionbench.fusing.loading import parse_options
 from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.plugins import current_plugins
+from fusionbench.testing.pretended_cuda import CUDA
 from fusionbench.types import FusionBenchError, MethodSpec, Task, resolve
 from fusionbench_ddfm import method as ddfm
 from fusionbench_ddfm.unet import UNetConfig
-from tests.helpers.pretend_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 

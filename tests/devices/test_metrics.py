@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fusionbench.metrics.scorer import Scorer
 from fusionbench.plugins import current_plugins
-from tests.helpers.pretend_cuda import CUDA
+from fusionbench.testing.pretended_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.helpers.pretend_cuda import CUDA
+from fusionbench.testing.pretended_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.plugins import current_plugins
+from fusionbench.testing.pretended_cuda import CUDA
 from fusionbench.training.ema import WeightAverage
 from fusionbench_cddfuse.network import CDDFuseNet
 from fusionbench_cddfuse.training import Objective
 from fusionbench_film.training import FilmObjective, LossConfig
 from tests.helpers.film import TINY, tiny_film
-from tests.helpers.pretend_cuda import CUDA
 
 Device = Callable[[], AbstractContextManager]
 

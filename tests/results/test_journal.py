@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import fusionbench as fb
+from fusionbench.results import journal as journals
+from fusionbench.results.filesystems import is_local
 from fusionbench.results.journal import Journal
+from fusionbench.results.records import FusionRecord
 from fusionbench.results.schema import SCHEMA_VERSION
 from fusionbench.runs import engine, identity
+from fusionbench.runs.watching import SilentWatcher
 from fusionbench.types import FusionBenchError
 from tests.helpers.scenes import FolderOfPairs, pairs_dataset, scene
 
@@ -214,3 +220,99 @@ def test_the_engine_reads_facts_of_all_sessions(tmp_path: Path) -> None:
     fb.run("maximum", dataset, out=tmp_path / "run", metrics=METRICS)
     with Journal(tmp_path / "run" / "journal.sqlite", readonly=True) as journal:
         assert list(engine.info_of(journal)["methods"]) == ["average", "maximum"]
+
+
+def _recorded(key: str) -> FusionRecord:
+    return FusionRecord(key=key, status="ok", seconds=1.0, scores={("EN", "", "1"): 2.0})
+
+
+def test_a_journal_written_ahead_is_read_meanwhile_and_is_one_file_at_rest(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        if reason := journal.write_ahead():
+            pytest.skip(f"the temporary folder {reason}")
+        assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)  # a commit waits for the disk
+        journal.record(_recorded("a"), journal.begin_session("now", {}))
+        assert (tmp_path / "journal.sqlite-wal").stat().st_size
+        with Journal(path, readonly=True) as reader:
+            assert reader.scored("a")
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.sqlite"]
+    path.chmod(0o444)
+    tmp_path.chmod(0o555)
+    try:
+        with Journal(path, readonly=True) as reader:
+            assert reader.scored("a")
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_commits_written_ahead_survive_the_death_of_their_process(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    code = """
+import os, sys
+from pathlib import Path
+from fusionbench.results.journal import Journal
+from fusionbench.results.records import FusionRecord
+journal = Journal(Path(sys.argv[1]))
+journal.write_ahead()
+session = journal.begin_session("now", {})
+for number in range(20):
+    journal.record(FusionRecord(key=str(number), status="ok", seconds=1.0, scores={("EN", "", "1"): 2.0}), session)
+journal._db.execute("BEGIN IMMEDIATE")
+journal._db.execute("INSERT INTO scores VALUES ('half', 'EN', '', '1', 1.0, '')")
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    with Journal(path, readonly=True) as journal:
+        assert all(journal.scored(str(number)) for number in range(20))
+        assert not journal.scored("half")
+    with Journal(path) as journal:
+        journal.write_ahead()
+        journal.record(_recorded("later"), journal.begin_session("now", {}))
+    with Journal(path, readonly=True) as journal:
+        assert journal.scored("19")
+        assert journal.scored("later")
+
+
+def test_a_reader_that_stays_does_not_hold_up_the_end_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "_LEAVE_MS", 1)
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        journal.write_ahead()
+        journal.record(_recorded("a"), journal.begin_session("now", {}))
+        reader = Journal(path, readonly=True)
+    with reader:
+        assert reader.scored("a")
+    with Journal(path, readonly=True) as again:
+        assert again.scored("a")
+
+
+def test_a_run_on_a_file_system_of_others_says_that_commits_take_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "is_local", lambda folder: False)
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        assert "file system" in journal.write_ahead()
+        journal.record(_recorded("a"), journal.begin_session("now", {}))
+        assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    notices: list[str] = []
+    watcher = SilentWatcher()
+    monkeypatch.setattr(watcher, "notice", notices.append)
+    run = fb.run("average", pairs_dataset(tmp_path, 1), out=tmp_path / "run", metrics=METRICS, watcher=watcher)
+    assert run.complete
+    assert any("take longer to commit" in notice for notice in notices)
+
+
+def test_which_file_systems_are_of_this_machine(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    (tmp_path / "a b" / "run").mkdir(parents=True)
+    spaced = str(tmp_path / "a b").replace(" ", "\\040")
+    mounts.write_text(
+        f"22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n23 22 0:40 / {spaced} rw - nfs4 server:/home rw\nnonsense\n"
+    )
+    assert is_local(tmp_path, mounts)
+    assert not is_local(tmp_path / "a b" / "run", mounts)
+    with mounts.open("a") as file:
+        file.write(f"24 23 0:41 / {spaced} rw - tmpfs none rw\n")
+    assert is_local(tmp_path / "a b" / "run", mounts)
+    assert not is_local(tmp_path, tmp_path / "absent")

@@ -15,6 +15,7 @@ from fusionbench.atomic import make_folder
 from fusionbench.reports.caption import caption, notes
 from fusionbench.reports.model import RANK
 from fusionbench.reports.site import Quality
+from fusionbench.reports.site.board import Board
 from fusionbench.reports.site.content import DatasetPage, Report
 from fusionbench.reports.site.pictures import Picture, Shown, write_pictures
 from fusionbench.reports.writing import write_text
@@ -86,6 +87,37 @@ def write_report(
     )
     write_text(first, text)
     return first
+
+
+def write_leaderboard(boards: Sequence[Board], folder: Path, *, title: str, files: int, version: str) -> Path:
+    """Write a leaderboard into a folder that :func:`claim` has made ours.
+
+    Args:
+        boards: As of :func:`fusionbench.reports.site.board.boards_of`.
+        folder: Where to.
+        title: Of the page.
+        files: How many submissions there are.
+        version: Of the suite.
+
+    Returns:
+        The page.
+    """
+    static(folder, ("report.css", "report.js", "board.js"))
+    page = folder / "index.html"
+    text = (
+        environment()
+        .get_template("board.html.j2")
+        .render(
+            title=title,
+            boards=boards,
+            files=files,
+            version=version,
+            tasks=list(dict.fromkeys(board.task for board in boards)),
+            datasets=list(dict.fromkeys(board.dataset for board in boards)),
+        )
+    )
+    write_text(page, text)
+    return page
 
 
 def environment() -> jinja2.Environment:

@@ -17,12 +17,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
 import torch
-import torchgen
 import yaml
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -80,11 +80,14 @@ def prepare(folder: Path) -> None:
 @cache
 def _without_kernel() -> frozenset[str]:
     """Operators that have a kernel for the CPU and none that serves CUDA."""
-    table = Path(torchgen.__file__).parent / "packaged" / "ATen" / "native" / "native_functions.yaml"
+    generator = find_spec("torchgen")
+    assert generator is not None
+    assert generator.origin is not None
+    table = Path(generator.origin).parent / "packaged" / "ATen" / "native" / "native_functions.yaml"
     lacking: set[str] = set()
     delegates: dict[str, str] = {}
     safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one: the table is long
-    for function in yaml.load(table.read_text(), Loader=safe):  # noqa: S506
+    for function in safe(table.read_text(encoding="utf-8")).get_single_data():
         name = function["func"].partition("(")[0]
         backends = {key.strip() for keys in function.get("dispatch", {}) for key in keys.split(",")}
         if "structured_delegate" in function:
@@ -95,9 +98,9 @@ def _without_kernel() -> frozenset[str]:
 
 
 class PretendedTensor(Tensor):
-    """A tensor on the pretended device; ``inner`` is where its values are."""
+    """A tensor on the pretended device; ``held`` is where its values are."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> PretendedTensor:
@@ -111,22 +114,25 @@ class PretendedTensor(Tensor):
             device=CUDA,
             requires_grad=inner.requires_grad,
         )
-        made.inner = inner
+        made.held = inner
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]  # as torch tells it to
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]  # torch declares its placeholder
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if PretendedDevice.active is None:
             raise RuntimeError("a tensor of the pretended device outlived it")
         with PretendedDevice.active:
             return func(*args, **(kwargs or {}))
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return f"PretendedTensor({self.inner})"
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]  # torch names its keyword in a way of its own
+        return f"PretendedTensor({self.held})"
 
     def numpy(self, *_: Any, **__: Any) -> Any:
+        """Refused, as of a tensor on a device."""
         raise TypeError(
             "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory."
         )
@@ -134,12 +140,15 @@ class PretendedTensor(Tensor):
     __array__ = numpy
 
     def tolist(self) -> Any:
-        return self.inner.tolist()
+        """The values."""
+        return self.held.tolist()
 
     def data_ptr(self) -> int:
-        return self.inner.data_ptr()
+        """Of the tensor below."""
+        return self.held.data_ptr()
 
     def is_shared(self) -> bool:
+        """Not between processes."""
         return False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -166,6 +175,7 @@ class PretendedDevice(TorchDispatchMode):
 
     @classmethod
     def is_infra_mode(cls) -> bool:
+        """It stands below modes that only watch, such as a counter of operators."""
         return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -191,7 +201,7 @@ class PretendedDevice(TorchDispatchMode):
             inner_args = (inner_args[0].float(), inner_args[1], False)
         result = func(*inner_args, **inner_kwargs)
         stays = isinstance(args[0], PretendedTensor) if name == "aten::copy_" else wanted is None or to_cuda
-        known = {id(tensor.inner): tensor for tensor in ours}
+        known = {id(tensor.held): tensor for tensor in ours}
 
         def wrapped(value: Any) -> Any:
             if not isinstance(value, Tensor) or isinstance(value, PretendedTensor):
@@ -204,7 +214,7 @@ class PretendedDevice(TorchDispatchMode):
 
 
 def _inner(value: Any) -> Any:
-    return value.inner if isinstance(value, PretendedTensor) else value
+    return value.held if isinstance(value, PretendedTensor) else value
 
 
 def _refuse_other_devices(name: str, args: Any, tensors: list[Tensor]) -> None:
