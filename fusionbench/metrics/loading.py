@@ -54,10 +54,9 @@ def function_of(spec: MetricSpec, place: torch.device) -> Function:
 def _loaded(
     key: str, load: Any, place: str, weights: tuple[tuple[str, Path], ...], digests: tuple[str, ...]
 ) -> Function:
-    where = torch.device(place)
     # Networks draw random numbers before they read their weights: scoring in training must not change its course.
-    with torch.random.fork_rng([where] if where.type == "cuda" else []):
-        function = load(where, dict(weights))
+    with torch.random.fork_rng(devices=[]):
+        function = load(torch.device(place), dict(weights))
     if not callable(function):
         raise MetricError(
             f"metric {key} has weights, and its function returned {type(function).__name__}.",
