@@ -16,7 +16,7 @@ class AG(StatefulMetric):
     saliency extraction and multi-scale image decomposition, Optics Communications 341, 199, 2015,
     doi:10.1016/j.optcom.2014.12.032.
 
-    zhao, cddfuse (range 0..255, gray levels, with gradients):
+    zhao, cddfuse, ivif-zoo (range 0..255, gray levels, with gradients):
         Mean over all pixels of sqrt((gx^2 + gy^2) / 2), g central differences. Gray levels per pixel.
 
     vifb, mefb, tang, tang-published, metric-python (range 0..255, gray levels, with gradients):
@@ -25,7 +25,7 @@ class AG(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -48,12 +48,12 @@ class CC(StatefulMetric):
 
     Higher is better.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range -1..1, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range -1..1, with gradients):
         Mean over the sources of the Pearson correlation with F. Range -1..1. Any number of sources.
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -85,8 +85,16 @@ class CE(StatefulMetric):
         Only bins that are filled in both count, so the bins of infinite divergence are dropped and the
         value can be negative. Lower is better. Any number of sources. Bulanon, Burks & Alchanatis 2009.
 
+    ivif-zoo (range 0.., nat, no gradients):
+        Mean over the pixels of -(t ln p + (1 - t) ln(1 - p)), p = s(F), t the mean of s(A) and s(B).
+        Lower is better.
+
+        s(x) = 1 / (1 + exp(-x)) of the raw gray level 0..255, p and t kept in [1e-7, 1 - 1e-7], all in
+        float32 whatever the working precision: s is 1 from level 17 on, so only nearly black pixels
+        count. In nats; any number of sources.
+
     Args:
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -116,8 +124,14 @@ class EI(StatefulMetric):
         Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated. Rajalingam & Priya
         2018.
 
+    ivif-zoo (range 0..1443, gray levels, with gradients):
+        edge_intensity with zeros beyond the border, which make an edge of it: up to 40 % more if small.
+
+        edge_intensity: Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated.
+        Rajalingam & Priya 2018.
+
     Args:
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -155,9 +169,16 @@ class EN(StatefulMetric):
         -sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up to 4e-5. Range
         0..8.
 
+    ivif-zoo (range 0..8, bit, no gradients):
+        entropy_offset in float32, which shows where the image has few levels: 1e-7 is near its last
+        digit.
+
+        entropy_offset: -sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up
+        to 4e-5. Range 0..8.
+
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -357,7 +378,7 @@ class MI(StatefulMetric):
         The original adds 1 to uint8 values before it counts pairs, which saturates. Any number of
         sources.
 
-    metric-python (range 0.., bit, no gradients):
+    metric-python, ivif-zoo (range 0.., bit, no gradients):
         mutual_information in bits. Any number of sources.
 
         mutual_information: Sum over the sources of H(S) + H(F) - H(S, F) in nats. Any number of
@@ -365,7 +386,7 @@ class MI(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -392,13 +413,13 @@ class MSE(StatefulMetric):
         Mean over the sources of the mean squared difference on 0..255. Lower is better. Any number of
         sources.
 
-    tang, tang-published, metric-python (range 0..1, with gradients):
+    tang, tang-published, metric-python, ivif-zoo (range 0..1, with gradients):
         Mean over the sources of the mean squared difference on 0..1. Lower is better. Any number of
         sources.
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -438,7 +459,7 @@ class MS_SSIM(StatefulMetric):
         Gaussian-weighted; product over three scales of Q^w, w = (0.0448, 0.2856, 0.3001) / sum. Any
         number of sources; undefined where the shorter side is under 44. Ma, Zeng & Wang 2015.
 
-    metric-python (range 0.., no gradients):
+    metric-python, ivif-zoo (range 0.., no gradients):
         Sum over the sources of Wang's MS-SSIM with the window and constants of ssim_amplified.
 
         Five scales, weights (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), negative terms counted as 0;
@@ -452,8 +473,8 @@ class MS_SSIM(StatefulMetric):
         sources. Wang, Bovik, Sheikh & Simoncelli 2004.
 
     Args:
-        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, or one that a plugin
-            adds.
+        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, ``ivif-zoo``, or one
+            that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -516,8 +537,15 @@ class NMI(StatefulMetric):
 
         Undefined where an image is constant and not black, since the original cannot stretch it.
 
+    ivif-zoo (range 0..4, no gradients):
+        2 sum over the sources of I(S, F), divided by the sum of the sources' entropies: F's entropy is
+        left out.
+
+        Entropies as -sum p log2(p + 1e-10), 1e-10 added to their sum. About 0..2, 4 where F and all
+        sources are the same. Any number of sources. After Hossny, Nahavandi & Creighton 2008.
+
     Args:
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -533,7 +561,7 @@ class NMI(StatefulMetric):
         (3, True)
     """
 
-    def __init__(self, profile: str = "mefb", *, dtype: str | torch.dtype = "float64") -> None: ...
+    def __init__(self, profile: str, *, dtype: str | torch.dtype = "float64") -> None: ...
 
 class Nabf(StatefulMetric):
     """Artefacts added by fusion.
@@ -554,7 +582,7 @@ class Nabf(StatefulMetric):
         exp(-22 (O - 0.5)))], G the ratio of strengths (0 if one is 0), O = | |angle difference| - pi/2
         | 2 / pi. Not symmetric in the sources. Meant to be low. Shreyamsha Kumar 2013.
 
-    metric-python (range 0..1, at most 2 sources, no gradients):
+    metric-python, ivif-zoo (range 0..1, at most 2 sources, no gradients):
         Artefacts brought in by fusion: the measure of nabf with F in its own role and A, B as sources.
 
         Edges fainter than 2 have no weight; NaN where no source has a stronger one. Meant to be low.
@@ -570,8 +598,8 @@ class Nabf(StatefulMetric):
         | 2 / pi. Not symmetric in the sources. Meant to be low. Shreyamsha Kumar 2013.
 
     Args:
-        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, or one that a plugin
-            adds.
+        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, ``ivif-zoo``, or one
+            that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -604,12 +632,12 @@ class PSNR(StatefulMetric):
     vifb, mefb (any range, dB, with gradients):
         20 log10(255 / sqrt(e)) in dB with e the size-dependent RMSE in place of a mean squared error.
 
-    tang, tang-published, metric-python (range 48.., dB, with gradients):
+    tang, tang-published, metric-python, ivif-zoo (range 48.., dB, with gradients):
         20 log10(255 / sqrt(MSE on 0..1)) in dB: the usual value plus 20 log10(255) = 48.13 dB.
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -703,8 +731,15 @@ class QNCIE(StatefulMetric):
         Its off-diagonal entries are (H(X) + H(Y) - H(X, Y)) / 8 bits. About 0.80 for nearly everything.
         Wang, Shen & Zhang 2005; Wang, Shen & Jin 2008.
 
+    ivif-zoo (range 0.80..1, at most 2 sources, no gradients):
+        1 + sum over the eigenvalues r of (r/3) log2(r/3) / 8 for the Pearson correlation matrix of A,
+        B, F.
+
+        Undefined where an image is constant or an eigenvalue is not above 0. Range about 0.80..1. Wang,
+        Shen & Jin 2008 have nonlinear correlations instead.
+
     Args:
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -720,7 +755,7 @@ class QNCIE(StatefulMetric):
         (3, True)
     """
 
-    def __init__(self, profile: str = "mefb", *, dtype: str | torch.dtype = "float64") -> None: ...
+    def __init__(self, profile: str, *, dtype: str | torch.dtype = "float64") -> None: ...
 
 class QP(StatefulMetric):
     """Preservation of phase congruency.
@@ -812,8 +847,27 @@ class QY(StatefulMetric):
         where s < 0 and 1 where s > 1, which makes it depend on the order of the sources. Undefined
         positions are left out; flat areas are ratios of rounding noise.
 
+    ivif-zoo (any range, at most 2 sources, no gradients):
+        As redundancy_aware_index with a window of seven equal rows of a 7-tap Gaussian, which sums to
+        7.
+
+        Hence variances are negative and the index hardly depends on structure. Zeros beyond the border,
+        constants 1e-4 and 9e-4 on 0..255 data, 1e-10 added to the sum of variances.
+
+        redundancy_aware_index: Yang et al. 2008: where SSIM(A, B) >= 0.75 the variance-weighted mean of
+        S(A, F) and S(B, F), else the larger.
+
+        Maps as in covariance_weighted_index. Range -1..1. Undefined positions are left out.
+
+        covariance_weighted_index: Mean of s S(A, F) + (1 - s) S(B, F), s = c(A, F) / (c(A, F) + c(B,
+        F)); Cvejic et al. 2005. Range -1..1.
+
+        S are SSIM maps with a 7 x 7 Gaussian and constants of 2e-16. As in the original the map is 0
+        where s < 0 and 1 where s > 1, which makes it depend on the order of the sources. Undefined
+        positions are left out; flat areas are ratios of rounding noise.
+
     Args:
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -829,7 +883,7 @@ class QY(StatefulMetric):
         (3, True)
     """
 
-    def __init__(self, profile: str = "mefb", *, dtype: str | torch.dtype = "float64") -> None: ...
+    def __init__(self, profile: str, *, dtype: str | torch.dtype = "float64") -> None: ...
 
 class Qabf(StatefulMetric):
     """Edge information transferred from the sources.
@@ -839,7 +893,7 @@ class Qabf(StatefulMetric):
     Xydeas & Petrovic, Objective image fusion performance measure, Electronics Letters 36, 308, 2000,
     doi:10.1049/el:20000267.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range 0..1, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range 0..1, with gradients):
         Edge transfer: sum_S Q_S g_S / sum_S g_S over all pixels and sources S, g the Sobel strength.
 
         Q = [0.9994 / (1 + exp(-15 (G - 0.5)))] [0.9879 / (1 + exp(-22 (A - 0.8)))], G the ratio of the
@@ -858,7 +912,7 @@ class Qabf(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -903,8 +957,31 @@ class Qcb(StatefulMetric):
         image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
         undefined.
 
+    ivif-zoo (range 0..1, at most 2 sources, no gradients):
+        chen_blum of images stretched to 0..1 without rounding, frequencies as the FFT counts them.
+
+        Those are half of chen_blum's; they and the sensitivity are in float32. 1e-10 is added to G4 x
+        and to C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast
+        is 0.
+
+        chen_blum: Contrast preserved from the sources, weighted by their saliency. Range 0..1. Chen &
+        Blum 2009.
+
+        Images stretched to 0..255, filtered with exp(-(r/15.387)^2) - 0.7622 exp(-(r/1.3456)^2);
+        contrast C = |G2 x / G4 x - 1|, C' = C^3 / (C^2 + 0.0001); min/max ratio of C' to the fused
+        image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
+        undefined.
+
+        chen_blum: Contrast preserved from the sources, weighted by their saliency. Range 0..1. Chen &
+        Blum 2009.
+
+        Images stretched to 0..255, filtered with exp(-(r/15.387)^2) - 0.7622 exp(-(r/1.3456)^2);
+        contrast C = |G2 x / G4 x - 1|, C' = C^3 / (C^2 + 0.0001); min/max ratio of C' to the fused
+        image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
+        undefined.
+
     Args:
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -999,14 +1076,14 @@ class SCD(StatefulMetric):
     differences, AEU International Journal of Electronics and Communications 69, 1890, 2015,
     doi:10.1016/j.aeue.2015.09.004.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range -2..2, at most 2 sources, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range -2..2, at most 2 sources, with gradients):
         r(F - B, A) + r(F - A, B), r the Pearson correlation. Range -2..2. Aslantas & Bendes 2015.
 
         NaN where F equals a source.
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -1031,7 +1108,7 @@ class SD(StatefulMetric):
 
     Rao, In-fibre Bragg grating sensors, Measurement Science and Technology 8, 355, 1997.
 
-    zhao, cddfuse, vifb, mefb, tang, metric-python (range 0..127.5, gray levels, with gradients):
+    zhao, cddfuse, vifb, mefb, tang, metric-python, ivif-zoo (range 0..127.5, gray levels, with gradients):
         Population standard deviation, sqrt(mean((F - mean F)^2)). Range 0..127.5, gray levels.
 
     tang-published (range 0..16, gray levels, no gradients):
@@ -1043,7 +1120,7 @@ class SD(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -1069,7 +1146,7 @@ class SF(StatefulMetric):
     Eskicioglu & Fisher, Image quality measures and their performance, IEEE Transactions on
     Communications 43, 2959, 1995, doi:10.1109/26.477498.
 
-    zhao, cddfuse, tang, metric-python (range 0..361, gray levels, with gradients):
+    zhao, cddfuse, tang, metric-python, ivif-zoo (range 0..361, gray levels, with gradients):
         sqrt(mean dx^2 + mean dy^2) of first differences, each mean over its own count. Gray levels.
 
     vifb, mefb (range 0..361, gray levels, with gradients):
@@ -1081,7 +1158,7 @@ class SF(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -1163,7 +1240,7 @@ class SSIM(StatefulMetric):
         m, v, c: local means, variances, covariance; c1 = (0.01 L)^2, c2 = (0.03 L)^2 for the range L
         unless said otherwise. sampling multiplies the (co)variances: n / (n - 1) for unbiased ones.
 
-    metric-python (any range, no gradients):
+    metric-python, ivif-zoo (any range, no gradients):
         Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 1 on 0..255
         data.
 
@@ -1172,7 +1249,7 @@ class SSIM(StatefulMetric):
 
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -1233,8 +1310,15 @@ class TE(StatefulMetric):
         The original swaps the marginals: the pair (i, j) of source and fused level is divided by pF(i)
         pS(j). Pairs where that is 0 are skipped. Cvejic, Canagarajah & Bull 2006.
 
+    ivif-zoo (range -8..16, bit, at most 2 sources, no gradients):
+        H(A) + H(B) - H(F) in bits, H = -sum p log2(p + 1e-10): what is left of a Tsallis measure at q =
+        1.
+
+        No joint distribution enters, so it tells nothing of what F has from A and B; a flat F has the
+        largest value.
+
     Args:
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:
@@ -1250,7 +1334,7 @@ class TE(StatefulMetric):
         (3, True)
     """
 
-    def __init__(self, profile: str = "mefb", *, dtype: str | torch.dtype = "float64") -> None: ...
+    def __init__(self, profile: str, *, dtype: str | torch.dtype = "float64") -> None: ...
 
 class VIF(StatefulMetric):
     """Visual information fidelity with respect to the sources.
@@ -1290,9 +1374,24 @@ class VIF(StatefulMetric):
         The Python evaluator calls it VIFF. It is not the fusion VIF of Han et al. 2013. Any number of
         sources.
 
+    ivif-zoo (range 0.., no gradients):
+        Sum over the sources of vif_of_sources with zeros beyond the border and a lopsided window.
+
+        Filtering keeps the size, so a dark frame is measured, too; N window points lie between -(N +
+        1)/2 and (N - 1)/2, sigma N/5. In float32 whatever the working precision: variances of flat
+        areas are rounding errors of the original's convolution, up to 1e-4 of the value. Undefined
+        where a source has no information. Any number of sources.
+
+        vif_of_sources: Pixel-domain VIF of the fused image with each source as reference; NaN for a
+        source without information.
+
+        Four scales with Gaussian windows of 17, 9, 5, 3 pixels, sigma a fifth of the size; every
+        further scale is the image filtered with its own window and halved; noise variance 2. Sheikh &
+        Bovik 2006.
+
     Args:
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Raises:

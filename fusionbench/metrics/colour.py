@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.bt601 import RGB_TO_LUMA
-from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.planes import Memory, Planes
 from fusionbench.types import MetricError
 
 # float32 weights as OpenCV holds them, as exact doubles.
@@ -36,11 +36,13 @@ class Images:
         fused: The fused images.
         sources: The sources, in order.
         reference: Ground truth, or None.
+        memory: Where their planes look for intermediates of the same images, see :class:`Memory`.
     """
 
     fused: Tensor
     sources: tuple[Tensor, ...]
     reference: Tensor | None = None
+    memory: Memory | None = None
     _planes: dict[str, Planes] = field(default_factory=dict)
 
     @property
@@ -61,13 +63,14 @@ class Images:
         key = "gray" if self.all_gray and rule != "rgb" else rule
         if key not in self._planes:
             self._planes[key] = RULES[key](self)
+            self._planes[key].memory = self.memory
         return self._planes[key]
 
     def part(self, rows: slice | Tensor, *, backwards: bool = False) -> Images:
         """Some of the images, by a range or a mask; ``backwards`` with the sources in the opposite order."""
         reference = None if self.reference is None else self.reference[rows]
         sources = self.sources[::-1] if backwards else self.sources
-        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference)
+        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference, self.memory)
 
     def forget(self) -> None:
         """Drop all intermediates kept so far, to free their memory."""

@@ -22,7 +22,7 @@ def ag(
     saliency extraction and multi-scale image decomposition, Optics Communications 341, 199, 2015,
     doi:10.1016/j.optcom.2014.12.032.
 
-    zhao, cddfuse (range 0..255, gray levels, with gradients):
+    zhao, cddfuse, ivif-zoo (range 0..255, gray levels, with gradients):
         Mean over all pixels of sqrt((gx^2 + gy^2) / 2), g central differences. Gray levels per pixel.
 
     vifb, mefb, tang, tang-published, metric-python (range 0..255, gray levels, with gradients):
@@ -34,7 +34,7 @@ def ag(
         sources: May be left out; some profiles choose the channels of a colour F by those of its
             sources.
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -64,7 +64,7 @@ def cc(
 
     Higher is better.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range -1..1, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range -1..1, with gradients):
         Mean over the sources of the Pearson correlation with F. Range -1..1. Any number of sources.
 
     Args:
@@ -72,7 +72,7 @@ def cc(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -111,11 +111,19 @@ def ce(
         Only bins that are filled in both count, so the bins of infinite divergence are dropped and the
         value can be negative. Lower is better. Any number of sources. Bulanon, Burks & Alchanatis 2009.
 
+    ivif-zoo (range 0.., nat, no gradients):
+        Mean over the pixels of -(t ln p + (1 - t) ln(1 - p)), p = s(F), t the mean of s(A) and s(B).
+        Lower is better.
+
+        s(x) = 1 / (1 + exp(-x)) of the raw gray level 0..255, p and t kept in [1e-7, 1 - 1e-7], all in
+        float32 whatever the working precision: s is 1 from level 17 on, so only nearly black pixels
+        count. In nats; any number of sources.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -152,11 +160,17 @@ def ei(
         Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated. Rajalingam & Priya
         2018.
 
+    ivif-zoo (range 0..1443, gray levels, with gradients):
+        edge_intensity with zeros beyond the border, which make an edge of it: up to 40 % more if small.
+
+        edge_intensity: Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated.
+        Rajalingam & Priya 2018.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: May be left out; some profiles choose the channels of a colour F by those of its
             sources.
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -201,12 +215,19 @@ def en(
         -sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up to 4e-5. Range
         0..8.
 
+    ivif-zoo (range 0..8, bit, no gradients):
+        entropy_offset in float32, which shows where the image has few levels: 1e-7 is near its last
+        digit.
+
+        entropy_offset: -sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up
+        to 4e-5. Range 0..8.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: May be left out; some profiles choose the channels of a colour F by those of its
             sources.
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -463,7 +484,7 @@ def mi(
         The original adds 1 to uint8 values before it counts pairs, which saturates. Any number of
         sources.
 
-    metric-python (range 0.., bit, no gradients):
+    metric-python, ivif-zoo (range 0.., bit, no gradients):
         mutual_information in bits. Any number of sources.
 
         mutual_information: Sum over the sources of H(S) + H(F) - H(S, F) in nats. Any number of
@@ -474,7 +495,7 @@ def mi(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -521,7 +542,7 @@ def ms_ssim(
         Gaussian-weighted; product over three scales of Q^w, w = (0.0448, 0.2856, 0.3001) / sum. Any
         number of sources; undefined where the shorter side is under 44. Ma, Zeng & Wang 2015.
 
-    metric-python (range 0.., no gradients):
+    metric-python, ivif-zoo (range 0.., no gradients):
         Sum over the sources of Wang's MS-SSIM with the window and constants of ssim_amplified.
 
         Five scales, weights (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), negative terms counted as 0;
@@ -538,8 +559,8 @@ def ms_ssim(
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, or one that a plugin
-            adds.
+        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, ``ivif-zoo``, or one
+            that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -618,7 +639,7 @@ def mse(
         Mean over the sources of the mean squared difference on 0..255. Lower is better. Any number of
         sources.
 
-    tang, tang-published, metric-python (range 0..1, with gradients):
+    tang, tang-published, metric-python, ivif-zoo (range 0..1, with gradients):
         Mean over the sources of the mean squared difference on 0..1. Lower is better. Any number of
         sources.
 
@@ -627,7 +648,7 @@ def mse(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -671,7 +692,7 @@ def nabf(
         exp(-22 (O - 0.5)))], G the ratio of strengths (0 if one is 0), O = | |angle difference| - pi/2
         | 2 / pi. Not symmetric in the sources. Meant to be low. Shreyamsha Kumar 2013.
 
-    metric-python (range 0..1, at most 2 sources, no gradients):
+    metric-python, ivif-zoo (range 0..1, at most 2 sources, no gradients):
         Artefacts brought in by fusion: the measure of nabf with F in its own role and A, B as sources.
 
         Edges fainter than 2 have no weight; NaN where no source has a stronger one. Meant to be low.
@@ -690,8 +711,8 @@ def nabf(
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, or one that a plugin
-            adds.
+        profile: The convention: ``tang``, ``tang-published``, ``metric-python``, ``ivif-zoo``, or one
+            that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -714,7 +735,7 @@ def nmi(
     fused: Any,
     sources: Sequence[Any],
     *,
-    profile: str = "mefb",
+    profile: str,
     dtype: str | torch.dtype = "float64",
 ) -> Tensor:
     """Normalised mutual information.
@@ -729,11 +750,18 @@ def nmi(
 
         Undefined where an image is constant and not black, since the original cannot stretch it.
 
+    ivif-zoo (range 0..4, no gradients):
+        2 sum over the sources of I(S, F), divided by the sum of the sources' entropies: F's entropy is
+        left out.
+
+        Entropies as -sum p log2(p + 1e-10), 1e-10 added to their sum. About 0..2, 4 where F and all
+        sources are the same. Any number of sources. After Hossny, Nahavandi & Creighton 2008.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -773,7 +801,7 @@ def psnr(
     vifb, mefb (any range, dB, with gradients):
         20 log10(255 / sqrt(e)) in dB with e the size-dependent RMSE in place of a mean squared error.
 
-    tang, tang-published, metric-python (range 48.., dB, with gradients):
+    tang, tang-published, metric-python, ivif-zoo (range 48.., dB, with gradients):
         20 log10(255 / sqrt(MSE on 0..1)) in dB: the usual value plus 20 log10(255) = 48.13 dB.
 
     Args:
@@ -781,7 +809,7 @@ def psnr(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -853,7 +881,7 @@ def qabf(
     Xydeas & Petrovic, Objective image fusion performance measure, Electronics Letters 36, 308, 2000,
     doi:10.1049/el:20000267.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range 0..1, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range 0..1, with gradients):
         Edge transfer: sum_S Q_S g_S / sum_S g_S over all pixels and sources S, g the Sobel strength.
 
         Q = [0.9994 / (1 + exp(-15 (G - 0.5)))] [0.9879 / (1 + exp(-22 (A - 0.8)))], G the ratio of the
@@ -875,7 +903,7 @@ def qabf(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -972,11 +1000,34 @@ def qcb(
         image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
         undefined.
 
+    ivif-zoo (range 0..1, at most 2 sources, no gradients):
+        chen_blum of images stretched to 0..1 without rounding, frequencies as the FFT counts them.
+
+        Those are half of chen_blum's; they and the sensitivity are in float32. 1e-10 is added to G4 x
+        and to C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast
+        is 0.
+
+        chen_blum: Contrast preserved from the sources, weighted by their saliency. Range 0..1. Chen &
+        Blum 2009.
+
+        Images stretched to 0..255, filtered with exp(-(r/15.387)^2) - 0.7622 exp(-(r/1.3456)^2);
+        contrast C = |G2 x / G4 x - 1|, C' = C^3 / (C^2 + 0.0001); min/max ratio of C' to the fused
+        image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
+        undefined.
+
+        chen_blum: Contrast preserved from the sources, weighted by their saliency. Range 0..1. Chen &
+        Blum 2009.
+
+        Images stretched to 0..255, filtered with exp(-(r/15.387)^2) - 0.7622 exp(-(r/1.3456)^2);
+        contrast C = |G2 x / G4 x - 1|, C' = C^3 / (C^2 + 0.0001); min/max ratio of C' to the fused
+        image's, weights C'_A^2 / (C'_A^2 + C'_B^2). One undefined pixel (black borders) makes the value
+        undefined.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``vifb``, ``mefb``, or one that a plugin adds.
+        profile: The convention: ``vifb``, ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1045,7 +1096,7 @@ def qncie(
     fused: Any,
     sources: Sequence[Any],
     *,
-    profile: str = "mefb",
+    profile: str,
     dtype: str | torch.dtype = "float64",
 ) -> Tensor:
     """Nonlinear correlation information entropy.
@@ -1062,11 +1113,18 @@ def qncie(
         Its off-diagonal entries are (H(X) + H(Y) - H(X, Y)) / 8 bits. About 0.80 for nearly everything.
         Wang, Shen & Zhang 2005; Wang, Shen & Jin 2008.
 
+    ivif-zoo (range 0.80..1, at most 2 sources, no gradients):
+        1 + sum over the eigenvalues r of (r/3) log2(r/3) / 8 for the Pearson correlation matrix of A,
+        B, F.
+
+        Undefined where an image is constant or an eigenvalue is not above 0. Range about 0.80..1. Wang,
+        Shen & Jin 2008 have nonlinear correlations instead.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1178,7 +1236,7 @@ def qy(
     fused: Any,
     sources: Sequence[Any],
     *,
-    profile: str = "mefb",
+    profile: str,
     dtype: str | torch.dtype = "float64",
 ) -> Tensor:
     """Similarity-based metric of Yang et al.
@@ -1201,11 +1259,30 @@ def qy(
         where s < 0 and 1 where s > 1, which makes it depend on the order of the sources. Undefined
         positions are left out; flat areas are ratios of rounding noise.
 
+    ivif-zoo (any range, at most 2 sources, no gradients):
+        As redundancy_aware_index with a window of seven equal rows of a 7-tap Gaussian, which sums to
+        7.
+
+        Hence variances are negative and the index hardly depends on structure. Zeros beyond the border,
+        constants 1e-4 and 9e-4 on 0..255 data, 1e-10 added to the sum of variances.
+
+        redundancy_aware_index: Yang et al. 2008: where SSIM(A, B) >= 0.75 the variance-weighted mean of
+        S(A, F) and S(B, F), else the larger.
+
+        Maps as in covariance_weighted_index. Range -1..1. Undefined positions are left out.
+
+        covariance_weighted_index: Mean of s S(A, F) + (1 - s) S(B, F), s = c(A, F) / (c(A, F) + c(B,
+        F)); Cvejic et al. 2005. Range -1..1.
+
+        S are SSIM maps with a 7 x 7 Gaussian and constants of 2e-16. As in the original the map is 0
+        where s < 0 and 1 where s > 1, which makes it depend on the order of the sources. Undefined
+        positions are left out; flat areas are ratios of rounding noise.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1281,7 +1358,7 @@ def scd(
     differences, AEU International Journal of Electronics and Communications 69, 1890, 2015,
     doi:10.1016/j.aeue.2015.09.004.
 
-    zhao, cddfuse, tang, tang-published, metric-python (range -2..2, at most 2 sources, with gradients):
+    zhao, cddfuse, tang, tang-published, metric-python, ivif-zoo (range -2..2, at most 2 sources, with gradients):
         r(F - B, A) + r(F - A, B), r the Pearson correlation. Range -2..2. Aslantas & Bendes 2015.
 
         NaN where F equals a source.
@@ -1291,7 +1368,7 @@ def scd(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``tang``, ``tang-published``,
-            ``metric-python``, or one that a plugin adds.
+            ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1323,7 +1400,7 @@ def sd(
 
     Rao, In-fibre Bragg grating sensors, Measurement Science and Technology 8, 355, 1997.
 
-    zhao, cddfuse, vifb, mefb, tang, metric-python (range 0..127.5, gray levels, with gradients):
+    zhao, cddfuse, vifb, mefb, tang, metric-python, ivif-zoo (range 0..127.5, gray levels, with gradients):
         Population standard deviation, sqrt(mean((F - mean F)^2)). Range 0..127.5, gray levels.
 
     tang-published (range 0..16, gray levels, no gradients):
@@ -1338,7 +1415,7 @@ def sd(
         sources: May be left out; some profiles choose the channels of a colour F by those of its
             sources.
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1371,7 +1448,7 @@ def sf(
     Eskicioglu & Fisher, Image quality measures and their performance, IEEE Transactions on
     Communications 43, 2959, 1995, doi:10.1109/26.477498.
 
-    zhao, cddfuse, tang, metric-python (range 0..361, gray levels, with gradients):
+    zhao, cddfuse, tang, metric-python, ivif-zoo (range 0..361, gray levels, with gradients):
         sqrt(mean dx^2 + mean dy^2) of first differences, each mean over its own count. Gray levels.
 
     vifb, mefb (range 0..361, gray levels, with gradients):
@@ -1386,7 +1463,7 @@ def sf(
         sources: May be left out; some profiles choose the channels of a colour F by those of its
             sources.
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1475,7 +1552,7 @@ def ssim(
         m, v, c: local means, variances, covariance; c1 = (0.01 L)^2, c2 = (0.03 L)^2 for the range L
         unless said otherwise. sampling multiplies the (co)variances: n / (n - 1) for unbiased ones.
 
-    metric-python (any range, no gradients):
+    metric-python, ivif-zoo (any range, no gradients):
         Sum over the sources of SSIM: 11 x 11 Gaussian of sigma 1.5 where it fits, range 1 on 0..255
         data.
 
@@ -1487,7 +1564,7 @@ def ssim(
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``vifb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1552,7 +1629,7 @@ def te(
     fused: Any,
     sources: Sequence[Any],
     *,
-    profile: str = "mefb",
+    profile: str,
     dtype: str | torch.dtype = "float64",
 ) -> Tensor:
     """Mutual information with Tsallis entropy.
@@ -1568,11 +1645,18 @@ def te(
         The original swaps the marginals: the pair (i, j) of source and fused level is divided by pF(i)
         pS(j). Pairs where that is 0 are skipped. Cvejic, Canagarajah & Bull 2006.
 
+    ivif-zoo (range -8..16, bit, at most 2 sources, no gradients):
+        H(A) + H(B) - H(F) in bits, H = -sum p log2(p + 1e-10): what is left of a Tsallis measure at q =
+        1.
+
+        No joint distribution enters, so it tells nothing of what F has from A and B; a flat F has the
+        largest value.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
-        profile: The convention: ``mefb`` (default), or one that a plugin adds.
+        profile: The convention: ``mefb``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:
@@ -1635,12 +1719,27 @@ def vif(
         The Python evaluator calls it VIFF. It is not the fusion VIF of Han et al. 2013. Any number of
         sources.
 
+    ivif-zoo (range 0.., no gradients):
+        Sum over the sources of vif_of_sources with zeros beyond the border and a lopsided window.
+
+        Filtering keeps the size, so a dark frame is measured, too; N window points lie between -(N +
+        1)/2 and (N - 1)/2, sigma N/5. In float32 whatever the working precision: variances of flat
+        areas are rounding errors of the original's convolution, up to 1e-4 of the value. Undefined
+        where a source has no information. Any number of sources.
+
+        vif_of_sources: Pixel-domain VIF of the fused image with each source as reference; NaN for a
+        source without information.
+
+        Four scales with Gaussian windows of 17, 9, 5, 3 pixels, sigma a fifth of the size; every
+        further scale is the image filtered with its own window and halved; noise variance 2. Sheikh &
+        Bovik 2006.
+
     Args:
         fused: N x C x H x W (also C x H x W, H x W), C = 1 or 3; uint8, or float in [0, 1].
         sources: Two or more images like ``fused``, in the data set's order (infrared, visible; over,
             under; ...).
         profile: The convention: ``zhao`` (default), ``cddfuse``, ``mefb``, ``tang``,
-            ``tang-published``, ``metric-python``, or one that a plugin adds.
+            ``tang-published``, ``metric-python``, ``ivif-zoo``, or one that a plugin adds.
         dtype: Working precision: ``float64``, as the originals, or ``float32``.
 
     Returns:

@@ -194,12 +194,14 @@ class Planned:
 
     Attributes:
         cell: As journaled.
+        identity: Of the method, with its version, options, weights and code.
         former: Key that journals of format 1 have for its result; empty where that may be another one.
         size: Height and width.
         error: Why the sample cannot be used.
     """
 
     cell: Cell
+    identity: str
     former: str = ""
     size: tuple[int, int] | None = None
     error: str = ""
@@ -251,7 +253,7 @@ def plan_cells(
                 content=content_of(fact),
                 image=image_path(pairing.method.key, pairing.dataset.key, sample.id),
             )
-            planned.append(Planned(cell=cell, former=former, size=fact.size, error=wrong))
+            planned.append(Planned(cell=cell, identity=identity, former=former, size=fact.size, error=wrong))
     return planned
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "CommandSpec",
     "Dataset",
     "DatasetSpec",
+    "ExecutorSpec",
     "ExporterSpec",
     "HooksSpec",
     "Loadable",
@@ -208,6 +209,23 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFeaturesSpec:
+    """A layout in which text features lie beside the images of a data set.
+
+    Attributes:
+        name: Lower-case identifier.
+        finder: ``finder(root: Path, ids: Sequence[str]) -> Mapping[str, Mapping[str, Readable]]``: for the folder of a
+            data set and the ids of its samples, the features that are there by id and variant, as
+            :attr:`fusionbench.Sample.text_features` has them; empty where the folder is not of this layout.
+        summary: One line.
+    """
+
+    name: str
+    finder: Loadable
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric in one profile: exactly one definition.
 
@@ -277,6 +295,24 @@ class ExporterSpec:
     name: str
     render: Loadable
     suffix: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSpec:
+    """A way to carry out the work of a run: ``fusionbench run --executor NAME``.
+
+    Attributes:
+        name: Lower-case identifier.
+        factory: ``factory(context, **options)`` gives a :class:`fusionbench.runs.executors.Executor`; ``context`` is a
+            :class:`fusionbench.runs.executors.RunContext`.
+        options: Settings by name.
+        summary: One line for ``fusionbench list executors``.
+    """
+
+    name: str
+    factory: Loadable
+    options: Mapping[str, Option] = field(default_factory=dict)
     summary: str = ""
 
 

@@ -62,6 +62,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "table": ("finished",),
     "cite": ("finished",),
     "report": ("finished",),
+    "merge": ("finished", "-o", "merged"),
     "export": ("finished",),
     "leaderboard": ("folder",),
     "repair": ("finished",),
