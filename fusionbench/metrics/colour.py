@@ -60,7 +60,7 @@ class Images:
         """
         if rule not in RULES:
             raise MetricError(f"unknown colour rule {rule!r}.", hint=f"Rules: {', '.join(RULES)}.")
-        key = "gray" if self.all_gray else rule
+        key = "gray" if self.all_gray and rule != "rgb" else rule
         if key not in self._planes:
             self._planes[key] = RULES[key](self)
             self._planes[key].memory = self.memory
@@ -209,6 +209,13 @@ def _reference_channels(images: Images) -> Planes:
     return Planes(next(expanded), (), next(expanded), per_image=count)
 
 
+def _rgb(images: Images) -> Planes:
+    """Whole images, N x 3 x H x W; gray is repeated."""
+    reference = None if images.reference is None else images.reference.expand(-1, 3, -1, -1)
+    sources = tuple(source.expand(-1, 3, -1, -1) for source in images.sources)
+    return Planes(images.fused.expand(-1, 3, -1, -1), sources, reference)
+
+
 RULES: dict[str, Callable[[Images], Planes]] = {
     "gray": _one_plane(opencv_gray),
     "gray-matlab": _one_plane(matlab_gray),
@@ -225,4 +232,5 @@ RULES: dict[str, Callable[[Images], Planes]] = {
     "mefb-channels-or-gray": _fused_channels_or_gray,
     "fused-channels": _fused_channels,
     "reference-channels": _reference_channels,
+    "rgb": _rgb,
 }

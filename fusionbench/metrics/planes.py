@@ -49,7 +49,8 @@ class Planes:
     """Gray planes of equal size, one set per image or per colour channel.
 
     Index 0 means the fused image and 1, 2, ... the sources wherever an intermediate is asked for by
-    number. Every tensor is P x H x W with values 0..255 in the working precision.
+    number. Every tensor is P x H x W with values 0..255 in the working precision; by the colour rule ``rgb`` it
+    is a whole image, N x 3 x H x W.
 
     Attributes:
         fused: The fused planes.

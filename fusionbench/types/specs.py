@@ -235,9 +235,12 @@ class MetricSpec:
         operands: ``F``, ``F|A,B`` (fused given sources) or ``F|GT`` (fused given ground truth).
         higher_is_better: Direction; None where a metric has none.
         function: ``function(planes) -> Tensor`` of one value per plane; see
-            :class:`fusionbench.metrics.planes.Planes`.
+            :class:`fusionbench.metrics.planes.Planes`. With ``weights`` it is ``load(device, weights)``, which
+            returns that function; ``weights`` are the files by the names of their specs.
         colour: Which planes it reads; a rule of :mod:`fusionbench.metrics.colour`. The default is one
-            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded).
+            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded); ``rgb`` is whole images of three channels.
+        weights: Files that it needs, all of them; found in the user's weights folder as ``<name>/<filename>``, or
+            in the plugin's package. Their digests enter the result's key.
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
@@ -263,6 +266,7 @@ class MetricSpec:
     version: str = "1"
     summary: str = ""
     default: bool = False
+    weights: tuple[WeightSpec, ...] = ()
 
     @property
     def key(self) -> str:
