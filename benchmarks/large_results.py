@@ -67,7 +67,7 @@ def written(folder: Path, samples: int) -> None:
 def measured(step: str, run: Path) -> None:
     """One step, in this process."""
     from fusionbench.reports import from_runs  # noqa: F401 - what reading needs anyway
-    from fusionbench.results import load_run
+    from fusionbench.reports.run_view import load_run
 
     if step == "frame":
         assert load_run(run).frame()["value"].notna().all()

@@ -12,7 +12,7 @@ from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
-from fusionbench.results import load_run
+from fusionbench.reports.run_view import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, RunSettings, execute
 from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt

@@ -27,12 +27,14 @@ import pluggy
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
     MetricSpec,
     PublishedSpec,
     RunView,
+    TextFeaturesSpec,
 )
 
 PROJECT = "fusionbench"
@@ -58,6 +60,11 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
 
 
 @hookspec
+def fusionbench_text_features() -> Sequence[TextFeaturesSpec]:
+    """Layouts in which text features lie beside the images of a data set."""
+
+
+@hookspec
 def fusionbench_metrics() -> Sequence[MetricSpec]:
     """Metrics that this plugin defines, one spec for each profile."""
 
@@ -65,6 +72,11 @@ def fusionbench_metrics() -> Sequence[MetricSpec]:
 @hookspec
 def fusionbench_exporters() -> Sequence[ExporterSpec]:
     """Formats that ``fusionbench table`` can write."""
+
+
+@hookspec
+def fusionbench_executors() -> Sequence[ExecutorSpec]:
+    """Ways to carry out the work of a run: on which devices, in which processes, on which machines."""
 
 
 @hookspec

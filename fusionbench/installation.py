@@ -54,7 +54,7 @@ def examined(data_root: Path | None = None) -> Iterator[Finding]:
 
 
 def _versions() -> Iterator[Finding]:
-    facts = environment("cpu")
+    facts = environment(["cpu"])
     yield Finding(f"fusionbench {fusionbench.__version__} in {Path(fusionbench.__file__).parent}")
     yield Finding(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
     yield Finding("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))

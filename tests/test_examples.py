@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,47 @@ def test_the_learned_method_runs_as_one_file_as_printed(tmp_path: Path, monkeypa
         done = CliRunner().invoke(main, [*words[1:], "--limit", "1"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
     assert "| MyNet" in done.stdout
+
+
+def test_the_metric_with_weights_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source,) = [block for block in blocks("docs/plugins.md", "python") if "# my_metric.py" in block]
+    (shell,) = [block for block in blocks("docs/plugins.md", "") if "python my_metric.py" in block]
+    make, export, run = shell.splitlines()
+    Path("my_metric.py").write_text(source, encoding="utf-8")
+    monkeypatch.setenv(*shlex.split(export)[1].split("="))
+    arguments = [*shlex.split(run)[1:], "--limit", "1"]
+
+    def scores() -> dict[str, float]:
+        frame = fusionbench.api.load_run("distances").frame()
+        return dict(zip(frame["metric"], frame["value"], strict=True))
+
+    lacking = CliRunner().invoke(main, arguments)
+    assert lacking.exit_code != 0
+    assert "metric Distance@mine: weights 'features' are not installed." in lacking.output
+    assert "https://example.org/features" in lacking.output
+    assert not Path("distances").exists()
+    whole = CliRunner().invoke(main, [*arguments[:-6], "--profile", "mine", "--profile", "zhao", "--dry-run"])
+    assert whole.exit_code == 0, whole.output
+    assert "weights 'features' are not installed" in whole.output
+
+    subprocess.run([sys.executable, *shlex.split(make)[1:]], check=True)
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    first = scores()
+    assert set(first) == {"EN", "Distance"}
+    assert first["Distance"] > 0
+
+    checked = CliRunner().invoke(main, ["check", "-p", "my_metric.py", "Distance"], catch_exceptions=False)
+    assert checked.exit_code == 0, checked.output
+
+    shutil.rmtree("weights")
+    subprocess.run([sys.executable, *shlex.split(make)[1:]], check=True)  # other random numbers
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    second = scores()
+    assert second["EN"] == first["EN"]
+    assert second["Distance"] != first["Distance"]
 
 
 @pytest.mark.parametrize(("page", "line"), commands(), ids=lambda value: value[:60])

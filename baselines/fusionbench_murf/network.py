@@ -175,6 +175,7 @@ def _to_square(image: Tensor, side: int) -> Tensor:
 def _with_chroma(y: Tensor, rgb: Tensor) -> Tensor:
     """A new luma with an image's chroma, in the matrix that the authors use; not clipped."""
     red, green, blue = rgb.split(1, 1)
-    cb = -0.1687 * red - 0.3313 * green + 0.5 * blue
-    cr = 0.5 * red - 0.4187 * green - 0.0813 * blue
+    # -0.1687 R - 0.3313 G + 0.5 B and 0.5 R - 0.4187 G - 0.0813 B, of differences, so that gray has exactly none.
+    cb = 0.1687 * (blue - red) + 0.3313 * (blue - green)
+    cr = 0.4187 * (red - green) + 0.0813 * (red - blue)
     return torch.cat((y + 1.402 * cr, y - 0.34414 * cb - 0.71414 * cr, y + 1.772 * cb), 1)

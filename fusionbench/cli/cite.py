@@ -19,9 +19,9 @@ def command(runs: tuple[Path, ...], output: Path | None, plugins: tuple[str, ...
     Without a run, that of the suite alone.
     """
     from fusionbench.plugins import current_plugins
+    from fusionbench.reports.run_view import load_run
     from fusionbench.reports.sources import bibtex, sources
     from fusionbench.reports.writing import write_text
-    from fusionbench.results import load_run
 
     text = bibtex(sources([load_run(path) for path in runs], current_plugins()))
     if output is None:

@@ -85,8 +85,8 @@ def command(
     from fusionbench.plugins import current_plugins
     from fusionbench.reports.comparison.formats import format_for, rendered, show
     from fusionbench.reports.comparison.from_runs import compare_runs
+    from fusionbench.reports.run_view import load_run
     from fusionbench.reports.writing import write_text
-    from fusionbench.results import load_run
 
     chosen = None
     if format_name or output or not terminal.on_terminal(sys.stdout):

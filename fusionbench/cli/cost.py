@@ -63,7 +63,7 @@ def command(
     Each method is measured in a process of its own. Exit status 1 if one could not be measured.
     """
     from fusionbench.cli.settings import build_config
-    from fusionbench.fusing.loading import pick_device
+    from fusionbench.fusing import pick_device
     from fusionbench.plugins import current_plugins
     from fusionbench.reports import costs as tables
     from fusionbench.reports.writing import write_text
@@ -143,7 +143,7 @@ def _described(settings: dict[str, Any]) -> dict[str, Any]:
     """The conditions of the measurement for the caption."""
     from fusionbench.runs.provenance import environment
 
-    facts = environment(settings["device"])
+    facts = environment([settings["device"]])
     machine = facts["machine"]
     gpu = facts.get("gpu", {}).get("name")
     return {

@@ -22,8 +22,8 @@ def command(run: Path, output: Path, author: str, plugins: tuple[str, ...]) -> N
     Versions of the suite to come read it, too. `fusionbench leaderboard` compares many of them.
     """
     from fusionbench.plugins import current_plugins
+    from fusionbench.reports.run_view import load_run
     from fusionbench.reports.writing import write_text
-    from fusionbench.results import load_run
     from fusionbench.results.exported import to_json
     from fusionbench.runs.exporting import exported_run
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,26 +47,18 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
 
 def _formula(spec: Any) -> Iterator[tuple[str, str]]:
     """What a metric computes, in the words of its function's documentation."""
-    from fusionbench.types import FusionBenchError, MetricSpec, resolve
+    from fusionbench.metrics.describing import formula
+    from fusionbench.types import FusionBenchError, MetricSpec
 
     if not isinstance(spec, MetricSpec):
         return
     try:
-        function = resolve(spec.function, owner=f"metric {spec.key}")
+        found = formula(spec)
     except FusionBenchError as error:
         yield "formula", f"not available: {error.message}"
         return
-    # A documentation that refers to functions of its module is followed to theirs.
-    names = [getattr(function, "__name__", "")]
-    for place, name in enumerate(names):
-        words = inspect.getdoc(function if place == 0 else getattr(sys.modules.get(function.__module__), name, None))
-        if words:
-            names += [other for other in _REFERENCE.findall(words) if other not in names]
-            words = _REFERENCE.sub(r"\1", words).replace("``", "")
-            yield "formula" if place == 0 else f"  {name}", re.sub(r"\n(?=.)", "\n    ", words)
-
-
-_REFERENCE = re.compile(r":func:`(\w+)`")
+    for place, (name, words) in enumerate(found):
+        yield "formula" if place == 0 else f"  {name}", re.sub(r"\n(?=.)", "\n    ", words)
 
 
 def _facts(spec: Any) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from fusionbench.types import MethodSpec
 
 
+_KINDS = ("methods", "datasets", "metrics", "executors", "plugins")
+
+
 @click.command("list")
-@click.argument("what", type=click.Choice(["methods", "datasets", "metrics", "plugins"], case_sensitive=False))
+@click.argument("what", type=click.Choice(_KINDS, case_sensitive=False))
 @click.option(
     "--task", type=click.Choice(["IVF", "MIF", "MEF", "MFF"], case_sensitive=False), help="Only of this task."
 )
@@ -24,8 +27,15 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @plugin_option
 def command(what: str, task: str | None, profile: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
-    """List methods, data sets, metrics or plugins."""
-    rows = {"methods": _methods, "datasets": _datasets, "metrics": _metrics, "plugins": _plugins}[what]()
+    """List methods, data sets, metrics, executors or plugins."""
+    listings = {
+        "methods": _methods,
+        "datasets": _datasets,
+        "metrics": _metrics,
+        "executors": _executors,
+        "plugins": _plugins,
+    }
+    rows = listings[what]()
     if task is not None:
         rows = [row for row in rows if task.upper() in row.get("tasks", [])]
     if profile is not None:
@@ -109,6 +119,21 @@ def _metrics() -> list[dict[str, Any]]:
             "plugin": metrics.origin(name).plugin,
         }
         for name, spec in metrics.items()
+    ]
+
+
+def _executors() -> list[dict[str, Any]]:
+    from fusionbench.plugins import current_plugins
+
+    executors = current_plugins().executors
+    return [
+        {
+            "name": name,
+            "options": list(spec.options),
+            "summary": spec.summary,
+            "plugin": executors.origin(name).plugin,
+        }
+        for name, spec in executors.items()
     ]
 
 

@@ -17,7 +17,7 @@ from fusionbench.types import FusionBenchError, PluginError, resolve
 
 # command -> (module, one line for --help); the module's attribute `command` is the click command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("fusionbench.cli.list", "List methods, data sets, metrics or plugins."),
+    "list": ("fusionbench.cli.list", "List methods, data sets, metrics, executors or plugins."),
     "info": ("fusionbench.cli.info", "All that is known about a method, data set or metric."),
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
+    "merge": ("fusionbench.cli.merge", "Join runs that were made apart, such as shards on several machines."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
     "new": ("fusionbench.cli.new", "Begin a plugin: a package of a method, data set, metric or table format."),
     "check": ("fusionbench.cli.check", "Hold a plugin against its contract."),

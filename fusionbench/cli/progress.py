@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fusionbench.runs.units import Unit
 
 _PLAIN_EVERY = 10.0
+# What takes less says nothing.
+_PLAIN_FIRST = 3.0
 _SHOWN_NOTICES = 20
 
 
@@ -144,10 +146,13 @@ def make_watcher() -> Watcher:
 
 
 @contextmanager
-def stage_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Takes ``(stage, done, total)``: a bar with the remaining time for each stage; silent where no terminal is."""
+def stage_bars(*, plain: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Takes ``(stage, done, total)``: a bar with the remaining time for each stage.
+
+    Where no terminal is, silent, or with ``plain`` a line on standard error now and then.
+    """
     if not terminal.on_terminal(sys.stderr):
-        yield lambda stage, done, total: None
+        yield _now_and_then() if plain else lambda stage, done, total: None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=terminal.console(err=True)) as bars:
@@ -159,6 +164,19 @@ def stage_bars() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+def _now_and_then() -> Callable[[str, int, int], None]:
+    due = time.monotonic() + _PLAIN_FIRST
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if now >= due:
+            due = now + _PLAIN_EVERY
+            terminal.say(f"{stage}: {done}/{total}")
+
+    return report
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -47,6 +48,7 @@ def command(
     Example:
       fusionbench reconcile table2.csv -d tno=/data/TNO --fused DenseFuse=results/DenseFuse
     """
+    from fusionbench.cli.progress import stage_bars
     from fusionbench.reconcile.published import fused_folders, matched_samples, read_table
     from fusionbench.reconcile.search import reconcile, verdict
 
@@ -61,7 +63,21 @@ def command(
             f"{table}: no row's method has fused images; those given are {', '.join(found) or 'none'}.",
             hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
         )
-    comparison = reconcile(rows, lambda method: matched_samples(opened, found[method], method, limit=limit))
+    total = len(opened.samples[:limit])
+    if "image" in rows.columns:
+        total = min(total, rows["image"].nunique())
+    counted: Counter[str] = Counter()
+    with stage_bars(plain=True) as report:
+
+        def compared(method: str, image: str) -> None:
+            counted[method] += 1
+            report(f"comparing {method}", counted[method], total)
+
+        for method in rows["method"].astype(str).unique():
+            report(f"comparing {method}", 0, total)
+        comparison = reconcile(
+            rows, lambda method: matched_samples(opened, found[method], method, limit=limit), progress=compared
+        )
     if output is not None:
         comparison.to_csv(output, index=False)
     for metric, candidates in verdict(comparison).groupby("metric", sort=False):

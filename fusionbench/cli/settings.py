@@ -21,10 +21,19 @@ _OPTIONS = [
     click.option("--data-root", metavar="DIR", help="Folder in which data sets are looked for by name."),
     names_option("--metrics", help_text="Metrics; 'all' for all of the profile."),
     names_option("--profile", "profiles", help_text="Metric conventions: zhao (default), vifb, mefb, tang, ..."),
-    click.option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute."),
+    click.option(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where to compute; cpu:N, cuda:all or several with commas: a process on each.",
+    ),
+    click.option("--executor", metavar="NAME", help="Who carries out the work (`fusionbench list executors`)."),
+    click.option(
+        "--executor-option", "executor_options", multiple=True, metavar="KEY=VALUE", help="Set an option of it."
+    ),
     click.option("--batch-size", type=Whole(), metavar="N", help="Samples of equal size fused at once."),
     click.option("--workers", type=Whole(), metavar="N", help="Threads that decode images."),
     click.option("--limit", type=Whole(), metavar="N", help="Only the first N samples of each data set."),
+    click.option("--shard", metavar="I/N", help="Every N-th sample from the I-th; `fusionbench merge` joins the runs."),
     click.option("--precision", metavar="float32|bfloat16|float16", help="Autocast precision of networks."),
     click.option("--compile", is_flag=True, default=None, help="torch.compile the networks."),
     click.option("--colour", metavar="restore|gray", help="Whether results of luma methods get their colour back."),
@@ -93,6 +102,8 @@ def build_config(
     with forms.gathered():
         files = assignments(weights, "--weights", form="METHOD=PATH")
     with forms.gathered():
+        if "executor_options" in settings:
+            settings["executor_options"] = assignments(settings["executor_options"], "--executor-option")
         dataclasses.replace(RunConfig(), **settings)
     forms.raise_all()
 

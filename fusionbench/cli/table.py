@@ -126,8 +126,8 @@ def command(
     from fusionbench.reports.display import show
     from fusionbench.reports.from_runs import table_from_runs
     from fusionbench.reports.model import Paper
+    from fusionbench.reports.run_view import load_run
     from fusionbench.reports.writing import exporter_for, printed, write_table
-    from fusionbench.results import load_run
 
     registries = current_plugins()
     exporter = None

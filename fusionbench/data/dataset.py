@@ -56,7 +56,7 @@ def open_split(
     """Open one split of a data set; the first of these that applies decides what belongs to it.
 
     1. ``folders[split]``: a subfolder (``train``) that holds one of the layouts;
-    2. a list ``<split>.txt`` in the root, as the VLF release has;
+    2. a list ``<split>.txt`` in the root;
     3. ``rules[split]``: a known rule that keeps what belongs to it;
     4. for ``test``, everything, with a notice that membership cannot be checked.
 
@@ -129,7 +129,7 @@ def restricted(pairing: Pairing, entries: Sequence[ListEntry], source: str) -> P
 
 
 def build(name: str, task: Task, root: Path, split: str, pairing: Pairing, *, remedy: str = "") -> FileDataset:
-    """Turn groups into samples, with text features where the folder is part of a VLF tree.
+    """Turn groups into samples.
 
     Args:
         name, task, root, split: As of :class:`FileDataset`.
@@ -147,16 +147,8 @@ def build(name: str, task: Task, root: Path, split: str, pairing: Pairing, *, re
         found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
         hint = remedy or ("" if split == ALL else f"@{ALL} takes whatever is there.")
         raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
-    features = _vlf_features(root)
     samples = tuple(
-        Sample(
-            id=group.id,
-            task=task,
-            sources=group.paths,
-            reference=group.reference,
-            text_features=_existing(features, group.id),
-        )
-        for group in pairing.groups
+        Sample(id=group.id, task=task, sources=group.paths, reference=group.reference) for group in pairing.groups
     )
     return FileDataset(name=name, task=task, samples=samples, problems=tuple(pairing.problems), root=root, split=split)
 
@@ -191,17 +183,3 @@ def _not_found(root: Path, layouts: Sequence[Layout], places: tuple[str, ...]) -
 def _find_file(root: Path, name: str) -> Path | None:
     path = root / name
     return path if path.is_file() else None
-
-
-def _vlf_features(root: Path) -> Path | None:
-    """``<VLF>/TextFeature/<task>/<data set>`` beside a root ``<VLF>/Image/<task>/<data set>``."""
-    task = root.absolute().parent
-    if task.parent.name != "Image":
-        return None
-    folder = task.parent.parent / "TextFeature" / task.name / root.absolute().name
-    return folder if folder.is_dir() else None
-
-
-def _existing(folder: Path | None, sample: str) -> dict[str, Path]:
-    path = folder / f"{sample}.npy" if folder is not None else None
-    return {"": path} if path is not None and path.is_file() else {}

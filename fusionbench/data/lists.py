@@ -81,7 +81,7 @@ def select(groups: Sequence[Group], entries: Sequence[ListEntry], source: str) -
     """The groups that a list names, in the order of the list.
 
     An entry may be a file name, the same with another extension, a stem, any of these in another
-    case, or, as in the lists of the VLF release, a name cut at its first dot; the first reading
+    case, or, as in lists that are circulated, a name cut at its first dot; the first reading
     that fits is taken, and it must fit one group only.
 
     Args:

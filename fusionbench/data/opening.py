@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.configuration.assignments import OwnedOptions
+from fusionbench.data.beside import with_features_beside
 from fusionbench.data.dataset import ALL, LayoutError
 from fusionbench.data.names import usable_id
 from fusionbench.data.splits import restricted_to, split_list
@@ -129,19 +130,16 @@ def open_named(
 
 
 @dataclass(frozen=True, slots=True)
-class _Labelled:
-    """A data set under another name; what only its adapter has is passed on."""
+class _Adjusted:
+    """A data set under another name or with other samples; what only its adapter has is passed on."""
 
     name: str
     dataset: Dataset
+    samples: Sequence[Sample]
 
     @property
     def task(self) -> Task:
         return self.dataset.task
-
-    @property
-    def samples(self) -> Sequence[Sample]:
-        return self.dataset.samples
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -187,9 +185,12 @@ def open_dataset(
         raise
     except BaseException as error:
         raise DataError(f"data set {spec.name}: its adapter raised {described(error)}{raised_at(error)}.") from error
+    listed = dataset.samples
+    if root is not None and (samples := with_features_beside(listed, root)) is not listed:
+        dataset = _Adjusted(dataset.name, dataset, samples)
     if ref.split is not None and ref.split in spec.lists:
         dataset = restricted_to(dataset, split_list(spec, ref.split))
-    return _Labelled(ref.label, dataset) if ref.label else dataset
+    return _Adjusted(ref.label, dataset, dataset.samples) if ref.label else dataset
 
 
 def registered(name: str) -> DatasetSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,29 +26,6 @@ from fusionbench.types import (
     resolve,
 )
 from fusionbench.weights.recognition import examine
-
-_DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]?))?")
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here.
-
-    Raises:
-        UsageError: The device does not exist on this machine.
-    """
-    name = name.strip().lower()
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not _DEVICE.fullmatch(name):  # torch knows more names than there is hardware that the suite is made for
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N.")
-    device = torch.device(name)
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if not count:
-            raise UsageError(f"device {name}: torch {torch.__version__} sees no CUDA device.", hint="Use --device cpu.")
-        if (device.index or 0) >= count:
-            raise UsageError(f"device {name}: there are only {count} CUDA devices, numbered from 0.")
-    return device
 
 
 def parse_options(spec: MethodSpec, options: Mapping[str, Any]) -> dict[str, Any]:

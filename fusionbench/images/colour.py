@@ -36,8 +36,18 @@ def chroma(rgb: Tensor) -> Tensor:
     """Cb and Cr of N x 3 x H x W in [0, 1]; N x 2 x H x W in [-0.5, 0.5]. Zero for one channel."""
     if rgb.shape[1] == 1:
         return rgb.new_zeros(()).expand(rgb.shape[0], 2, *rgb.shape[2:])
-    y = luma(rgb)
-    return torch.cat(((rgb[:, 2:3] - y) / 1.772, (rgb[:, 0:1] - y) / 1.402), dim=1)
+    blue_less_luma, red_less_luma = _less_luma(rgb)
+    return torch.cat((blue_less_luma / 1.772, red_less_luma / 1.402), dim=1)
+
+
+def _less_luma(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """B - Y and R - Y of N x 3 x H x W.
+
+    Of differences of channels, so that gray stored in three has no chroma at all: what rounding would leave parts the
+    channels of a gray result wherever a value lies halfway between two levels.
+    """
+    red, green, blue = rgb.split(1, dim=1)
+    return _RED * (blue - red) + _GREEN * (blue - green), _BLUE * (red - blue) + _GREEN * (red - green)
 
 
 def chroma_in_thousandths(rgb: Tensor) -> Tensor:
@@ -47,16 +57,16 @@ def chroma_in_thousandths(rgb: Tensor) -> Tensor:
     :func:`with_chroma`.
     """
     red, green, blue = rgb.split(1, dim=1)
-    return torch.cat((-0.169 * red - 0.331 * green + 0.5 * blue, 0.5 * red - 0.419 * green - 0.081 * blue), dim=1)
+    # -0.169 R - 0.331 G + 0.5 B and 0.5 R - 0.419 G - 0.081 B, of differences as in _less_luma.
+    cb = 0.169 * (blue - red) + 0.331 * (blue - green)
+    return torch.cat((cb, 0.419 * (red - green) + 0.081 * (red - blue)), dim=1)
 
 
 def with_chroma(y: Tensor, cb_cr: Tensor) -> Tensor:
-    """RGB of luma N x 1 x H x W and chroma N x 2 x H x W; N x 3 x H x W, not clipped."""
+    """RGB of luma N x 1 x H x W and chroma N x 2 x H x W; N x 3 x H x W, not clipped. Without chroma, y three times."""
     cb, cr = cb_cr.split(1, dim=1)
-    red = y + 1.402 * cr
-    blue = y + 1.772 * cb
-    green = (y - _RED * red - _BLUE * blue) / _GREEN
-    return torch.cat((red, green, blue), dim=1)
+    red, blue = 1.402 * cr, 1.772 * cb
+    return torch.cat((y + red, y - (_RED * red + _BLUE * blue) / _GREEN, y + blue), dim=1)
 
 
 def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
@@ -71,8 +81,8 @@ def recolour_as_opencv(y: Tensor, rgb: Tensor) -> Tensor:
     Returns:
         RGB, N x 3 x H x W, not clipped.
     """
-    old = luma(rgb)
-    cb, cr = (rgb[:, 2:3] - old) * 0.564, (rgb[:, 0:1] - old) * 0.713
+    blue_less_luma, red_less_luma = _less_luma(rgb)
+    cb, cr = blue_less_luma * 0.564, red_less_luma * 0.713
     return torch.cat((y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb), dim=1)
 
 

@@ -9,7 +9,7 @@ import torch
 import torchmetrics
 from torch import Tensor
 
-from fusionbench.metrics.functional import compute as compute_values
+from fusionbench.metrics.computing import compute as compute_values
 from fusionbench.metrics.selection import find
 from fusionbench.types import DEFAULT_PROFILE
 

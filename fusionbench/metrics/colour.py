@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.bt601 import RGB_TO_LUMA
-from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.planes import Memory, Planes
 from fusionbench.types import MetricError
 
 # float32 weights as OpenCV holds them, as exact doubles.
@@ -36,11 +36,13 @@ class Images:
         fused: The fused images.
         sources: The sources, in order.
         reference: Ground truth, or None.
+        memory: Where their planes look for intermediates of the same images, see :class:`Memory`.
     """
 
     fused: Tensor
     sources: tuple[Tensor, ...]
     reference: Tensor | None = None
+    memory: Memory | None = None
     _planes: dict[str, Planes] = field(default_factory=dict)
 
     @property
@@ -58,16 +60,17 @@ class Images:
         """
         if rule not in RULES:
             raise MetricError(f"unknown colour rule {rule!r}.", hint=f"Rules: {', '.join(RULES)}.")
-        key = "gray" if self.all_gray else rule
+        key = "gray" if self.all_gray and rule != "rgb" else rule
         if key not in self._planes:
             self._planes[key] = RULES[key](self)
+            self._planes[key].memory = self.memory
         return self._planes[key]
 
     def part(self, rows: slice | Tensor, *, backwards: bool = False) -> Images:
         """Some of the images, by a range or a mask; ``backwards`` with the sources in the opposite order."""
         reference = None if self.reference is None else self.reference[rows]
         sources = self.sources[::-1] if backwards else self.sources
-        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference)
+        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference, self.memory)
 
     def forget(self) -> None:
         """Drop all intermediates kept so far, to free their memory."""
@@ -206,6 +209,13 @@ def _reference_channels(images: Images) -> Planes:
     return Planes(next(expanded), (), next(expanded), per_image=count)
 
 
+def _rgb(images: Images) -> Planes:
+    """Whole images, N x 3 x H x W; gray is repeated."""
+    reference = None if images.reference is None else images.reference.expand(-1, 3, -1, -1)
+    sources = tuple(source.expand(-1, 3, -1, -1) for source in images.sources)
+    return Planes(images.fused.expand(-1, 3, -1, -1), sources, reference)
+
+
 RULES: dict[str, Callable[[Images], Planes]] = {
     "gray": _one_plane(opencv_gray),
     "gray-matlab": _one_plane(matlab_gray),
@@ -222,4 +232,5 @@ RULES: dict[str, Callable[[Images], Planes]] = {
     "mefb-channels-or-gray": _fused_channels_or_gray,
     "fused-channels": _fused_channels,
     "reference-channels": _reference_channels,
+    "rgb": _rgb,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -12,17 +14,50 @@ from torch import Tensor
 T = TypeVar("T")
 
 
+class Memory:
+    """Intermediates of single images and of pairs, found again by what the images hold.
+
+    For who scores many variants of the same images: most of them share an image with another. Beyond ``size`` bytes
+    what was used least recently is dropped.
+    """
+
+    def __init__(self, size: int = 2**29) -> None:
+        self._size = size
+        self._used = 0
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What is kept under the key, computed if it is not."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        value = self._kept[key] = compute()
+        self._used += _bytes(value)
+        while self._used > self._size:
+            _, dropped = self._kept.popitem(last=False)
+            self._used -= _bytes(dropped)
+        return value
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    return sum(map(_bytes, value)) if isinstance(value, Iterable) and not isinstance(value, str) else 0
+
+
 class Planes:
     """Gray planes of equal size, one set per image or per colour channel.
 
     Index 0 means the fused image and 1, 2, ... the sources wherever an intermediate is asked for by
-    number. Every tensor is P x H x W with values 0..255 in the working precision.
+    number. Every tensor is P x H x W with values 0..255 in the working precision; by the colour rule ``rgb`` it
+    is a whole image, N x 3 x H x W.
 
     Attributes:
         fused: The fused planes.
         sources: The planes of each source, in the order they were given.
         reference: Planes of the ground truth, or None.
         per_image: Planes that belong to one image; a metric's value is the mean over them.
+        memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
     """
 
     def __init__(
@@ -32,7 +67,9 @@ class Planes:
         self.sources = sources
         self.reference = reference
         self.per_image = per_image
+        self.memory: Memory | None = None
         self._shared: dict[Hashable, Any] = {}
+        self._digests: dict[int, bytes] = {}
 
     def __getitem__(self, index: int) -> Tensor:
         return self.fused if index == 0 else self.sources[index - 1]
@@ -55,6 +92,16 @@ class Planes:
         """Indices of the sources, 1 upwards."""
         return range(1, len(self.sources) + 1)
 
+    def digest(self, index: int) -> bytes:
+        """Digest of one image's levels, precision and shape."""
+        if index not in self._digests:
+            plane = self[index].detach().cpu().contiguous()
+            small = plane.to(torch.uint8)
+            held = small if torch.equal(small.to(plane.dtype), plane) else plane
+            facts = f"{plane.dtype}{held.dtype}{tuple(plane.shape)}{self[index].device}".encode()
+            self._digests[index] = hashlib.blake2b(held.numpy().tobytes(), key=facts[:64], digest_size=16).digest()
+        return self._digests[index]
+
     def filled(self, value: float) -> Tensor:
         """One value for each plane."""
         return torch.full((len(self),), value, dtype=self.fused.dtype, device=self.fused.device)
@@ -74,5 +121,26 @@ def shared(function: Callable[..., T]) -> Callable[..., T]:
         if key not in store:
             store[key] = function(planes, *arguments)
         return store[key]
+
+    return remembered
+
+
+def shared_by_images(function: Callable[..., T]) -> Callable[..., T]:
+    """As :func:`shared`, for a function that reads no other images than those whose numbers are among its arguments.
+
+    Integer arguments are such numbers. Where the planes have a :class:`Memory`, the result is also shared with other
+    planes of the same images.
+    """
+
+    @wraps(function)
+    def remembered(planes: Planes, *arguments: Hashable) -> T:
+        memory = planes.memory
+        if memory is None or any(planes[index].requires_grad for index in arguments if type(index) is int):
+            key = (remembered, *arguments)
+            if key not in planes._shared:
+                planes._shared[key] = function(planes, *arguments)
+            return planes._shared[key]
+        content = (planes.digest(value) if type(value) is int else value for value in arguments)
+        return memory.get((remembered, *content), lambda: function(planes, *arguments))
 
     return remembered

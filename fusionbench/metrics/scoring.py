@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.colour import Images, UndefinedForColour
-from fusionbench.types import FusionBenchError, MetricError, MetricSpec, described, raised_at, resolve
+from fusionbench.metrics.loading import function_of
+from fusionbench.types import FusionBenchError, MetricError, MetricSpec, described, raised_at
 
 # Pixels scored at once: on a CPU so few that the planes of an image stay near the cache.
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
@@ -96,7 +97,7 @@ def _function_values(spec: MetricSpec, images: Images) -> Tensor:
         planes = images.planes(spec.colour)
     except UndefinedForColour:
         return torch.full((count,), torch.nan, dtype=torch.float64, device=images.fused.device)
-    values = resolve(spec.function, owner=f"metric {spec.key}")(planes)
+    values = function_of(spec, images.fused.device)(planes)
     if not isinstance(values, Tensor) or values.shape != (len(planes),):
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise MetricError(f"metric {spec.key} returned {found}, expected a tensor of shape ({len(planes)},).")

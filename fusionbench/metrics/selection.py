@@ -88,6 +88,11 @@ def metric_names() -> list[str]:
     return list(dict.fromkeys(spec.name for spec in current_plugins().metrics.values()))
 
 
+def definitions_of(metric: str) -> tuple[MetricSpec, ...]:
+    """All registered definitions of one metric, one for each profile."""
+    return tuple(spec for spec in current_plugins().metrics.values() if spec.name == metric)
+
+
 def attribute_name(metric: str) -> str:
     """The metric's name as a Python identifier: ``MS_SSIM`` for ``MS-SSIM``."""
     return metric.replace("-", "_")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.functional import compute as compute_values
+from fusionbench.metrics.computing import compute as compute_values
+from fusionbench.metrics.conventions import SPECS
+from fusionbench.metrics.describing import by_name, class_documentation, default_profile
 from fusionbench.metrics.images import working_dtype
-from fusionbench.metrics.selection import attribute_name, find
+from fusionbench.metrics.selection import attribute_name, definitions_of, find
 from fusionbench.types import DEFAULT_PROFILE, MetricError, MetricSpec, MissingExtraError
 
 if TYPE_CHECKING:
@@ -110,5 +112,24 @@ class StatefulMetric:
 
 
 def metric_class(name: str) -> type[StatefulMetric]:
-    """The class of one metric."""
-    return type(attribute_name(name), (StatefulMetric,), {"name": name, "__module__": "fusionbench.metrics"})
+    """The class of one metric: the same one at every call for the suite's own."""
+    return _CLASSES.get(name) or _class_of(definitions_of(name))
+
+
+def _class_of(definitions: Sequence[MetricSpec]) -> type[StatefulMetric]:
+    def __init__(self: StatefulMetric, profile: str, *, dtype: str | torch.dtype = "float64") -> None:
+        StatefulMetric.__init__(self, profile, dtype=dtype)
+
+    profile = default_profile(definitions)
+    __init__.__defaults__ = None if profile is None else (profile,)
+    name = definitions[0].name
+    attributes = {
+        "name": name,
+        "__init__": __init__,
+        "__doc__": class_documentation(definitions),
+        "__module__": "fusionbench.metrics",
+    }
+    return type(attribute_name(name), (StatefulMetric,), attributes)
+
+
+_CLASSES = {name: _class_of(definitions) for name, definitions in by_name(SPECS).items()}

@@ -15,6 +15,7 @@ BUILTIN = (
     PluginSource("metrics", "fusionbench.metrics.plugin"),
     PluginSource("reports", "fusionbench.reports.plugin"),
     PluginSource("data", "fusionbench.data.plugin"),
+    PluginSource("executors", "fusionbench.executors"),
 )
 
 _current: Plugins | None = None

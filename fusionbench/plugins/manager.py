@@ -22,6 +22,7 @@ from fusionbench.plugins.sources import ENVIRONMENT, FileSource, PluginSource
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
@@ -29,6 +30,7 @@ from fusionbench.types import (
     Origin,
     PluginError,
     PublishedSpec,
+    TextFeaturesSpec,
     described,
     on_one_line,
 )
@@ -52,8 +54,12 @@ class Plugins:
 
     methods: Registry[MethodSpec] = field(default_factory=lambda: Registry("method", lambda spec: spec.name))
     datasets: Registry[DatasetSpec] = field(default_factory=lambda: Registry("data set", lambda spec: spec.name))
+    text_features: Registry[TextFeaturesSpec] = field(
+        default_factory=lambda: Registry("layout of text features", lambda spec: spec.name)
+    )
     metrics: Registry[MetricSpec] = field(default_factory=lambda: Registry("metric", lambda spec: spec.key))
     exporters: Registry[ExporterSpec] = field(default_factory=lambda: Registry("table format", lambda spec: spec.name))
+    executors: Registry[ExecutorSpec] = field(default_factory=lambda: Registry("executor", lambda spec: spec.name))
     published: Registry[PublishedSpec] = field(
         default_factory=lambda: Registry("published table", lambda spec: spec.name)
     )

@@ -10,12 +10,14 @@ import pluggy
 from fusionbench.types import (
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
     MetricSpec,
     PluginError,
     PublishedSpec,
+    TextFeaturesSpec,
     described,
     raised_at,
 )
@@ -27,8 +29,10 @@ REGISTRATION: Mapping[str, tuple[str, type]] = {
     "fusionbench_addhooks": ("", HooksSpec),
     "fusionbench_methods": ("methods", MethodSpec),
     "fusionbench_datasets": ("datasets", DatasetSpec),
+    "fusionbench_text_features": ("text_features", TextFeaturesSpec),
     "fusionbench_metrics": ("metrics", MetricSpec),
     "fusionbench_exporters": ("exporters", ExporterSpec),
+    "fusionbench_executors": ("executors", ExecutorSpec),
     "fusionbench_published": ("published", PublishedSpec),
     "fusionbench_commands": ("commands", CommandSpec),
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,17 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.images import images_of
+from fusionbench.metrics.planes import Memory
 from fusionbench.metrics.scoring import score_images
 from fusionbench.metrics.selection import plain_name
+from fusionbench.nn.bands import together
 from fusionbench.plugins import current_plugins
 from fusionbench.reconcile.deviations import IMAGE_DEVIATIONS, VALUE_DEVIATIONS, ImageDeviation, ValueDeviation, scaled
 from fusionbench.types import DataError, MetricSpec
 
+# Images compared at the same time, and pixels beyond which no further image is.
+_MOST_AT_ONCE = 8
+_PIXELS_AT_ONCE = 2**22
 # A fused image and its sources as arrays, with the sample's name.
 Sample = tuple[str, np.ndarray, Sequence[np.ndarray]]
 
@@ -79,7 +86,16 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]]) -> pd.DataFrame:
+def _unheard(method: str, image: str) -> None:
+    """Where nobody asks how far it is."""
+
+
+def reconcile(
+    published: pd.DataFrame,
+    samples: Callable[[str], Iterable[Sample]],
+    *,
+    progress: Callable[[str, str], None] = _unheard,
+) -> pd.DataFrame:
     """Compare published numbers with what every convention gives on the same images.
 
     Args:
@@ -87,6 +103,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
             ``dataset``, and a column per metric (names as in the suite or in the original programs). Rows
             without ``image`` hold means over all samples.
         samples: Called with a method's name; yields (name, fused, sources) with H x W or H x W x 3 uint8.
+        progress: Told the method and the image after each image that was compared.
 
     Returns:
         A row per published number and candidate: ``method, image, metric, published, candidate, value,
@@ -106,7 +123,7 @@ def reconcile(published: pd.DataFrame, samples: Callable[[str], Iterable[Sample]
     rows: list[dict[str, Any]] = []
     for method, printed in published.groupby("method", sort=False):
         wanted = set(printed["image"].astype(str)) if per_image else None
-        values = _values(samples(str(method)), sorted(set(columns.values())), wanted)
+        values = _values(samples(str(method)), sorted(set(columns.values())), wanted, partial(progress, str(method)))
         if not values:
             raise DataError(f"method {method}: none of the published images was found among the fused ones.")
         for _, row in printed.iterrows():
@@ -159,15 +176,30 @@ def _compared(
 
 
 def _values(
-    samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None
+    samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None, done: Callable[[str], None]
 ) -> dict[str, dict[Candidate, float]]:
     """Value of every candidate on every image."""
     found = {}
-    for name, fused, sources in samples:
-        if wanted is None or name in wanted:
-            images = tuple(_tensor(image) for image in (fused, *sources))
-            found[name] = _candidates(images, metrics)
+    for group in _groups(sample for sample in samples if wanted is None or sample[0] in wanted):
+        operands = [tuple(_tensor(image) for image in (fused, *sources)) for _, fused, sources in group]
+        # The planes of one image are too small to share among cores.
+        for (name, *_), values in zip(group, together(partial(_candidates, metrics=metrics), operands), strict=True):
+            found[name] = values
+            done(name)
     return found
+
+
+def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    """Samples to be compared at the same time: one for each core, as long as their intermediates are small."""
+    group: list[Sample] = []
+    most = min(torch.get_num_threads(), _MOST_AT_ONCE)
+    for sample in samples:
+        group.append(sample)
+        if len(group) >= most or sum(fused.shape[0] * fused.shape[1] for _, fused, _ in group) > _PIXELS_AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _tensor(image: np.ndarray) -> Tensor:
@@ -180,6 +212,7 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
     colour = any(image.shape[1] == 3 for image in images)
     definitions = [definition for metric in metrics for definition in _definitions(metric)]
     found: dict[Candidate, float] = {}
+    memory = Memory()  # a deviation leaves some of the images as they are, and so what was computed of them
     for deviation in IMAGE_DEVIATIONS:
         if deviation.colour_only and not colour:
             continue
@@ -190,6 +223,7 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
             if spec.operands != "F" or deviation.name != "sources exchanged"
         ]
         operands = images_of(fused, sources, dtype=torch.float64)
+        operands.memory = memory
         values, errors = score_images([spec for _, spec in chosen], operands)
         for profiles, spec in chosen:
             if spec.key in errors:  # a definition for fewer sources explains nothing here
@@ -201,32 +235,45 @@ def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Cand
     return found
 
 
+def _decimals(value: float) -> int:
+    """Digits after the point with which a number was written at least."""
+    exponent = Decimal(repr(float(value))).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
     """Per metric the candidates ranked over all its published numbers.
 
-    Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors
-    agree within a factor of two, or are below 1e-4, are ranked by the fewest deviations; those that the
-    numbers cannot tell apart stand in one row, joined by ``=``. A candidate that is undefined for some of
-    the numbers comes after those that explain all of them.
+    Columns ``metric, candidate, numbers, median_error, largest_error``. Candidates whose median errors agree within a
+    factor of two, are below 1e-4, or that give the printed digits throughout are ranked by the fewest deviations.
+    Those that the numbers cannot tell apart, because both give the printed digits or are off by the same, stand in one
+    row, joined by ``=``. A candidate that is undefined for some of the numbers comes after those that explain all.
     """
+    decimals = comparison.groupby("metric")["published"].transform(lambda column: column.map(_decimals).max())
+    off = (comparison["value"] - comparison["published"]).abs()
+    comparison = comparison.assign(printed=off <= 0.5000001 * 10.0**-decimals)
     groups = comparison.groupby(["metric", "candidate"], sort=False)
     table = groups.agg(
         numbers=("error", "count"),
         median_error=("error", "median"),
         largest_error=("error", "max"),
         deviations=("deviations", "first"),
+        printed=("printed", "all"),
     ).reset_index()
     table = table[table["median_error"].notna()]
     for column in ("median_error", "largest_error"):
         table[f"{column}_shown"] = [f"{value:.6e}" if value > 1e-12 else "0" for value in table[column]]
+        table.loc[table["printed"], f"{column}_shown"] = "0"
     alike = ["metric", "numbers", "deviations", "median_error_shown", "largest_error_shown"]
     table = table.groupby(alike, sort=False).agg(
         candidate=("candidate", " = ".join),
         median_error=("median_error", "first"),
         largest_error=("largest_error", "first"),
+        printed=("printed", "first"),
     )
     table = table.reset_index()
-    table["level"] = np.ceil(np.log2(table["median_error"].clip(lower=1e-4)))
+    within = table["median_error"].where(~table["printed"], 0.0)
+    table["level"] = np.ceil(np.log2(within.clip(lower=1e-4)))
     table["missing"] = table.groupby("metric")["numbers"].transform("max") - table["numbers"]
     table = table.sort_values(
         ["metric", "missing", "level", "deviations", "median_error"], kind="stable", ignore_index=True

@@ -13,10 +13,6 @@ CONFIG = "config.yaml"
 """The configuration that reproduces the run."""
 IMAGES = "images"
 """The folder of the fused images."""
-LOG = "worker.log"
-"""What workers print."""
-EARLIER_LOG = f"{LOG}.1"
-"""What they printed before the log was full."""
 LOCK = "run.lock"
 """Held by the process that works in the folder."""
 
@@ -48,6 +44,11 @@ def write_config(folder: Path, text: str) -> None:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def log_name(worker: int) -> str:
+    """The file of what a worker prints; workers are numbered from 1."""
+    return "worker.log" if worker == 1 else f"worker-{worker}.log"
 
 
 def image_path(method: str, dataset: str, sample: str) -> str:

@@ -357,6 +357,66 @@ class Journal:
         self._db.execute("COMMIT")
         return len(listed)
 
+    def absorb(self, path: Path) -> None:
+        """Take over the sessions, cells, fusions and scores of another journal, in one transaction; what is here stays.
+
+        A fusion that succeeded takes the place of one that failed. No score of one picture comes to stand beside those
+        of another. Pictures and listings are not taken over.
+
+        Raises:
+            FusionBenchError: The other journal is damaged, or of an earlier or later format.
+        """
+        with Journal(path, readonly=True) as other:
+            if schema.is_earlier(other._db):
+                raise FusionBenchError(
+                    f"{path} has an earlier format.", hint="The command that made the run brings it up to date."
+                )
+        better = (
+            "SELECT p.key FROM part.fusions p LEFT JOIN main.fusions f ON f.key = p.key"
+            " WHERE f.key IS NULL OR (f.status <> 'ok' AND p.status = 'ok')"
+        )
+        self._db.execute("ATTACH ? AS part", (str(path),))
+        try:
+            with self._transaction():
+                offset = self._db.execute("SELECT coalesce(max(id), 0) FROM main.sessions").fetchone()[0]
+                self._db.execute(
+                    "INSERT INTO main.sessions SELECT id + ?, started, finished, outcome, provenance"
+                    " FROM part.sessions",
+                    (offset,),
+                )
+                self._db.execute("INSERT OR IGNORE INTO main.cells SELECT * FROM part.cells")
+                self._db.execute(f"CREATE TEMP TABLE taken AS {better}")
+                self._db.execute("DELETE FROM main.scores WHERE fusion IN (SELECT key FROM taken)")
+                self._db.execute(
+                    "INSERT OR REPLACE INTO main.fusions SELECT key, status, error, seconds, timings, image_sha256,"
+                    " notes, session + ? FROM part.fusions WHERE key IN (SELECT key FROM taken)",
+                    (offset,),
+                )
+                self._db.execute(
+                    "INSERT OR IGNORE INTO main.scores SELECT s.* FROM part.scores s JOIN part.fusions p"
+                    " ON p.key = s.fusion JOIN main.fusions f ON f.key = p.key"
+                    " WHERE f.status = p.status AND f.image_sha256 IS p.image_sha256"
+                )
+                self._db.execute("DROP TABLE taken")
+        except sqlite3.DatabaseError as error:
+            raise explained(path, error) from error
+        finally:
+            self._db.execute("DETACH part")
+
+    def cells(self) -> dict[tuple[str, str, str], str]:
+        """Which fusion stands for each (method, data set, sample), also for those that are not listed any more."""
+        rows = self._db.execute("SELECT method, dataset, sample, fusion FROM cells")
+        return {(method, dataset, sample): fusion for method, dataset, sample, fusion in rows}
+
+    def listings(self) -> dict[str, list[tuple[str, str]]]:
+        """By data set, its samples with the digests of their images, in order."""
+        result: dict[str, list[tuple[str, str]]] = {}
+        for dataset, sample, content in self._db.execute(
+            "SELECT dataset, sample, content FROM listings ORDER BY dataset, position"
+        ):
+            result.setdefault(dataset, []).append((sample, content))
+        return result
+
     # Pictures -------------------------------------------------------------------------------------
 
     def pictures(self) -> list[PictureRecord]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from fusionbench.results.folder import JOURNAL, run_folder
+from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
 from fusionbench.results.tidy import tidy_frame
-
-if TYPE_CHECKING:
-    from fusionbench.reports.model import Table
 
 
 class RunResults:
@@ -47,19 +44,6 @@ class RunResults:
         """
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             return tidy_frame(journal, self.info, self.path)
-
-    def table(self, **options: Any) -> Table:
-        """The paper's table; options as of :func:`fusionbench.reports.from_runs.table_from_runs`."""
-        from fusionbench.plugins import current_plugins
-        from fusionbench.reports.from_runs import table_from_runs
-
-        return table_from_runs({str(self.path): self}, current_plugins(), **options)
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows it: as its table."""
-        from fusionbench.reports.exporters.html import fragment
-
-        return fragment(self.table())
 
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
@@ -124,16 +108,3 @@ def _colours(latest: Mapping[tuple[str, str], Mapping[str, Any]], methods: Mappi
         f"{rule}: {', '.join(named(method, datasets) for method, datasets in names.items())}"
         for rule, names in used.items()
     )
-
-
-def load_run(path: Path | str) -> RunResults:
-    """Open the results of a run.
-
-    Args:
-        path: The run folder, or the journal in it.
-
-    Raises:
-        DataError: There is no run at that place.
-        FusionBenchError: The journal is damaged or was written by a newer version.
-    """
-    return RunResults(run_folder(Path(path)))

@@ -17,14 +17,17 @@ from fusionbench.data import DatasetRef
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.printable import encodable, is_text, printable
+from fusionbench.runs.sharding import parse_shard
 from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
 from fusionbench.types.values import Misfit, convert, expanded, one_of, written
 
 # Settings that change how a run is carried out but not what it finds.
-_INCIDENTAL = ("device", "batch_size", "workers", "timeout", "fail_fast", "out")
+INCIDENTAL = ("device", "executor", "executor_options", "batch_size", "workers", "timeout", "fail_fast", "out")
 # Seconds, about a year: more than that is a mistake, and clocks have limits of their own.
 _LONGEST = 30_000_000
+
+DEFAULT_EXECUTOR = "local"
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Colour = Literal["restore", "gray"]
@@ -120,10 +123,15 @@ class RunConfig:
         plugins: Plugin modules and files, ``no:NAME`` to block one.
         profiles: Metric conventions.
         metrics: Metric names; empty for each profile's default ones, ``("all",)`` for all.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``cpu:N`` for N processes, ``cuda:all``, or
+            several with commas for a process on each.
+        executor: Who carries out the work: ``local`` or one that a plugin brings.
+        executor_options: Its options by name.
         batch_size: Samples of equal size fused at once; None: 1 on a CPU, 8 on a GPU.
         workers: Decoding threads.
         limit: Only the first N samples of each data set.
+        shard: ``I/N``: of each data set only every N-th sample, from the I-th of those that ``limit`` leaves, for
+            runs on N machines that :func:`fusionbench.runs.merging.merge_runs` joins.
         precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
         compile: ``torch.compile`` the networks.
         colour: ``restore`` gives results of luma methods their colour back, ``gray`` writes them gray.
@@ -146,9 +154,12 @@ class RunConfig:
     profiles: tuple[str, ...] = (DEFAULT_PROFILE,)
     metrics: tuple[str, ...] = ()
     device: str = "auto"
+    executor: str = DEFAULT_EXECUTOR
+    executor_options: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int | None = None
     workers: int = 4
     limit: int | None = None
+    shard: str | None = None
     precision: Precision = "float32"
     compile: bool = False
     colour: Colour = "restore"
@@ -174,6 +185,9 @@ class RunConfig:
             complaints.add(UsageError(f"timeout must be from 0 (no limit) to {_LONGEST} seconds, got {self.timeout}."))
         if not 0 <= self.seed < 2**32:
             complaints.add(UsageError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}."))
+        if self.shard is not None:
+            with complaints.gathered():
+                parse_shard(self.shard)
         for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
             try:
                 object.__setattr__(self, name, one_of(getattr(self, name), choices))
@@ -194,7 +208,7 @@ class RunConfig:
         """The run folder."""
         if self.out:
             return Path(self.out)
-        facts = {k: v for k, v in self.to_dict().items() if k not in _INCIDENTAL}
+        facts = {k: v for k, v in self.to_dict().items() if k not in INCIDENTAL}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:8]
         names = "-".join(dict.fromkeys(request.name for request in self.datasets))[:60]
         return Path("runs") / f"{names}-{digest}"
@@ -209,17 +223,22 @@ class RunConfig:
             self,
             methods=tuple(
                 dataclasses.replace(
-                    request, weights=absolute(request.weights), options=_located(request, current_plugins().methods)
+                    request,
+                    weights=absolute(request.weights),
+                    options=_located(request.name, request.options, current_plugins().methods),
                 )
                 for request in self.methods
             ),
             datasets=tuple(
                 dataclasses.replace(
-                    request, root=absolute(request.root), options=_located(request, current_plugins().datasets)
+                    request,
+                    root=absolute(request.root),
+                    options=_located(request.name, request.options, current_plugins().datasets),
                 )
                 for request in self.datasets
             ),
             data_root=absolute(self.data_root),
+            executor_options=_located(self.executor, self.executor_options, current_plugins().executors),
             text_features=absolute(self.text_features),
             plugins=tuple(str(absolute(p)) if p.endswith(".py") else p for p in self.plugins),
             out=str(self.folder.absolute()),
@@ -230,9 +249,11 @@ class RunConfig:
         result: dict[str, Any] = {}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if value == item.default or item.name in ("methods", "datasets"):
+            if value == item.default or value == {} or item.name in ("methods", "datasets"):
                 continue
-            result[item.name] = list(value) if isinstance(value, tuple) else value
+            result[item.name] = (
+                list(value) if isinstance(value, tuple) else _plain(value) if isinstance(value, Mapping) else value
+            )
         for name in ("methods", "datasets"):
             result[name] = [_compact(request) for request in getattr(self, name)]
         return result
@@ -285,15 +306,15 @@ def _expand(settings: Any, *names: str) -> None:
             object.__setattr__(settings, name, expanded(value))
 
 
-def _located(request: MethodRequest | DatasetRequest, registered: Mapping[str, Any]) -> dict[str, Any]:
+def _located(name: str, given: Mapping[str, Any], registered: Mapping[str, Any]) -> dict[str, Any]:
     """The options, those that are paths absolute."""
-    spec = registered.get(request.name)
-    paths = {name for name, option in spec.options.items() if option.type is Path} if spec is not None else set()
+    spec = registered.get(name)
+    paths = {key for key, option in spec.options.items() if option.type is Path} if spec is not None else set()
     return {
         key: str(Path(expanded(str(value))).absolute())
         if value and (key in paths or isinstance(value, Path))
         else value
-        for key, value in request.options.items()
+        for key, value in given.items()
     }
 
 
@@ -318,9 +339,14 @@ def _check_texts(value: Any, place: str, complaints: Complaints) -> None:
         )
 
 
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as YAML and JSON can say them."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+
+
 def _compact(request: MethodRequest | DatasetRequest) -> str | dict[str, Any]:
     facts = {item.name: getattr(request, item.name) for item in dataclasses.fields(request)}
-    facts = {k: dict(v) if isinstance(v, Mapping) else v for k, v in facts.items() if v not in (None, "", {})}
+    facts = {k: _plain(v) if isinstance(v, Mapping) else v for k, v in facts.items() if v not in (None, "", {})}
     # A bare name would be read with the syntax of the command line.
     return request.name if set(facts) == {"name"} and not {"=", "@"} & {*request.name} else facts
 

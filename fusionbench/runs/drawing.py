@@ -17,7 +17,7 @@ from fusionbench.reports.plots.grid import Block
 from fusionbench.reports.plots.grid import grid as grid_of
 from fusionbench.reports.plots.picking import Place
 from fusionbench.reports.plots.style import styled
-from fusionbench.results import load_run
+from fusionbench.reports.run_view import load_run
 from fusionbench.runs.illustrating import GridSettings, blocks_of
 from fusionbench.types import UsageError
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.fusing import pick_device
+from fusionbench.fusing import pick_devices
 from fusionbench.fusing.loading import parse_options
 from fusionbench.images.names import shown
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
+from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
-from fusionbench.results.loading import RunResults, info_of
+from fusionbench.results.loading import info_of
 from fusionbench.runs import plan, provenance
-from fusionbench.runs.config import RunConfig
+from fusionbench.runs.choosing import engage_executor
+from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
-from fusionbench.runs.executors import Executor, InlineExecutor, ProcessExecutor
+from fusionbench.runs.executors import Executor, InlineExecutor, RunContext
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.missing import units_of
@@ -46,7 +49,7 @@ _COLOUR = {
 _Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
 
 
-class Run(RunResults):
+class Run(ReportedRun):
     """A run that was executed: its results, and how many samples failed or are missing.
 
     Attributes:
@@ -96,12 +99,14 @@ def execute(
     """
     watcher = watcher or SilentWatcher()
     data, expansion = prepare(config, plugins, opened=opened, complaints=complaints)
-    device = str(pick_device(config.device))
+    devices = [str(device) for device in pick_devices(config.device)]
+    if inline:
+        _refuse_several_processes(config, devices)
     folder = config.folder
     _refuse_own_pictures(expansion, folder)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         write_config(folder, config.located().to_yaml())
-        facts = provenance.environment(device) | _described(config, plugins, expansion)
+        facts = provenance.environment(devices) | _described(config, plugins, expansion)
         if slow := journal.write_ahead():
             watcher.notice(f"note: {shown(folder)} {slow}: results are as durable, but take longer to commit.")
         session = journal.begin_session(provenance.now(), facts)
@@ -118,6 +123,16 @@ def execute(
         run.info = info_of(journal)
         plugins.notify("fusionbench_run_finished", run=run)
     return run
+
+
+def _refuse_several_processes(config: RunConfig, devices: Sequence[str]) -> None:
+    """What exists only in this process cannot be computed by others."""
+    if len(devices) > 1 or config.executor != DEFAULT_EXECUTOR:
+        asked = f"executor {config.executor}" if config.executor != DEFAULT_EXECUTOR else f"device {config.device}"
+        raise UsageError(
+            f"{asked} needs methods and data sets that other processes can find, and isolation.",
+            hint="Put them into a plugin file and load it with plugins=['file.py'] or -p file.py.",
+        )
 
 
 def _refuse_own_pictures(expansion: Expansion, folder: Path) -> None:
@@ -184,6 +199,10 @@ def _prepare(
         return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
     planned = plan.plan_cells(expansion, config, facts, code)
+    identities: dict[str, dict[str, str]] = {}
+    for item in planned:
+        identities.setdefault(item.cell.method, {})[item.cell.dataset] = item.identity
+    provenance_facts["identities"] = identities
     pictures = Pictures(folder, journal, workers=config.workers)
     journal.rename({item.former: item.cell.fusion for item in planned if item.former})
     journal.set_cells([item.cell for item in planned], _listings(expansion, facts))
@@ -222,27 +241,32 @@ def _compute(
     executor: Executor
     if inline:
         prepare_process(config)
-        executor = InlineExecutor(Session(config, plugins, run.path.absolute(), opened))
+        here = dataclasses.replace(config, device=str(pick_devices(config.device)[0]))
+        executor = InlineExecutor(Session(here, plugins, run.path.absolute(), opened))
     else:
         files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
-        executor = ProcessExecutor(run.path / CONFIG, run.path, config, files)
+        context = RunContext(config=config, config_path=run.path / CONFIG, folder=run.path, plugins=files)
+        executor = engage_executor(context, plugins)
+    told: set[str] = set()
     with contextlib.closing(executor):
-        for unit in units:
-            for event in executor.execute(unit):
-                if isinstance(event, Remark):
-                    watcher.notice(f"{unit.method} on {unit.dataset}: {event.message}")
-                if not isinstance(event, Outcome):
-                    continue
-                event = _unless_changed(unit, event, stamps, run.path)
-                record = event.record
-                journal.record(record, session)
-                run.computed += 1
-                if record.status != "ok" or record.score_errors:
-                    run.failed += 1
-                watcher.finished(unit, event)
-                plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
-                if config.fail_fast and run.failed:
-                    return
+        for unit, event in executor.execute(units):
+            if isinstance(event, Remark):
+                remark = f"{unit.method} on {unit.dataset}: {event.message}"
+                if remark not in told:  # a method says the same in each process that loads it
+                    watcher.notice(remark)
+                    told.add(remark)
+            if not isinstance(event, Outcome):
+                continue
+            event = _unless_changed(unit, event, stamps, run.path)
+            record = event.record
+            journal.record(record, session)
+            run.computed += 1
+            if record.status != "ok" or record.score_errors:
+                run.failed += 1
+            watcher.finished(unit, event)
+            plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
+            if config.fail_fast and run.failed:
+                return
 
 
 def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -> Outcome:

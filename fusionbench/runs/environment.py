@@ -6,13 +6,23 @@ from fusionbench.allocator import keep_freed_memory
 from fusionbench.runs.config import RunConfig
 
 
-def prepare_process(config: RunConfig) -> None:
+def prepare_process(config: RunConfig, *, threads: int = 0, device: str = "") -> None:
     """Make float32 mean float32 (no TF32), and reuse freed memory.
 
     Also under autocast: it chooses what may lose digits by itself, and scores and classical methods share the process.
+
+    Args:
+        config: The run's settings.
+        threads: With how many threads torch computes; 0 leaves that to it.
+        device: What the process has for itself: also what ``cuda`` alone means there, so that a method that names no
+            number takes no memory of another process's device.
     """
     keep_freed_memory()
     import torch
 
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+    if threads:
+        torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False

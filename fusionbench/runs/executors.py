@@ -1,14 +1,16 @@
-"""Who executes units of work: this process, or a supervised worker process."""
+"""Who executes units of work: what every executor does, this process, and one supervised worker process."""
 
 from __future__ import annotations
 
 import dataclasses
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from fusionbench.results.folder import LOG
+from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
 from fusionbench.runs.launching import command_line
@@ -26,14 +28,37 @@ _NEAR = 32
 _START_UP = 60.0
 
 
-class Executor(Protocol):
-    """Runs units of work and hands back their events. An engine for a cluster needs no more than this."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What an executor is told of the run.
 
-    def execute(self, unit: Unit) -> Iterator[Event]:
-        """The events of a unit, at least one :class:`Outcome` for each of its jobs."""
+    Attributes:
+        config: The run's settings.
+        config_path: The same settings as a YAML file in the run folder, all paths absolute.
+        folder: The run folder: fused images are written there, and what workers print.
+        plugins: File of each plugin by name: a worker that finds another one must not compute.
+    """
+
+    config: RunConfig
+    config_path: Path
+    folder: Path
+    plugins: Mapping[str, str] = field(default_factory=dict)
+
+
+class Executor(Protocol):
+    """Carries out units of work and hands back what happens. The journal is written by whoever listens.
+
+    Executing a unit, or a part of its jobs, again does no harm: pictures are replaced by equal ones.
+    """
+
+    def execute(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Event]]:
+        """The events of all units in any order, each with its unit or a part of that: one with fewer of its jobs.
+
+        Exactly one :class:`fusionbench.runs.events.Outcome` for each job; what cannot be computed is a failed one.
+        """
 
     def close(self) -> None:
-        """Give back what the executor holds."""
+        """Give back what the executor holds; what it is executing is ended."""
 
 
 class InlineExecutor:
@@ -42,9 +67,11 @@ class InlineExecutor:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def execute(self, unit: Unit) -> Iterator[Event]:
+    def execute(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Event]]:
         """See :class:`Executor`. A method that hangs cannot be interrupted here."""
-        yield from self._session.execute(unit)
+        for unit in units:
+            for event in self._session.execute(unit):
+                yield unit, event
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -56,27 +83,28 @@ class ProcessExecutor:
     Samples whose process was lost are tried again one by one, so that only the guilty one is failed.
 
     Args:
-        config_path: The run's configuration as YAML.
-        folder: The run folder; what the worker prints is kept there.
-        config: The run's settings.
-        plugins: File of each plugin by name: a worker that finds another one does not compute.
+        context: The run.
+        device: Where the process computes.
+        number: Of the worker, from 1; what it prints is kept in a log of its own.
+        threads: With how many threads it computes; 0 leaves that to torch.
 
     Raises:
         UsageError: The log cannot be written.
     """
 
-    def __init__(
-        self, config_path: Path, folder: Path, config: RunConfig, plugins: Mapping[str, str] | None = None
-    ) -> None:
-        self._config_path = config_path
-        self._folder = folder
-        self._plugins = plugins or {}
-        self._timeout = config.timeout or None
-        self._log = WorkerLog(folder / LOG)
+    def __init__(self, context: RunContext, *, device: str, number: int = 1, threads: int = 0) -> None:
+        self._context = context
+        self._device = device
+        self._threads = threads
+        self._timeout = context.config.timeout or None
+        self._log = WorkerLog(context.folder / log_name(number))
         self._worker: WorkerProcess | None = None
+        self._closed = False
+        # Another thread may close what this one executes.
+        self._changing = threading.Lock()
 
     def execute(self, unit: Unit) -> Iterator[Event]:
-        """See :class:`Executor`."""
+        """The events of one unit, with an :class:`Outcome` for each of its jobs; fewer if it is closed meanwhile."""
         remaining = {job.sample: job for job in unit.jobs}
         alone: list[str] = []
         starts = 0
@@ -92,6 +120,8 @@ class ProcessExecutor:
                         yield event
             except _Lost as error:
                 lost = error
+            if self._closed:
+                return
             starts = 0 if begun else starts + 1
             left = [job.sample for job in todo if job.sample in remaining]
             if lost is None:
@@ -110,10 +140,16 @@ class ProcessExecutor:
             alone = []
 
     def _attempt(self, unit: Unit) -> Iterator[Event]:
-        if self._worker is None:
-            command = command_line(self._config_path, self._folder, self._plugins)
-            self._worker = WorkerProcess(command, self._log)
-        worker = self._worker
+        with self._changing:
+            if self._closed:
+                return
+            if self._worker is None:
+                context = self._context
+                command = command_line(
+                    context.config_path, context.folder, context.plugins, device=self._device, threads=self._threads
+                )
+                self._worker = WorkerProcess(command, self._log)
+            worker = self._worker
         self._log.begin(f"{unit.method} on {unit.dataset}")
         worker.send(unit_to_line(unit))
         fusing: tuple[str, ...] = ()
@@ -180,12 +216,14 @@ class ProcessExecutor:
         return _obituary(status, self._log)
 
     def _stop(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        with self._changing:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
 
     def close(self) -> None:
         """End the worker, and a unit that is being executed."""
+        self._closed = True
         self._stop()
         self._log.close()
 

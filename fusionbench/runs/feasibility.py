@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fusionbench.data import check_dataset
-from fusionbench.fusing import Fuser, load_fuser, pick_device
+from fusionbench.fusing import Fuser, load_fuser, pick_devices
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
@@ -73,7 +73,7 @@ def _load(pairing: Pairing, config: RunConfig) -> Fuser:
     weights = pairing.method.weights
     fuser = load_fuser(
         pairing.spec,
-        device=pick_device(config.device),
+        device=pick_devices(config.device)[0],
         task=pairing.dataset.task,
         weights=Path(weights) if weights else None,
         options=pairing.method.options,

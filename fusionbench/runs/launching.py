@@ -27,6 +27,8 @@ class Facts:
         path: Its ``sys.path``.
         beside: Folders in which plugins that are named as modules may lie, too.
         plugins: File of each plugin, by name: a worker that finds another one must not compute.
+        device: Where to compute.
+        threads: With how many threads; 0 leaves that to torch.
         fork: Whether each unit of work gets a forked process; otherwise the worker ends with its first unit.
     """
 
@@ -36,6 +38,8 @@ class Facts:
     path: list[str]
     beside: list[str]
     plugins: dict[str, str]
+    device: str
+    threads: int
     fork: bool
 
     @classmethod
@@ -49,13 +53,15 @@ def can_fork() -> bool:
     return sys.platform.startswith("linux")
 
 
-def command_line(config: Path, folder: Path, plugins: Mapping[str, str]) -> list[str]:
+def command_line(config: Path, folder: Path, plugins: Mapping[str, str], *, device: str, threads: int = 0) -> list[str]:
     """The command that starts a worker process.
 
     Args:
         config: The run's configuration as YAML.
         folder: The run folder.
         plugins: File of each plugin by name.
+        device: Where to compute.
+        threads: With how many threads; 0 leaves that to torch.
     """
     path, beside = search_path()
     package = Path(fusionbench.__file__).resolve().parent
@@ -67,6 +73,8 @@ def command_line(config: Path, folder: Path, plugins: Mapping[str, str]) -> list
         path=path,
         beside=beside,
         plugins=dict(plugins),
+        device=device,
+        threads=threads,
         fork=can_fork(),
     )
     flags = [

@@ -10,6 +10,7 @@ from pathlib import Path
 from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.data.opening import check_samples
 from fusionbench.runs.config import DatasetRequest, RunConfig
+from fusionbench.runs.sharding import share
 from fusionbench.types import Dataset, Problem, Sample, Task, UsageError
 
 
@@ -21,7 +22,7 @@ class OpenedDataset:
         key: Name in results.
         request: What was asked for.
         task: The data set's task.
-        samples: After ``limit``, with text features attached.
+        samples: After ``limit`` and ``shard``, with text features attached.
         problems: What the adapter found wrong while listing.
     """
 
@@ -54,6 +55,9 @@ def adopt(dataset: Dataset, request: DatasetRequest, config: RunConfig) -> Opene
     samples: Sequence[Sample] = check_samples(dataset, request.key).samples
     if config.limit is not None:
         samples = samples[: config.limit]
+    if samples and not share(samples, config.shard):
+        raise UsageError(f"shard {config.shard} of {request.key} is empty: there are {len(samples)} samples.")
+    samples = share(samples, config.shard)
     if config.text_features:
         if not Path(config.text_features).is_dir():
             raise UsageError(f"text features: there is no folder {config.text_features}.")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
-from fusionbench.metrics.selection import select
+from fusionbench.metrics.loading import identified
+from fusionbench.metrics.selection import is_list, select
 from fusionbench.plugins import Plugins
 from fusionbench.results.folder import image_path
 from fusionbench.results.records import Cell
@@ -58,7 +59,8 @@ def expand(
     if config.all_methods:
         named = {request.name for request in requests}
         requests += [MethodRequest(name=name) for name in plugins.methods if name not in named]
-    expansion = Expansion(pairings=[], metrics=_checked_metrics(config, plugins, found))
+    metrics, without_weights = _checked_metrics(config, plugins, found)
+    expansion = Expansion(pairings=[], metrics=metrics, skipped=[first_line(error) for error in without_weights])
     for request in requests:
         try:
             spec = plugins.methods[request.name]
@@ -101,8 +103,11 @@ def expand(
     return expansion
 
 
-def _checked_metrics(config: RunConfig, plugins: Plugins, complaints: Complaints) -> tuple[MetricSpec, ...]:
-    """As :func:`metrics_of`; every name that is unknown goes to the complaints."""
+def _checked_metrics(
+    config: RunConfig, plugins: Plugins, complaints: Complaints
+) -> tuple[tuple[MetricSpec, ...], list[WeightsError]]:
+    """As :func:`metrics_of`, and what those left out lack; every name that is unknown, and every metric that was
+    named and lacks its weights, goes to the complaints."""
     before = len(complaints.errors)
     for profile in config.profiles:
         for wanted in config.metrics if config.metrics != ("all",) else ("all",):
@@ -111,7 +116,14 @@ def _checked_metrics(config: RunConfig, plugins: Plugins, complaints: Complaints
         if not config.metrics:
             with complaints.gathered():
                 select(None, profile)
-    return metrics_of(config, plugins) if len(complaints.errors) == before else ()
+    if len(complaints.errors) > before:
+        return (), []
+    metrics, lacking = _with_weights(config, plugins)
+    if is_list(config.metrics):
+        return metrics, lacking
+    for error in lacking:
+        complaints.add(error)
+    return metrics, []
 
 
 def _pair(
@@ -145,16 +157,35 @@ def _marks(request: MethodRequest, spec: MethodSpec, fits: bool) -> str:
 
 def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
     """The metrics of a run: those asked for, or the default ones of each profile; with ground truth also
-    the default full-reference ones, unless metrics were named.
+    the default full-reference ones, unless metrics were named. What lacks its weights is left out of whole lists;
+    the versions of those that have some say which.
 
     Raises:
         UnknownNameError: No such metric or profile.
+        WeightsError: A metric that was named lacks its weights.
     """
+    metrics, lacking = _with_weights(config, plugins)
+    if lacking and not is_list(config.metrics):
+        raise lacking[0]
+    return metrics
+
+
+def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec, ...], list[WeightsError]]:
+    metrics, lacking = [], []
+    for spec in _asked_for(config, plugins):
+        try:
+            metrics.append(identified(spec))
+        except WeightsError as error:
+            lacking.append(error)
+    return tuple(metrics), lacking
+
+
+def _asked_for(config: RunConfig, plugins: Plugins) -> list[MetricSpec]:
     wanted = "all" if config.metrics == ("all",) else config.metrics or None
     specs = list({spec.key: spec for profile in config.profiles for spec in select(wanted, profile)}.values())
     if not config.metrics:
         specs += [s for s in plugins.metrics.values() if s.operands == "F|GT" and s.default and s not in specs]
-    return tuple(specs)
+    return specs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +194,14 @@ class Planned:
 
     Attributes:
         cell: As journaled.
+        identity: Of the method, with its version, options, weights and code.
         former: Key that journals of format 1 have for its result; empty where that may be another one.
         size: Height and width.
         error: Why the sample cannot be used.
     """
 
     cell: Cell
+    identity: str
     former: str = ""
     size: tuple[int, int] | None = None
     error: str = ""
@@ -220,7 +253,7 @@ def plan_cells(
                 content=content_of(fact),
                 image=image_path(pairing.method.key, pairing.dataset.key, sample.id),
             )
-            planned.append(Planned(cell=cell, former=former, size=fact.size, error=wrong))
+            planned.append(Planned(cell=cell, identity=identity, former=former, size=fact.size, error=wrong))
     return planned
 
 

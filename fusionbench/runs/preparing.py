@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fusionbench.fusing import pick_device
+from fusionbench.fusing import pick_devices
 from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.runs import plan
+from fusionbench.runs.choosing import chosen_executor
 from fusionbench.runs.config import DatasetRequest, RunConfig
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.opening import OpenedDataset, open_request
@@ -42,7 +43,9 @@ def prepare(
     data = dict(opened or {})
     absent = _open(config, plugins, data, complaints)
     with complaints.gathered():
-        pick_device(config.device)
+        pick_devices(config.device)
+    with complaints.gathered():
+        chosen_executor(config, plugins)
     expansion = plan.expand(config, plugins, data, absent=absent, complaints=complaints)
     complaints.raise_all()
     return data, expansion

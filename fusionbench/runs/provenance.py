@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Versions, machine and device as plain data."""
+def environment(devices: Sequence[str]) -> dict[str, Any]:
+    """Versions, machine and the device of each process as plain data."""
     import torch
 
     facts: dict[str, Any] = {
@@ -36,12 +37,12 @@ def environment(device: str) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "host": platform.node(),
         },
-        "device": device,
+        "device": ", ".join(devices),
         "argv": sys.argv,
         "threads": torch.get_num_threads(),
     }
-    if device.startswith("cuda"):
-        properties = torch.cuda.get_device_properties(torch.device(device))
+    if gpus := [device for device in devices if device.startswith("cuda")]:
+        properties = torch.cuda.get_device_properties(torch.device(gpus[0]))
         facts["gpu"] = {
             "name": properties.name,
             "memory": properties.total_memory,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.reports.from_runs import table_from_runs
 from fusionbench.reports.merge import merge_frames
+from fusionbench.reports.run_view import load_run
 from fusionbench.reports.site import Quality
 from fusionbench.reports.site.content import Report, failures_of, pages_of
 from fusionbench.reports.site.writing import claim, dataset_pictures, write_report
 from fusionbench.reports.writing import printed
-from fusionbench.results import load_run
 from fusionbench.runs.reopening import samples_of
 from fusionbench.types import Sample
 

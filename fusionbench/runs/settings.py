@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from fusionbench.runs.config import Colour, Precision
 
@@ -18,9 +18,12 @@ class RunSettings(TypedDict, total=False):
     profiles: Sequence[str]
     metrics: Sequence[str]
     device: str
+    executor: str
+    executor_options: Mapping[str, Any]
     batch_size: int | None
     workers: int
     limit: int | None
+    shard: str | None
     precision: Precision
     compile: bool
     colour: Colour

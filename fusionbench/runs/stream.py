@@ -31,7 +31,7 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
 from fusionbench.runs.pictures import located, put, remove
 from fusionbench.runs.units import Job, Unit
-from fusionbench.types import FusionBenchError, MetricSpec, Sample, described, raised_at
+from fusionbench.types import FusionBenchError, MetricSpec, Sample, WeightsError, described, raised_at
 
 _SCORERS = 2
 # Pixels of a source decoded ahead at most; one sample may exceed it.
@@ -255,6 +255,11 @@ class _Scoring:
 
     def _scorer(self, keys: tuple[MetricKey, ...]) -> Scorer:
         if keys not in self._scorers:
+            if other := [name for name, profile, version in keys if (name, profile, version) not in self._by_key]:
+                raise WeightsError(
+                    f"{', '.join(other)}: another version, or other weights, than where the run was planned.",
+                    hint="Install the same plugins and weights on every machine, or run the same command again.",
+                )
             specs = [self._by_key[key] for key in keys]
             self._scorers[keys] = Scorer.of_specs(specs, device=self.device, eight_bit=True)
         return self._scorers[keys]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from fusionbench.plugins import current_plugins
+from fusionbench.reports.run_view import load_run
 from fusionbench.reports.site.board import Submission
-from fusionbench.results import load_run
 from fusionbench.results.exported import Exported, read_exported
 from fusionbench.results.folder import IMAGES, file_name, is_image_path
 from fusionbench.runs.config import DatasetRequest, RunConfig

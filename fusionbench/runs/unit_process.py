@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import os
 import select
 import signal
@@ -64,10 +65,10 @@ def execute(line: str, facts: Facts, channel: Channel) -> NoReturn:
     """Execute a unit of work, report its events, and end this process."""
     try:
         look_beside(facts.beside)
-        config = RunConfig.from_yaml(Path(facts.config))
+        config = dataclasses.replace(RunConfig.from_yaml(Path(facts.config)), device=facts.device)
         plugins = load_plugins(config.plugins)
         _check_same(plugins, facts)
-        prepare_process(config)
+        prepare_process(config, threads=facts.threads, device=facts.device)
         session = Session(config, plugins, Path(facts.folder))
         for event in session.execute(unit_from_line(line)):
             channel.send(event)

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from fusionbench.results.folder import EARLIER_LOG
 from fusionbench.runs.worker import END_OF_UNIT
 from fusionbench.types import UsageError
 
@@ -86,7 +85,7 @@ class WorkerLog:
         with contextlib.suppress(OSError, ValueError):
             if self._file.tell() + len(text) > LIMIT:
                 self._file.close()
-                self._path.replace(self._path.with_name(EARLIER_LOG))
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
                 self._file = self._path.open("ab")
             self._file.write(text)
             self._file.flush()

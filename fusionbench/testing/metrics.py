@@ -11,12 +11,13 @@ from torch import Tensor
 
 from fusionbench.metrics.colour import RULES, Images, UndefinedForColour
 from fusionbench.metrics.images import images_of
+from fusionbench.metrics.loading import function_of
 from fusionbench.metrics.scoring import score_images
 from fusionbench.testing.devices import cuda_device
 from fusionbench.testing.findings import Broken, Check, NotApplicable
 from fusionbench.testing.samples import Size, picture
 from fusionbench.testing.state import unchanged_process
-from fusionbench.types import FusionBenchError, MetricSpec, resolve
+from fusionbench.types import FusionBenchError, MetricSpec
 
 # Metrics of several scales need 176 pixels a side.
 _SIZE: Size = (177, 190)
@@ -201,7 +202,7 @@ def _inputs(trial: MetricTrial) -> str:
     planes = images.planes(trial.spec.colour)
     tensors = [planes.fused, *planes.sources, *([] if planes.reference is None else [planes.reference])]
     before = [tensor.clone() for tensor in tensors]
-    resolve(trial.spec.function, owner=f"metric {trial.spec.key}")(planes)
+    function_of(trial.spec, planes.fused.device)(planes)
     after = [planes.fused, *planes.sources, *([] if planes.reference is None else [planes.reference])]
     if not all(map(torch.equal, before, after)):
         raise Broken("it changes the planes, which other metrics read after it.", "Clone them first.")

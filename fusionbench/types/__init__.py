@@ -40,6 +40,7 @@ from fusionbench.types.specs import (
     Citation,
     CommandSpec,
     DatasetSpec,
+    ExecutorSpec,
     ExporterSpec,
     HooksSpec,
     MethodSpec,
@@ -47,6 +48,7 @@ from fusionbench.types.specs import (
     Origin,
     PublishedSpec,
     RegistrySpec,
+    TextFeaturesSpec,
     WeightSpec,
 )
 from fusionbench.types.task import Task
@@ -64,6 +66,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DatasetSpec",
+    "ExecutorSpec",
     "ExporterSpec",
     "Finishes",
     "FusionBenchError",
@@ -96,6 +99,7 @@ __all__ = [
     "SeesWholeImages",
     "Task",
     "TellsLacking",
+    "TextFeaturesSpec",
     "UnknownNameError",
     "UsageError",
     "WeightSpec",

@@ -24,6 +24,7 @@ __all__ = [
     "CommandSpec",
     "Dataset",
     "DatasetSpec",
+    "ExecutorSpec",
     "ExporterSpec",
     "HooksSpec",
     "Loadable",
@@ -208,6 +209,23 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextFeaturesSpec:
+    """A layout in which text features lie beside the images of a data set.
+
+    Attributes:
+        name: Lower-case identifier.
+        finder: ``finder(root: Path, ids: Sequence[str]) -> Mapping[str, Mapping[str, Readable]]``: for the folder of a
+            data set and the ids of its samples, the features that are there by id and variant, as
+            :attr:`fusionbench.Sample.text_features` has them; empty where the folder is not of this layout.
+        summary: One line.
+    """
+
+    name: str
+    finder: Loadable
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric in one profile: exactly one definition.
 
@@ -217,9 +235,12 @@ class MetricSpec:
         operands: ``F``, ``F|A,B`` (fused given sources) or ``F|GT`` (fused given ground truth).
         higher_is_better: Direction; None where a metric has none.
         function: ``function(planes) -> Tensor`` of one value per plane; see
-            :class:`fusionbench.metrics.planes.Planes`.
+            :class:`fusionbench.metrics.planes.Planes`. With ``weights`` it is ``load(device, weights)``, which
+            returns that function; ``weights`` are the files by the names of their specs.
         colour: Which planes it reads; a rule of :mod:`fusionbench.metrics.colour`. The default is one
-            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded).
+            gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded); ``rgb`` is whole images of three channels.
+        weights: Files that it needs, all of them; found in the user's weights folder as ``<name>/<filename>``, or
+            in the plugin's package. Their digests enter the result's key.
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
@@ -245,6 +266,7 @@ class MetricSpec:
     version: str = "1"
     summary: str = ""
     default: bool = False
+    weights: tuple[WeightSpec, ...] = ()
 
     @property
     def key(self) -> str:
@@ -273,6 +295,24 @@ class ExporterSpec:
     name: str
     render: Loadable
     suffix: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSpec:
+    """A way to carry out the work of a run: ``fusionbench run --executor NAME``.
+
+    Attributes:
+        name: Lower-case identifier.
+        factory: ``factory(context, **options)`` gives a :class:`fusionbench.runs.executors.Executor`; ``context`` is a
+            :class:`fusionbench.runs.executors.RunContext`.
+        options: Settings by name.
+        summary: One line for ``fusionbench list executors``.
+    """
+
+    name: str
+    factory: Loadable
+    options: Mapping[str, Option] = field(default_factory=dict)
     summary: str = ""
 
 

@@ -1,7 +1,7 @@
 """Finding a method's weights: the ``weights`` option, the user's weights folder, the plugin's own package.
 
 The folder is ``$FUSIONBENCH_WEIGHTS``, else ``~/.cache/fusionbench/weights``; a file lies in it as
-``<method>/<filename>``, under the name of the method's :class:`~fusionbench.types.WeightSpec`, or
+``<method>/<filename>`` (``<metric>/<filename>``), under the name of its :class:`~fusionbench.types.WeightSpec`, or
 under its official name. Nothing here imports torch.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.printable import command_line
-from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
+from fusionbench.types import MethodSpec, MetricSpec, Task, WeightsError, WeightSpec
 from fusionbench.weights.hub import fetch, is_hub_id
 from fusionbench.weights.tensorflow_bundle import bundle_index
 
@@ -92,7 +92,23 @@ def find_weights(
     return found
 
 
-def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
+def find_metric_weights(spec: MetricSpec) -> dict[str, Path]:
+    """All weights of a metric, by the names of their specs.
+
+    Raises:
+        WeightsError: Some are not there; the message says where to get them and where to put them.
+    """
+    found = {}
+    for weight in spec.weights:
+        path = installed_file(spec, weight)
+        if path is None:
+            what = f"metric {spec.key}: weights {weight.name!r} are not installed."
+            raise WeightsError(what, hint=how_to_get(spec, weight))
+        found[weight.name] = path
+    return found
+
+
+def installed_file(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> Path | None:
     """Where these weights lie on this machine, or None."""
     found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
@@ -100,16 +116,18 @@ def installed_file(spec: MethodSpec, weight: WeightSpec) -> Path | None:
     return found
 
 
-def how_to_get(spec: MethodSpec, weight: WeightSpec) -> str:
+def how_to_get(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> str:
     """What a person has to do to install these weights."""
     target = weights_folder() / spec.name / weight.filename
     if weight.how:
         return weight.how.replace("{target}", str(target))
+    what = " and ".join(weight.official) or "them"
+    where = f" from {weight.page}" if weight.page else ""
+    if isinstance(spec, MetricSpec):
+        return f"Download {what}{where} and save it as {target}."
     if weight.hub is not None:
         fetch = command_line("fusionbench", "weights", "fetch", spec.name, "--name", weight.name)
         return f"{fetch}   (stores {target})"
-    what = " and ".join(weight.official) or "them"
-    where = f" from {weight.page}" if weight.page else ""
     return (
         f"Download {what}{where}, then: fusionbench weights add {spec.name} FILE   (stores {target}); "
         "or give the file itself: weights=PATH."

@@ -15,7 +15,7 @@ from typing import Any
 
 from fusionbench.files import open_regular
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import MethodSpec, Task, WeightsError, WeightSpec
+from fusionbench.types import MethodSpec, MetricSpec, Task, WeightsError, WeightSpec
 from fusionbench.weights.tensorflow_bundle import bundle_index
 
 # Conversions remember what they were made from, so that they can be recognised like the original, and what they hold.
@@ -41,7 +41,7 @@ def is_published(weight: WeightSpec, path: Path) -> bool:
     return metadata(path).get(SOURCE_KEY) in weight.sha256
 
 
-def weights_digest(spec: MethodSpec, path: Path) -> str:
+def weights_digest(spec: MethodSpec | MetricSpec, path: Path) -> str:
     """Digest of a file and of those that are read with it from the same folder."""
     names = {name for weight in spec.weights for name in weight.beside}
     others = [path.parent / name for name in sorted(names) if name != path.name and (path.parent / name).is_file()]

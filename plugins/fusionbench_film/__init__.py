@@ -2,7 +2,7 @@
 
 from fusionbench.hookspecs import hookimpl
 from fusionbench.types import CommandSpec
-from fusionbench_film.specs import PREPARE_VLF, fusionbench_datasets, fusionbench_methods
+from fusionbench_film.specs import PREPARE_VLF, fusionbench_datasets, fusionbench_methods, fusionbench_text_features
 from fusionbench_film.text import hooks as text
 from fusionbench_film.text.hooks import fusionbench_addhooks, fusionbench_captioners, fusionbench_text_encoders
 
@@ -13,6 +13,7 @@ __all__ = [
     "fusionbench_datasets",
     "fusionbench_methods",
     "fusionbench_text_encoders",
+    "fusionbench_text_features",
 ]
 
 

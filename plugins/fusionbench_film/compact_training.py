@@ -29,6 +29,7 @@ from fusionbench.configuration.assignments import assignments
 from fusionbench.images import file_sha256
 from fusionbench.runs import DatasetRequest, MethodRequest
 from fusionbench.types import Task
+from fusionbench_film.vlf.layout import FEATURES, IMAGES
 
 RIVALS = ("average", "maximum", "laplacian")
 LARGEST = 6_000_000  # bytes
@@ -71,7 +72,7 @@ class Job:
         chosen = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
         command("text", "describe", "-d", source, *chosen, "--out", out)
         command("text", "encode", out)
-        (features,) = (out / "TextFeature" / self.task).iterdir()
+        (features,) = (out / FEATURES / self.task).iterdir()
         chosen = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
         command("data", "prepare-vlf", source, *chosen, "--features", features, "--folders", "--split", split,
                 "--name", features.name, "--out", out)  # fmt: skip
@@ -109,8 +110,8 @@ def command(*arguments: object) -> None:
 
 def keep_apart(train: Path, test: Path) -> None:
     """Stop where an image is in both VLF folders."""
-    tested = {file_sha256(path): path.name for path in (test / "Image").rglob("*.png")}
-    for path in sorted((train / "Image").rglob("*.png")):
+    tested = {file_sha256(path): path.name for path in (test / IMAGES).rglob("*.png")}
+    for path in sorted((train / IMAGES).rglob("*.png")):
         if (same := tested.get(file_sha256(path))) is not None:
             raise SystemExit(f"{path}: is also a test image ({same}); train on other pairs.")
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from fusionbench.hookspecs import hookimpl
-from fusionbench.types import Citation, CommandSpec, DatasetSpec, MethodSpec, Option, Task, WeightSpec
+from fusionbench.types import Citation, CommandSpec, DatasetSpec, MethodSpec, Option, Task, TextFeaturesSpec, WeightSpec
 
 PAPER = Citation(
     title="Image Fusion via Vision-Language Model",
@@ -225,6 +225,18 @@ PREPARE_VLF = CommandSpec(
 def fusionbench_methods() -> list[MethodSpec]:
     """FILM and the ablations of its paper."""
     return [FILM, COMPACT, *ablations()]
+
+
+@hookimpl
+def fusionbench_text_features() -> list[TextFeaturesSpec]:
+    """Features beside the images of a VLF folder, whatever data set the images are read as."""
+    return [
+        TextFeaturesSpec(
+            name="vlf",
+            finder="fusionbench_film.vlf.attaching:features_beside",
+            summary="TextFeature/TASK/DATASET/NAME.npy beside Image/TASK/DATASET.",
+        )
+    ]
 
 
 @hookimpl

@@ -64,6 +64,7 @@ WORKING: dict[str, tuple[str, ...]] = {
     "report": ("finished",),
     "compare": ("finished",),
     "figure": ("finished", "-o", "figure.png", "--no-sources"),
+    "merge": ("finished", "-o", "merged"),
     "export": ("finished",),
     "leaderboard": ("folder",),
     "repair": ("finished",),

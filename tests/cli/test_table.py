@@ -35,9 +35,9 @@ class Run:
 
 @pytest.fixture
 def _runs(monkeypatch):
-    module = ModuleType("fusionbench.results")
+    module = ModuleType("fusionbench.reports.run_view")
     module.load_run = Run
-    monkeypatch.setitem(sys.modules, "fusionbench.results", module)
+    monkeypatch.setitem(sys.modules, "fusionbench.reports.run_view", module)
 
 
 stand_ins = pytest.mark.usefixtures("_runs")

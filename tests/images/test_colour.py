@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from fusionbench.images.colour import gray_as_opencv, read_gray_as_opencv
+from fusionbench.images.colour import (
+    chroma,
+    chroma_in_thousandths,
+    gray_as_opencv,
+    read_gray_as_opencv,
+    recolour_as_opencv,
+    with_chroma,
+)
 
 # Of OpenCV 5.0.0's imread(..., IMREAD_GRAYSCALE) and cvtColor(..., COLOR_RGB2GRAY) of the same image in each format.
 ROUNDED = "77691cf70cb51de36de87dc2bffe9d98e970a66997bacb77af97718097d33199"
@@ -41,3 +48,13 @@ def test_gray_is_made_as_opencv_makes_it() -> None:
     gray = image()[:, :1]
     assert gray_as_opencv(gray) is gray
     assert read_gray_as_opencv(gray, ".png") is gray
+
+
+def test_gray_in_three_channels_has_no_chroma_and_gives_gray() -> None:
+    """Exactly: of a rounding error, values halfway between two levels would be saved as unequal channels."""
+    gray = (torch.arange(256.0) / 255).view(1, 1, 16, 16).expand(-1, 3, -1, -1)
+    fused = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    for rule in (chroma, chroma_in_thousandths):
+        assert not rule(gray).any()
+        assert torch.equal(with_chroma(fused, rule(gray)), fused.expand(-1, 3, -1, -1))
+    assert torch.equal(recolour_as_opencv(fused, gray), fused.expand(-1, 3, -1, -1))

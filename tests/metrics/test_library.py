@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import subprocess
 import sys
 import warnings
@@ -10,10 +12,11 @@ import pytest
 import torch
 
 import fusionbench as fb
-from fusionbench.metrics import evaluate
+from fusionbench.metrics import MetricWarning, Scorer, evaluate, stubs
 from fusionbench.metrics.conventions import SPECS
-from fusionbench.metrics.selection import find
-from fusionbench.types import MetricError
+from fusionbench.metrics.describing import by_name, default_profile
+from fusionbench.metrics.selection import attribute_name, find
+from fusionbench.types import MetricError, WeightsError
 from tests.metrics.tester import scenes
 
 
@@ -114,6 +117,45 @@ def test_names_are_listed() -> None:
         fb.metrics.Qxyz  # noqa: B018
 
 
+METRICS = by_name(SPECS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_a_documented_function_and_class(name: str) -> None:
+    definitions = METRICS[name]
+    function = getattr(fb.metrics.functional, attribute_name(name).lower())
+    class_ = getattr(fb.metrics, attribute_name(name))
+    for item in (function, class_):
+        words = inspect.getdoc(item)
+        assert definitions[0].summary.split()[0] in words
+        assert all(spec.profile in words for spec in definitions)
+        assert all(spec.paper.title.split()[0] in words for spec in definitions if spec.paper)
+        assert getattr(sys.modules[item.__module__], item.__qualname__) is item  # as pickle finds it
+        test = doctest.DocTestParser().get_doctest(words, {}, f"{name} {item}", None, None)
+        assert doctest.DocTestRunner().run(test) == (0, len(test.examples))
+        assert len(test.examples) >= 4
+    profile = inspect.signature(function).parameters["profile"]
+    default = default_profile(definitions)
+    assert profile.default == (profile.empty if default is None else default)
+    assert inspect.signature(class_).parameters["profile"].default == profile.default
+
+
+def test_a_function_takes_what_its_metric_reads() -> None:
+    functional = fb.metrics.functional
+    assert inspect.signature(functional.qabf).parameters["sources"].default is inspect.Parameter.empty
+    assert inspect.signature(functional.en).parameters["sources"].default == ()
+    assert inspect.signature(functional.psnr_gt).parameters["reference"].default is inspect.Parameter.empty
+    fused, a, b = scenes(1, 40, 44)
+    with pytest.raises(TypeError, match="profile"):
+        functional.qcb(fused, [a, b])
+    assert functional.rmse(fused, [a, b]) == functional.rmse(fused, [a, b], profile="vifb")
+
+
+def test_stubs_are_as_generated() -> None:
+    for name, text in stubs.stubs().items():
+        assert (stubs.FOLDER / name).read_text(encoding="utf-8") == text, "run python -m fusionbench.metrics.stubs"
+
+
 def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
     from fusionbench.plugins import load_plugins
 
@@ -129,6 +171,56 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
     fused, a, b = scenes(2, 20, 24)
     frame = fb.metrics.evaluate(fused, [a, b], metrics=["Mean", "EN"])
     assert frame["Mean"].tolist() == pytest.approx(fused.double().mean((1, 2, 3)).tolist())
+    assert fb.metrics.functional.mean(fused).tolist() == frame["Mean"].tolist()
+    assert fb.metrics.Mean()(fused) == pytest.approx(frame["Mean"].mean())
+    assert "mean" in dir(fb.metrics.functional)
+
+
+def test_a_plugin_metric_reads_whole_images_and_loads_its_weights(tmp_path, monkeypatch) -> None:
+    from fusionbench.metrics.loading import identified
+    from fusionbench.plugins import load_plugins
+
+    plugin = tmp_path / "shades.py"
+    plugin.write_text(
+        "import fusionbench as fb\n"
+        "loaded = []\n"
+        "def load(device, weights):\n"
+        "    loaded.append(device)\n"
+        "    gain = float(weights['gain'].read_text())\n"
+        "    def shade(planes):\n"
+        "        images = (planes.fused, *planes.sources, planes.reference)\n"
+        "        assert all(image.shape == (2, 3, 20, 24) for image in images)\n"
+        "        return gain * (planes.fused[:, 0] - planes.sources[0][:, 2]).mean((-2, -1))\n"
+        "    return shade\n"
+        "def fusionbench_metrics():\n"
+        "    weights = (fb.WeightSpec(name='gain', filename='gain.txt', page='https://example.org'),)\n"
+        "    return [fb.MetricSpec(name='Shade', profile='zhao', operands='F|A,B', higher_is_better=None,\n"
+        "                          function=load, colour='rgb', weights=weights, default=True)]\n"
+    )
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path / "weights"))
+    load_plugins([str(plugin)])
+    fused, a, b = scenes(2, 20, 24)
+    arguments = {"fused": fused.expand(-1, 3, -1, -1), "sources": [a, b], "reference": b}
+    with pytest.raises(
+        WeightsError, match=r"weights 'gain' are not installed[\s\S]*https://example.org and save it as"
+    ):
+        evaluate(**arguments, metrics="Shade")
+    with pytest.warns(MetricWarning, match="'gain' are not installed"):
+        assert evaluate(**arguments)["Shade"].isna().all()
+
+    folder = tmp_path / "weights" / "Shade"
+    folder.mkdir(parents=True)
+    found = {}
+    for gain in (2, 3):
+        (folder / "gain.txt").write_text(str(gain))
+        scorer = Scorer("Shade")
+        values = [scorer.score(**arguments)["Shade"] for _ in range(3)][-1]
+        expected = gain * (fused.double() - a.double()).mean((1, 2, 3))
+        assert values.tolist() == pytest.approx(expected.tolist())
+        found[identified(find("Shade", "zhao")).version] = len(
+            sys.modules[find("Shade", "zhao").function.__module__].loaded
+        )
+    assert list(found.values()) == [1, 2]  # a version for each file, loaded once
 
 
 def test_a_definition_says_which_sources_it_takes() -> None:

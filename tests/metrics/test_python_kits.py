@@ -1,4 +1,4 @@
-"""The values of the Python kit's own programs on real and degenerate triples."""
+"""The values of the Python kits' own programs on real and degenerate triples."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ GOLDEN = ("reference", "golden", "metrics_python_kits.json")
 # scales of MS-SSIM.
 SMALL = 20480
 ROUNDING = {"SSIM": 1e-3, "MS-SSIM": 7e-4}
+# What hangs on the last digit of float32: VIF of ivif-zoo on flat areas (the same formulas in float64 are off by 4e-4),
+# Qcb where large areas are black (the last digit of the exponential; its values there are ratios of nearly 0).
+LAST_DIGIT = {("ivif-zoo", "VIF"): 2e-5}
+BLACK = {"metric_triples/harvard_mrict_17": 3e-4, "fused_results/VIFB/U2Fusion/manlight.jpg": 1e-4}
+CONVENTIONS = ("metric-python", "ivif-zoo")
 # Nothing but rounding errors over 1e-4: 84 on one processor, -1.8 on another.
 NOISE = {("metric_triples/deg_constant", "SSIM")}
 ROLES = ("fused", "first", "second")
@@ -51,22 +56,28 @@ def expected(name: str, convention: str) -> dict[str, float]:
     return {NAMES.get(metric, metric): value if math.isfinite(value) else math.nan for metric, value in numbers.items()}
 
 
-def bound(metric: str, pixels: int) -> float:
-    return ROUNDING[metric] if metric == "MS-SSIM" or (metric == "SSIM" and pixels < SMALL) else 1e-6
+def bound(convention: str, metric: str, name: str, pixels: int) -> float:
+    if metric == "MS-SSIM" or (metric == "SSIM" and pixels < SMALL):
+        return ROUNDING[metric]
+    if metric == "Qcb":
+        return BLACK.get(name, 1e-6)
+    return LAST_DIGIT.get((convention, metric), 1e-6)
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("name", entries())
-def test_golden(name: str) -> None:
+def test_golden(name: str, convention: str) -> None:
     fused, *sources = images(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MetricWarning)
-        values = evaluate(fused, sources, metrics="all", profile="metric-python").iloc[0].to_dict()
-    target = expected(name, "metric-python")
+        values = evaluate(fused, sources, metrics="all", profile=convention).iloc[0].to_dict()
+    target = expected(name, convention)
+    pixels = fused.shape[0] * fused.shape[1]
     wrong = {
         metric: (values[metric], number)
         for metric, number in target.items()
         if (name, metric) not in NOISE
-        and relative_error(values[metric], number) > bound(metric, fused.shape[0] * fused.shape[1])
+        and relative_error(values[metric], number) > bound(convention, metric, name, pixels)
     }
     assert wrong == {}
     assert set(values) == set(target)

@@ -75,6 +75,14 @@ def test_hook_datasets(tmp_path: Path) -> None:
     assert load(tmp_path, p=code).datasets.origin("own").plugin == "p"
 
 
+def test_hook_text_features(tmp_path: Path) -> None:
+    code = """
+        def fusionbench_text_features():
+            return [t.TextFeaturesSpec(name="own", finder="nowhere:find")]
+    """
+    assert load(tmp_path, p=code).text_features.origin("own").plugin == "p"
+
+
 def test_hook_metrics(tmp_path: Path) -> None:
     code = """
         import dataclasses
@@ -96,6 +104,14 @@ def test_hook_exporters(tmp_path: Path) -> None:
             return [dataclasses.replace(builtin()[0], name="own")]
     """
     assert load(tmp_path, p=code).exporters.origin("own").plugin == "p"
+
+
+def test_hook_executors(tmp_path: Path) -> None:
+    code = """
+        def fusionbench_executors():
+            return [t.ExecutorSpec(name="own", factory="nowhere:Own")]
+    """
+    assert load(tmp_path, p=code).executors.origin("own").plugin == "p"
 
 
 def test_hook_published(tmp_path: Path) -> None:

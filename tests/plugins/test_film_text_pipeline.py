@@ -37,7 +37,7 @@ from fusionbench_film.text.providers import ChosenProvider, choose
 from fusionbench_film.text.showing import collect, picture
 from fusionbench_film.text.store import LOCK, Output, Store
 from fusionbench_film.text.transfer import export_vlf, import_vlf
-from fusionbench_film.text.vlf import VlfFolder, described, flat_name, flat_names
+from fusionbench_film.vlf.layout import VlfFolder, described, flat_name, flat_names
 from tests.helpers.chat_server import PARAGRAPH, answer, chat_server
 from tests.helpers.film import TINY, write_weights
 from tests.helpers.golden import fill_golden

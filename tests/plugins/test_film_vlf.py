@@ -16,7 +16,7 @@ from fusionbench.data import read_features
 from fusionbench.fusing import decode_sample
 from fusionbench.types import DataError, Task
 from fusionbench_film.training_data import resize_as_released
-from fusionbench_film.vlf.names import with_chosen
+from fusionbench_film.vlf.layout import with_chosen
 from tests.helpers.film import write_vlf
 
 h5py = pytest.importorskip("h5py")

@@ -10,7 +10,7 @@ from fusionbench.plugins import current_plugins
 from fusionbench.reports.published import read_published
 from tests.helpers.shared import shared_path
 
-NAMES = ("film2024", "film2024-repository", "cddfuse2023")
+NAMES = ("film2024", "film2024-repository", "cddfuse2023", "film-nankai", "film-jia-zilong")
 
 
 def table(name):
@@ -26,7 +26,7 @@ def test_tables_are_complete(name, values, datasets):
 
 
 def test_a_few_values_as_printed():
-    film, repository, cddfuse = map(table, NAMES)
+    film, repository, cddfuse = map(table, NAMES[:3])
     assert film.values["FILM", "msrs", "EN@zhao"] == 6.72
     assert film.values["FILM", "lytro", "Qabf@zhao"] == 0.74
     assert film.values["GeSeNet", "harvard", "VIF@zhao"] == 0.76
@@ -37,6 +37,15 @@ def test_a_few_values_as_printed():
     assert cddfuse.values["CDDFuse_MIF", "harvard-spect", "VIF@zhao"] == 0.97
     assert film.pairs == {"msrs": 361}
     assert cddfuse.pairs["roadscene"] == 50
+
+
+def test_values_of_two_more_repositories_stand_under_their_profiles():
+    nankai, jia = table("film-nankai"), table("film-jia-zilong")
+    printed = {"EN": 6.856, "MI": 3.028, "SF": 13.483, "AG": 4.363, "SD": 37.574, "PSNR": 57.512, "Qabf": 0.566}
+    assert nankai.values == {("FILM", "msrs", f"{name}@metric-python"): value for name, value in printed.items()}
+    assert nankai.pairs == {"msrs": 361}
+    assert jia.values["FILM", "mefb", "VIF@zhao"] == 1.52
+    assert jia.pairs == {}
 
 
 def test_every_printed_data_set_is_one_of_ours():
@@ -50,7 +59,7 @@ def test_every_printed_metric_is_one_of_ours():
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("file", "names"), [("film2024.csv", NAMES[:2]), ("cddfuse2023.csv", NAMES[2:])])
+@pytest.mark.parametrize(("file", "names"), [("film2024.csv", NAMES[:2]), ("cddfuse2023.csv", NAMES[2:3])])
 def test_they_are_the_numbers_of_the_reference(file, names):
     def numbers(path):
         with path.open(encoding="utf-8", newline="") as lines:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from fusionbench.cli import main
 from fusionbench.images.encode import write_png
@@ -112,6 +114,19 @@ def test_command(tmp_path: Path, samples: list[Sample]) -> None:
     assert "no row's method has fused images" in missing.output
 
 
+def test_the_command_says_how_far_it_is(tmp_path: Path, samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusionbench.cli.progress._PLAIN_FIRST", 0)
+    name, fused, (a, b) = samples[0]
+    for place, image in (("tno/ir", a), ("tno/vi", b), ("fused", fused)):
+        write_png(tmp_path / place / f"{name}.png", image)
+    (tmp_path / "table.csv").write_text("method,EN\nOurs,7.1\n")
+    arguments = ["reconcile", str(tmp_path / "table.csv"), "-d", f"tno@all={tmp_path / 'tno'}"]
+    result = CliRunner().invoke(main, [*arguments, "--fused", f"Ours={tmp_path / 'fused'}"])
+    assert result.exit_code == 0, result.output
+    assert "comparing Ours: 0/1" in result.stderr
+    assert "comparing" not in result.stdout
+
+
 def test_fused_images_have_the_suffixes_of_data_sets(tmp_path: Path, samples: list[Sample]) -> None:
     name, fused, (a, b) = samples[0]
     for place, image in (("tno/ir", a), ("tno/vi", b), ("fused", fused)):
@@ -132,6 +147,56 @@ def test_fused_images_are_matched_as_for_score(tmp_path: Path, samples: list[Sam
     write_png(tmp_path / f"fused/deep/{name}_fused.png", fused[:-1])
     with pytest.raises(DataError, match=f"sample {name}: sizes differ: .*{name}_fused.png is "):
         list(matched_samples(source, tmp_path / "fused", "Ours"))
+
+
+@pytest.mark.parametrize("profile", ["metric-python", "ivif-zoo"])
+def test_every_column_of_a_kit_is_named(profile: str) -> None:
+    """A table as a kit prints it, four digits after the point, two images."""
+    fused, a, b = (stack[:, 0].numpy() for stack in scenes(2, 164, 170))
+    samples = [(f"{k:02}", fused[k], (a[k], b[k])) for k in range(2)]
+    values = [evaluate(f, s, metrics="all", profile=profile).iloc[0] for _, f, s in samples]
+    table = pd.DataFrame(
+        [{"method": "Ours", "image": name, **v} for (name, *_), v in zip(samples, values, strict=True)]
+    )
+    table = table.drop(columns="CE", errors="ignore").round(4)  # no pixel is dark enough for CE
+    heard: list[tuple[str, str]] = []
+    comparison = reconcile(table, lambda method: samples, progress=lambda *what: heard.append(what))
+    found = verdict(comparison).groupby("metric", sort=False)["candidate"].first().to_dict()
+    assert len(found) == len(table.columns) - 2
+    named = {metric: candidate.replace(" = ", "/").split("/") for metric, candidate in found.items()}
+    assert {metric for metric, profiles in named.items() if profile not in profiles} == set()
+    assert heard == [("Ours", "00"), ("Ours", "01")]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("profile", ["metric-python", "ivif-zoo"])
+def test_every_printed_value_of_the_original_kits_is_named(profile: str) -> None:
+    """Values of the original programs on a real pair, to five digits."""
+    entry = json.loads(shared_path("reference", "golden", "metrics_python_kits.json").read_text())
+    name, facts = next(item for item in entry["triples"].items() if "mfifb_stand" in item[0])
+    sample = [np.array(Image.open(shared_path("data", facts[role]))) for role in ("fused", "first", "second")]
+    printed = {
+        metric: float(f"{value:.5g}")
+        for metric, value in facts["values"][profile].items()
+        if not isinstance(value, dict)
+    }
+    table = pd.DataFrame([{"method": "Ours", **printed}])
+    found = best(table, [(name, sample[0], sample[1:])])
+    assert len(found) == len(printed)
+    assert {metric for metric, text in found.items() if profile not in text.replace(" = ", "/").split("/")} == set()
+
+
+def test_what_deviations_share_is_not_computed_again(samples: list[Sample]) -> None:
+    """The values found with intermediates in common are those of separate calls."""
+    name, fused, sources = samples[0]
+    table = pd.DataFrame({"method": ["Ours"], "image": [name], "SSIM": [1.0], "VIF": [1.0], "Qabf": [1.0], "MI": [1.0]})
+    found = reconcile(table, lambda method: samples[:1])
+    exchanged = found[found.candidate.str.endswith("(sources exchanged)") & found.value.notna()]
+    assert set(exchanged.metric) == {"SSIM", "VIF", "Qabf", "MI"}
+    for _, row in exchanged.iterrows():
+        profile = row.candidate.split(" ")[0].split("/")[0]
+        direct = evaluate(fused, sources[::-1], metrics=row.metric, profile=profile).iloc[0, 0]
+        assert row.value == pytest.approx(direct, rel=1e-9)
 
 
 @pytest.mark.shared
@@ -184,7 +249,7 @@ def test_relatives_of_the_python_kit_are_named() -> None:
         }
     )
     found = best(table, [sample])
-    assert "metric-python (half" in found["SSIM"]
-    assert "metric-python (half" in found["MS-SSIM"]
-    assert "metric-python (peak 1 instead of 255)" in found["PSNR"]
+    assert "metric-python/ivif-zoo (half" in found["SSIM"]
+    assert "metric-python/ivif-zoo (half" in found["MS-SSIM"]
+    assert "metric-python/ivif-zoo (peak 1 instead of 255)" in found["PSNR"]
     assert "metric-python" in found["Nabf"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.results import load_run
+from fusionbench.reports.run_view import load_run
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import Cell, FusionRecord

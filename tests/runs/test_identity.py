@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import torch
+
 from fusionbench.images import file_sha256
+from fusionbench.metrics.selection import find
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.identity import code_digest
-from fusionbench.types import MethodSpec, Task
+from fusionbench.runs.stream import _Scoring
+from fusionbench.types import MethodSpec, Task, WeightsError
 
 SPEC = MethodSpec(name="mine", tasks=(Task.IVF,), factory="mine:Mine")
 
@@ -56,3 +61,9 @@ def test_a_file_that_cannot_be_parsed_is_known_by_its_bytes(tmp_path: Path) -> N
     file = tmp_path / "mine.py"
     file.write_bytes(b"def (\x00")
     assert digest(file) == file_sha256(file)
+
+
+def test_a_metric_that_is_another_one_here_than_where_the_run_was_planned_is_told(tmp_path: Path) -> None:
+    scoring = _Scoring([find("EN", "zhao")], tmp_path, torch.device("cpu"), keep=False)
+    with pytest.raises(WeightsError, match=r"EN: another version, or other weights, than where the run was planned"):
+        scoring._scorer((("EN", "zhao", "1+0123456789abcdef"),))

@@ -16,7 +16,7 @@ import pytest
 from fusionbench.cli.progress import LiveWatcher, PlainWatcher
 from fusionbench.data.dataset import FileDataset
 from fusionbench.data.layouts import FolderPerScene, FolderPerSide, Layout, OneFolder, Parts, Patterns, Stacks
-from fusionbench.data.opening import _Labelled
+from fusionbench.data.opening import _Adjusted
 from fusionbench.fusing.cost import Cost
 from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.plugins import current_plugins
@@ -230,7 +230,7 @@ PARTS: dict[Any, tuple[type, ...]] = {
     ChecksWeights: CHECKS_WEIGHTS,
 }
 
-DATASETS: tuple[type[Dataset], ...] = (FileDataset, OpenedDataset, _Labelled)
+DATASETS: tuple[type[Dataset], ...] = (FileDataset, OpenedDataset, _Adjusted)
 LAYOUTS: tuple[type[Layout], ...] = (FolderPerScene, FolderPerSide, OneFolder, Parts, Patterns, Stacks)
 WATCHERS: tuple[type[Watcher], ...] = (SilentWatcher, PlainWatcher, LiveWatcher)
 RUN_VIEWS: tuple[type[RunView], ...] = (RunResults, Run)
@@ -290,7 +290,7 @@ def test_every_part_says_what_it_is_and_when_it_is_called(protocol: type) -> Non
 
 def test_a_data_set_under_another_name_is_a_data_set() -> None:
     inner = FileDataset(name="pairs", task=Task.IVF, samples=(), problems=(), root=None, split="test")
-    labelled = _Labelled("mine", inner)
+    labelled = _Adjusted("mine", inner, inner.samples)
     assert isinstance(labelled, Dataset)
     # Not through __getattr__, which isinstance does not ask from Python 3.12 on.
     assert all(inspect.getattr_static(labelled, name, None) is not None for name in members(Dataset))

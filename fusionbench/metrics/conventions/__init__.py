@@ -5,6 +5,7 @@ from __future__ import annotations
 from fusionbench.metrics.conventions import (
     cddfuse,
     full_reference,
+    ivif_zoo,
     mefb,
     metric_python,
     tang,
@@ -23,5 +24,6 @@ SPECS: tuple[MetricSpec, ...] = (
     *tang.SPECS,
     *tang_published.SPECS,
     *metric_python.SPECS,
+    *ivif_zoo.SPECS,
     *full_reference.SPECS,
 )

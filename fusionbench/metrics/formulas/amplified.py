@@ -10,12 +10,13 @@ library, whose order of summation differs between processors: there the kits' ow
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 _SIZE, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -40,21 +41,61 @@ def _average(image: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(image, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
 
 
-def _terms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+class _Moments(NamedTuple):
+    """An image of 1 x 1 x H x W with its local means and variances."""
+
+    image: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def _moments(image: Tensor) -> _Moments:
+    mean = _average(image)
+    return _Moments(image, mean, _average(image * image) - mean.square())
+
+
+def _terms(first: _Moments, second: _Moments) -> tuple[Tensor, Tensor]:
     """Mean SSIM and mean contrast-structure term of two images."""
-    m1, m2 = _average(first), _average(second)
-    v1 = _average(first * first) - m1.square()
-    v2 = _average(second * second) - m2.square()
-    covariance = _average(first * second) - m1 * m2
-    structure = (2 * covariance + _C2) / (v1 + v2 + _C2)
-    similarity = (2 * m1 * m2 + _C1) / (m1.square() + m2.square() + _C1) * structure
+    product = first.mean * second.mean
+    covariance = _average(first.image * second.image) - product
+    structure = (2 * covariance + _C2) / (first.variance + second.variance + _C2)
+    similarity = (2 * product + _C1) / (first.mean.square() + second.mean.square() + _C1) * structure
     return similarity.mean(), structure.mean()
 
 
-def _pairs(planes: Planes, index: int) -> list[tuple[Tensor, Tensor]]:
-    """A source and the fused image, plane by plane: a batch may be rounded in another order."""
-    images = (planes[index].float() * 255, planes.fused.float() * 255)
-    return [(source[None, None], fused[None, None]) for source, fused in zip(*images, strict=True)]
+@shared_by_images
+def _scales(planes: Planes, index: int, count: str) -> list[list[_Moments]]:
+    """For each plane of one image its first scales, plane by plane: a batch may be rounded in another order.
+
+    ``count`` is given as a text, see :func:`shared_by_images`.
+    """
+    found = []
+    for plane in planes[index].float() * 255:
+        image = plane[None, None]
+        scales = [_moments(image)]
+        while len(scales) < int(count):
+            image = _halved(image)
+            scales.append(_moments(image))
+        found.append(scales)
+    return found
+
+
+@shared_by_images
+def _similarity(planes: Planes, index: int, fused: int, scales: str) -> Tensor:
+    """Of each plane SSIM, or MS-SSIM for more than one scale, float64."""
+    pairs = zip(_scales(planes, index, scales), _scales(planes, fused, scales), strict=True)
+    return torch.stack([_combined(*pair) for pair in pairs]).double()
+
+
+def _combined(first: list[_Moments], second: list[_Moments]) -> Tensor:
+    terms = [_terms(*pair) for pair in zip(first, second, strict=True)]
+    if len(terms) == 1:
+        return terms[0][0]
+    value = torch.ones((), device=first[0].image.device)
+    for scale, (weight, (similarity, structure)) in enumerate(zip(_SCALE_WEIGHTS, terms, strict=True)):
+        last = scale == len(terms) - 1
+        value = value * (similarity if last else structure).clamp(min=0) ** weight
+    return value
 
 
 def ssim_amplified(planes: Planes) -> Tensor:
@@ -65,8 +106,7 @@ def ssim_amplified(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < _SIZE:
         return planes.filled(torch.nan).double()
-    rows = [torch.stack([_terms(*pair)[0] for pair in _pairs(planes, index)]) for index in planes.source_indices]
-    return sum((row.double() for row in rows), torch.zeros(()))
+    return sum((_similarity(planes, index, 0, "1") for index in planes.source_indices), torch.zeros(()))
 
 
 def ms_ssim_amplified(planes: Planes) -> Tensor:
@@ -78,19 +118,7 @@ def ms_ssim_amplified(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) <= _TOO_SHORT:
         return planes.filled(torch.nan).double()
-    rows = [torch.stack([_ms_ssim(*pair) for pair in _pairs(planes, index)]) for index in planes.source_indices]
-    return sum((row.double() for row in rows), torch.zeros(()))
-
-
-def _ms_ssim(first: Tensor, second: Tensor) -> Tensor:
-    value = torch.ones((), device=first.device)
-    for scale, weight in enumerate(_SCALE_WEIGHTS):
-        last = scale == len(_SCALE_WEIGHTS) - 1
-        similarity, structure = _terms(first, second)
-        value = value * (similarity if last else structure).clamp(min=0) ** weight
-        if not last:
-            first, second = _halved(first), _halved(second)
-    return value
+    return sum((_similarity(planes, index, 0, "5") for index in planes.source_indices), torch.zeros(()))
 
 
 def _halved(image: Tensor) -> Tensor:

@@ -85,3 +85,20 @@ def sum_of_correlations_of_differences(planes: Planes) -> Tensor:
     """
     fused, first, second = (centred(planes, index) for index in (0, 1, 2))
     return _correlation(fused - second, first) + _correlation(fused - first, second)
+
+
+def linear_correlation_information(planes: Planes) -> Tensor:
+    """1 + sum over the eigenvalues r of (r/3) log2(r/3) / 8 for the Pearson correlation matrix of A, B, F.
+
+    Undefined where an image is constant or an eigenvalue is not above 0. Range about 0.80..1. Wang, Shen & Jin 2008
+    have nonlinear correlations instead.
+    """
+    matrix = torch.eye(3, dtype=torch.float64, device=planes.fused.device).repeat(len(planes), 1, 1)
+    for first, second in ((1, 2), (1, 0), (2, 0)):
+        value = _correlation(centred(planes, first), centred(planes, second))
+        matrix[:, first, second] = matrix[:, second, first] = value
+    undefined = matrix.isnan().any(-1).any(-1)
+    matrix = torch.where(undefined[:, None, None], torch.eye(3, dtype=matrix.dtype, device=matrix.device), matrix)
+    shares = torch.linalg.eigvalsh(matrix) / 3
+    undefined |= (shares <= 0).any(-1)
+    return torch.where(undefined, torch.nan, 1 + torch.xlogy(shares, shares).sum(-1) / (8 * math.log(2)))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import quotient
 from fusionbench.metrics.native import Kernel, kernel_for
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 _EPS = 1e-10
 _LN10 = math.log(10)
@@ -50,23 +52,37 @@ class _Channel(NamedTuple):
     available: Tensor
 
 
+class _Side(NamedTuple):
+    """An image with its local means and variances."""
+
+    image: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def _side(image: Tensor, average: Callable[[Tensor], Tensor]) -> _Side:
+    mean = average(image)
+    return _Side(image, mean, (average(image.square()) - mean.square()).clamp(min=0))
+
+
+def _channel(fused: _Side, source: _Side, average: Callable[[Tensor], Tensor], noise: float) -> _Channel:
+    """The distortion channel from a source to the fused image, information in nats, of ``average``'s moments."""
+    var = source.variance
+    cov = average(source.image * fused.image) - source.mean * fused.mean
+    # Nothing is transmitted where either image is flat or the two are negatively correlated.
+    silent = (var < _EPS) | (fused.variance < _EPS) | (cov < 0)
+    gain = torch.where(silent, 0.0, cov / (var + _EPS))
+    residual = (fused.variance - gain * cov).clamp(min=_EPS)
+    transmitted = torch.log1p(gain.square() * var / (residual + noise))
+    available = torch.log1p(torch.where(var < _EPS, 0.0, var) / noise)
+    return _Channel(gain, transmitted, available)
+
+
 def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: float) -> list[_Channel]:
-    """The distortion channel from each source to the fused image, information in nats."""
-    fused_mean = _windowed(fused, window)
-    fused_var = (_windowed(fused.square(), window) - fused_mean.square()).clamp(min=0)
-    channels = []
-    for source in sources:
-        mean = _windowed(source, window)
-        var = (_windowed(source.square(), window) - mean.square()).clamp(min=0)
-        cov = _windowed(source * fused, window) - mean * fused_mean
-        # Nothing is transmitted where either image is flat or the two are negatively correlated.
-        silent = (var < _EPS) | (fused_var < _EPS) | (cov < 0)
-        gain = torch.where(silent, 0.0, cov / (var + _EPS))
-        residual = (fused_var - gain * cov).clamp(min=_EPS)
-        transmitted = torch.log1p(gain.square() * var / (residual + noise))
-        available = torch.log1p(torch.where(var < _EPS, 0.0, var) / noise)
-        channels.append(_Channel(gain, transmitted, available))
-    return channels
+    """The distortion channel from each source, of Gaussian moments where the window fits."""
+    average = partial(_windowed, window=window)
+    seen = _side(fused, average)
+    return [_channel(seen, _side(source, average), average, noise) for source in sources]
 
 
 def _scales(planes: Planes, *, precise: bool = False) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
@@ -146,6 +162,53 @@ def vif_undefined(planes: Planes) -> Tensor:
     if not _scipy_accepts(planes.height, planes.width):
         return planes.filled(torch.nan).double()
     return sum(vif_of_sources(planes), torch.zeros(()))
+
+
+@lru_cache(maxsize=4)
+def _lopsided_window(size: int) -> Tensor:
+    """float32 ``size`` x ``size`` Gaussian whose points run from -(size + 1)/2 to (size - 1)/2, normalised."""
+    offsets = torch.linspace(-(size + 1) / 2, (size - 1) / 2, size)
+    window = torch.exp(-(offsets.square()[:, None] + offsets.square()[None, :]) / (2 * (size / 5) ** 2))
+    return window / window.sum()
+
+
+def _padded(image: Tensor, size: int) -> Tensor:
+    """Means of P x H x W by the lopsided window at all positions, zeros beyond the border."""
+    window = _lopsided_window(size).to(image.device)
+    # cuDNN may round the factors to fewer digits. A batch may be rounded in another order than its planes.
+    with torch.backends.cudnn.flags(enabled=False):
+        means = [F.conv2d(plane[None, None], window[None, None], padding=size // 2)[0, 0] for plane in image]
+    return torch.stack(means)
+
+
+def vif_padded(planes: Planes) -> Tensor:
+    """Sum over the sources of :func:`vif_of_sources` with zeros beyond the border and a lopsided window.
+
+    Filtering keeps the size, so a dark frame is measured, too; N window points lie between -(N + 1)/2 and (N - 1)/2,
+    sigma N/5. In float32 whatever the working precision: variances of flat areas are rounding errors of the original's
+    convolution, up to 1e-4 of the value. Undefined where a source has no information. Any number of sources.
+    """
+    return sum((_padded_vif(planes, index, 0) for index in planes.source_indices), torch.zeros(()))
+
+
+@shared_by_images
+def _padded_sides(planes: Planes, index: int) -> list[_Side]:
+    image, sides = planes[index].float(), []
+    for scale in range(1, 5):
+        average = partial(_padded, size=2 ** (5 - scale) + 1)
+        if scale > 1:
+            image = average(image)[:, ::2, ::2]
+        sides.append(_side(image, average))
+    return sides
+
+
+@shared_by_images
+def _padded_vif(planes: Planes, index: int, fused: int) -> Tensor:
+    transmitted, available = torch.zeros(()), torch.zeros(())
+    for scale, sides in enumerate(zip(_padded_sides(planes, fused), _padded_sides(planes, index), strict=True), 1):
+        channel = _channel(*sides, partial(_padded, size=2 ** (5 - scale) + 1), noise=2.0)
+        transmitted, available = transmitted + _total(channel.transmitted), available + _total(channel.available)
+    return quotient(transmitted, available)
 
 
 def vif_strict(planes: Planes) -> Tensor:

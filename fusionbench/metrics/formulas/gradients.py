@@ -10,10 +10,10 @@ from torch import Tensor
 from fusionbench.metrics.formulas.filters import sobel
 from fusionbench.metrics.formulas.singular import orientation, root
 from fusionbench.metrics.native import kernel_for
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 
-@shared
+@shared_by_images
 def edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     """Edge strength and orientation atan(sy/sx) of one image, pi/2 where sx = 0; zero beyond the border."""
     kernel = kernel_for(planes[index])
@@ -46,18 +46,19 @@ def _sigmoid(values: Tensor, gain: float, slope: float, centre: float) -> Tensor
 def _transfer(planes: Planes, unit: float) -> Tensor:
     kept, weight = torch.zeros(()), torch.zeros(())
     for index in planes.source_indices:
-        kept = kept + _kept(planes, index, unit)
+        kept = kept + _kept(planes, index, 0, unit)
         weight = weight + edges(planes, index)[0].sum((-2, -1), dtype=torch.float64)
     return kept / weight
 
 
-def _kept(planes: Planes, index: int, unit: float) -> Tensor:
+@shared_by_images
+def _kept(planes: Planes, index: int, fused_index: int, unit: float) -> Tensor:
     """Sum over the pixels of one source's edge strength, each times how well it is preserved."""
     strength, angle = edges(planes, index)
     kernel = kernel_for(strength, angle, planes.fused)
     if kernel is None:
         return (edge_preservation(planes, index, unit) * strength).sum((-2, -1), dtype=torch.float64)
-    fused = zip(*edges(planes, 0), strict=True)
+    fused = zip(*edges(planes, fused_index), strict=True)
     source = zip(strength, angle, strict=True)
     return torch.tensor([kernel.preserved(f, s, unit) for f, s in zip(fused, source, strict=True)], dtype=torch.float64)
 
@@ -77,7 +78,7 @@ def qabf_scaled(planes: Planes) -> Tensor:
     return _transfer(planes, 255.0)
 
 
-@shared
+@shared_by_images
 def _mirrored_edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
     """Strength and orientation atan(sx/sy) of Sobel/8, the orientation 0 where both responses are 0.
 

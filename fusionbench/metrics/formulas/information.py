@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.formulas.stretch import stretched, unstretchable
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 LEVELS = 256
 _BITS = 1 / math.log(2)
+# Constants of the Python kits: added under logarithms and in denominators, and the ends of a probability.
+_GUARD = 1e-10
+_CLIP = 1e-7
 
 
 @shared
@@ -27,13 +30,13 @@ def levels(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     return values.nan_to_num().clamp(0, top).to(torch.int32).flatten(1)
 
 
-@shared
+@shared_by_images
 def histogram(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     """P x 256 relative frequencies, float64."""
     return _frequencies(levels(planes, index, kind), LEVELS)
 
 
-@shared
+@shared_by_images
 def joint_histogram(planes: Planes, first: int, second: int, kind: str = "rounded") -> Tensor:
     """P x 256 x 256 relative frequencies of pairs, rows for the first image, float64."""
     pairs = levels(planes, first, kind) * LEVELS + levels(planes, second, kind)
@@ -47,13 +50,13 @@ def _frequencies(labels: Tensor, bins: int) -> Tensor:
     return counted.view(count, bins).double() / size
 
 
-@shared
+@shared_by_images
 def marginal_entropy(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     """Entropy of one image in nats, empty bins skipped."""
     return torch.special.entr(histogram(planes, index, kind)).sum(-1)
 
 
-@shared
+@shared_by_images
 def joint_entropy(planes: Planes, first: int, second: int, kind: str = "rounded") -> Tensor:
     """Joint entropy of two images in nats, empty bins skipped."""
     return torch.special.entr(joint_histogram(planes, first, second, kind)).sum((-2, -1))
@@ -82,6 +85,12 @@ def entropy_offset(planes: Planes) -> Tensor:
     """-sum p log2(p + 1e-7) over the 256 gray levels: the entropy in bits but for up to 4e-5. Range 0..8."""
     p = histogram(planes, 0)
     return -(p * torch.log2(p + 1e-7)).sum(-1)
+
+
+def entropy_offset_single(planes: Planes) -> Tensor:
+    """:func:`entropy_offset` in float32, which shows where the image has few levels: 1e-7 is near its last digit."""
+    p = histogram(planes, 0).float()
+    return -(p * torch.log2(p + 1e-7)).sum(-1).double()
 
 
 def mutual_information(planes: Planes) -> Tensor:
@@ -126,6 +135,42 @@ def normalized_mutual_information(planes: Planes) -> Tensor:
     for index in planes.source_indices:
         total = total + _mutual(planes, index, 0) / (marginal_entropy(planes, index) + marginal_entropy(planes, 0))
     return _undefined_where(unstretchable(planes), 2 * total)
+
+
+def normalized_mutual_information_of_sources(planes: Planes) -> Tensor:
+    """2 sum over the sources of I(S, F), divided by the sum of the sources' entropies: F's entropy is left out.
+
+    Entropies as -sum p log2(p + 1e-10), 1e-10 added to their sum. About 0..2, 4 where F and all sources are the same.
+    Any number of sources. After Hossny, Nahavandi & Creighton 2008.
+    """
+    entropies = (_guarded_entropy(planes, index) for index in planes.source_indices)
+    return 2 * mutual_information_bits(planes) / (sum(entropies, torch.zeros(())) + _GUARD)
+
+
+def entropy_excess(planes: Planes) -> Tensor:
+    """H(A) + H(B) - H(F) in bits, H = -sum p log2(p + 1e-10): what is left of a Tsallis measure at q = 1.
+
+    No joint distribution enters, so it tells nothing of what F has from A and B; a flat F has the largest value.
+    """
+    return sum((_guarded_entropy(planes, index) for index in (1, 2)), torch.zeros(())) - _guarded_entropy(planes, 0)
+
+
+def _guarded_entropy(planes: Planes, index: int) -> Tensor:
+    p = histogram(planes, index)
+    return -(p * torch.log2(p + _GUARD)).sum(-1)
+
+
+def cross_entropy_of_sigmoids(planes: Planes) -> Tensor:
+    """Mean over the pixels of -(t ln p + (1 - t) ln(1 - p)), p = s(F), t the mean of s(A) and s(B). Lower is better.
+
+    s(x) = 1 / (1 + exp(-x)) of the raw gray level 0..255, p and t kept in [1e-7, 1 - 1e-7], all in float32 whatever
+    the working precision: s is 1 from level 17 on, so only nearly black pixels count. In nats; any number of sources.
+    """
+    sources = [torch.sigmoid(source.detach().float()) for source in planes.sources]
+    target = (sum(sources, torch.zeros(())) / len(sources)).clamp(_CLIP, 1 - _CLIP)
+    predicted = torch.sigmoid(planes.fused.detach().float()).clamp(_CLIP, 1 - _CLIP)
+    losses = target * torch.log(predicted) + (1 - target) * torch.log(1 - predicted)
+    return -losses.mean((-2, -1), dtype=torch.float64)
 
 
 def nonlinear_correlation(planes: Planes) -> Tensor:

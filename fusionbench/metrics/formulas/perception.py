@@ -10,8 +10,11 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import correlate, sobel
 from fusionbench.metrics.formulas.singular import root
-from fusionbench.metrics.formulas.stretch import stretched
+from fusionbench.metrics.formulas.stretch import normalised, stretched
 from fusionbench.metrics.planes import Planes, shared
+
+# What the Python kit adds to denominators.
+_GUARD = 1e-10
 
 
 def _frequency_steps(count: int, like: Tensor) -> Tensor:
@@ -42,10 +45,16 @@ def _masked_contrast(planes: Planes, index: int, divisor: float) -> Tensor:
     """Contrast of one image after the contrast sensitivity filter, with the masking non-linearity."""
     image = stretched(planes, index, divisor)
     r = radial_frequency(planes.height, planes.width, 30, image)
-    sensitivity = torch.exp(-((r / 15.387) ** 2)) - 0.7622 * torch.exp(-((r / 1.3456) ** 2))
-    seen = _filtered(image, sensitivity)
+    return _masked(_filtered(image, _sensitivity(r)))
+
+
+def _sensitivity(r: Tensor) -> Tensor:
+    return torch.exp(-((r / 15.387) ** 2)) - 0.7622 * torch.exp(-((r / 1.3456) ** 2))
+
+
+def _masked(seen: Tensor, guard: float = 0.0) -> Tensor:
     narrow, wide = (correlate(seen, taps, taps, "zero") for taps in (_broad_gaussian(2), _broad_gaussian(4)))
-    contrast = (narrow / wide - 1).abs()
+    contrast = (narrow / (wide + guard) - 1).abs()
     return contrast**3 / (contrast**2 + 0.0001)
 
 
@@ -70,6 +79,27 @@ def chen_blum(planes: Planes) -> Tensor:
 def chen_blum_unit(planes: Planes) -> Tensor:
     """:func:`chen_blum` on images divided by 255 first, which moves values halfway between two levels."""
     return _preserved_contrast(planes, 255.0)
+
+
+def chen_blum_plain(planes: Planes) -> Tensor:
+    """:func:`chen_blum` of images stretched to 0..1 without rounding, frequencies as the FFT counts them.
+
+    Those are half of :func:`chen_blum`'s; they and the sensitivity are in float32. 1e-10 is added to G4 x and to
+    C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast is 0.
+    """
+    rows, columns = (
+        torch.fft.fftfreq(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
+        for count in (planes.height, planes.width)
+    )
+    sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())
+    fused, first, second = (_masked(_filtered(normalised(planes, index), sensitivity), _GUARD) for index in (0, 1, 2))
+    with_a, with_b = (torch.minimum(kept, fused) / torch.maximum(kept, fused) for kept in (first, second))
+    # The original adds both quotients times 0 or 1, and 0 times infinity is undefined.
+    undefined = (fused == 0) | (first == 0) | (second == 0)
+    weights = first.square() + second.square() + _GUARD
+    values = (first.square() * with_a + second.square() * with_b) / weights
+    values = torch.where(undefined, torch.nan, values)
+    return values.mean((-2, -1))
 
 
 _BLOCK = 16

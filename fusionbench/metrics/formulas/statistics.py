@@ -99,5 +99,14 @@ def average_gradient_inner(planes: Planes) -> Tensor:
 
 def edge_intensity(planes: Planes) -> Tensor:
     """Mean of sqrt(sx^2 + sy^2) of unscaled Sobel responses, the edge repeated. Rajalingam & Priya 2018."""
-    across, down = sobel(planes.fused, "replicate")
+    return _edge_intensity(planes, "replicate")
+
+
+def edge_intensity_zero_border(planes: Planes) -> Tensor:
+    """:func:`edge_intensity` with zeros beyond the border, which make an edge of it: up to 40 % more if small."""
+    return _edge_intensity(planes, "zero")
+
+
+def _edge_intensity(planes: Planes, border: str) -> Tensor:
+    across, down = sobel(planes.fused, border)
     return root(across.square() + down.square()).mean((-2, -1), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The stretch to 0..255 by an image's own extremes that the MATLAB toolboxes apply before some metrics."""
+"""The stretch by an image's own extremes, to 0..255 in the MATLAB toolboxes, to 0..1 in a Python kit."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def stretched(planes: Planes, index: int, divisor: float = 1.0) -> Tensor:
     low, high = _extremes(values)
     scaled = torch.floor((values - low) / (high - low) * 255 + 0.5)
     return torch.where((low == 0) & (high == 0), values, scaled)
+
+
+@shared
+def normalised(planes: Planes, index: int) -> Tensor:
+    """(x - min) / (max - min) in float64; NaN where the image is constant."""
+    values = planes[index].double()
+    low, high = _extremes(values)
+    return (values - low) / (high - low)
 
 
 @shared

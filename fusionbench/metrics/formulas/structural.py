@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import root
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,15 @@ class Window:
     ``precise`` windows work in float64 whatever the working precision, for definitions whose constants are
     too small for float32. With ``as_octave`` moments are computed from the gray levels as they are, each
     window summed in the order of the original interpreter's convolution loop; that matters to definitions
-    whose values on flat areas are ratios of rounding errors.
+    whose values on flat areas are ratios of rounding errors. ``vertical`` are the taps down the columns where they
+    differ from ``taps``; such windows need not sum to 1, and moments are computed from the gray levels as they are.
     """
 
     taps: Taps
     border: str = "valid"
     precise: bool = False
     as_octave: bool = False
+    vertical: Taps | None = None
 
 
 GAUSS11 = Window(gaussian_taps(11, 1.5))
@@ -35,6 +37,7 @@ GAUSS11_OCTAVE = Window(gaussian_taps(11, 1.5), as_octave=True)
 GAUSS7_OCTAVE = Window(gaussian_taps(7, 1.5), as_octave=True)
 UNIFORM7 = Window((1 / 7,) * 7)
 UNIFORM7_PRECISE = Window((1 / 7,) * 7, precise=True)
+ROWS7 = Window(gaussian_taps(7, 1.5), "zero", precise=True, vertical=(1.0,) * 7)
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
@@ -49,16 +52,16 @@ def average(image: Tensor, window: Window) -> Tensor:
         return correlate_as_octave(image, size, 1.5)
     if window.precise:
         image = image.double()
-    return correlate(image, window.taps, window.taps, window.border)
+    return correlate(image, window.vertical or window.taps, window.taps, window.border)
 
 
-@shared
+@shared_by_images
 def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
     """The level that is removed before squaring, for windows that do not round as their original does."""
-    return 0.0 if window.as_octave else typical_level(planes[index])
+    return 0.0 if window.as_octave or window.vertical else typical_level(planes[index])
 
 
-@shared
+@shared_by_images
 def _shifted_mean(planes: Planes, window: Window, index: int) -> Tensor:
     return average(planes[index] - _shift(planes, window, index), window)
 
@@ -68,7 +71,7 @@ def mean(planes: Planes, window: Window, index: int) -> Tensor:
     return _shifted_mean(planes, window, index) + _shift(planes, window, index)
 
 
-@shared
+@shared_by_images
 def covariance(planes: Planes, window: Window, first: int, second: int) -> Tensor:
     """Local covariance of two images (variance of one with itself), divisor the window's sum."""
     left, right = planes[first] - _shift(planes, window, first), planes[second] - _shift(planes, window, second)
@@ -96,7 +99,14 @@ def _mean_similarity(
 ) -> Tensor:
     if window.border == "valid" and min(planes.height, planes.width) < len(window.taps):
         return planes.filled(torch.nan).double()
-    return similarity_map(planes, window, index, 0, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
+    return _similarity(planes, window, index, 0, c1, c2, sampling)
+
+
+@shared_by_images
+def _similarity(
+    planes: Planes, window: Window, first: int, second: int, c1: float, c2: float, sampling: float
+) -> Tensor:
+    return similarity_map(planes, window, first, second, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
 
 
 def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
@@ -200,3 +210,18 @@ def redundancy_aware_index(planes: Planes) -> Tensor:
     redundant = similarity_map(planes, GAUSS7_OCTAVE, 1, 2, _TINY, _TINY) >= 0.75
     values = torch.where(redundant, share * with_a + (1 - share) * with_b, torch.fmax(with_a, with_b))
     return values.double().nanmean((-2, -1))
+
+
+def redundancy_aware_index_unnormalised(planes: Planes) -> Tensor:
+    """As :func:`redundancy_aware_index` with a window of seven equal rows of a 7-tap Gaussian, which sums to 7.
+
+    Hence variances are negative and the index hardly depends on structure. Zeros beyond the border, constants 1e-4 and
+    9e-4 on 0..255 data, 1e-10 added to the sum of variances.
+    """
+    var_a, var_b = covariance(planes, ROWS7, 1, 1), covariance(planes, ROWS7, 2, 2)
+    with_a, with_b, alike = (
+        similarity_map(planes, ROWS7, first, second, 0.01**2, 0.03**2) for first, second in ((1, 0), (2, 0), (1, 2))
+    )
+    share = var_a / (var_a + var_b + 1e-10)
+    values = torch.where(alike >= 0.75, share * with_a + (1 - share) * with_b, torch.maximum(with_a, with_b))
+    return values.mean((-2, -1))

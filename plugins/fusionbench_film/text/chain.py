@@ -10,7 +10,7 @@ from fusionbench.files import read_regular_text
 from fusionbench.types import Task, UsageError
 from fusionbench_film.text.prompts import Prompt
 from fusionbench_film.text.providers import ChosenProvider
-from fusionbench_film.text.vlf import VlfFolder, write_text
+from fusionbench_film.vlf.layout import TEXTS, VlfFolder, write_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +72,12 @@ def record_chain(folder: VlfFolder, task: Task, title: str, chain: Chain, prompt
         "parts": chain.identity(),
         "prompt": {"name": prompt.name, "version": prompt.version} if prompt else None,
     }
-    write_text(folder.chain("Text", task, title), json.dumps(record, indent=2) + "\n")
+    write_text(folder.chain(TEXTS, task, title), json.dumps(record, indent=2) + "\n")
 
 
 def chain_label(folder: VlfFolder, task: str, dataset: str) -> str:
     """How the paragraphs of a data set were made; ``unknown`` where nothing says so."""
-    return stored_label(folder, "Text", task, dataset) or "unknown"
+    return stored_label(folder, TEXTS, task, dataset) or "unknown"
 
 
 def stored_label(folder: VlfFolder, tree: str, task: str, dataset: str) -> str | None:

@@ -12,7 +12,7 @@ from fusionbench.files import read_regular_text
 from fusionbench.types import DataError, UsageError
 from fusionbench_film.text.encoders import caption_text, minilm_folder
 from fusionbench_film.text.models.loading import from_pretrained
-from fusionbench_film.text.vlf import VlfFolder, described
+from fusionbench_film.vlf.layout import VlfFolder, described
 
 _MAX_TOKENS = 512  # positions of a BERT
 

@@ -9,7 +9,7 @@ from statistics import fmean, median
 from fusionbench.types import DataError
 from fusionbench_film.text.answers import sentences, words
 from fusionbench_film.text.chain import chain_label
-from fusionbench_film.text.vlf import VlfFolder, described
+from fusionbench_film.vlf.layout import VlfFolder, described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from fusionbench_film.text.pictures import sources
 from fusionbench_film.text.prompts import read_prompt
 from fusionbench_film.text.stages import PARAGRAPH, Item, Outcome, Stages
 from fusionbench_film.text.store import LOCK, PictureRow, Store
-from fusionbench_film.text.vlf import VlfFolder, flat_name, flat_names, side, write_text
+from fusionbench_film.vlf.layout import VlfFolder, flat_name, flat_names, side, write_text
 
 
 def dataset_title(dataset: Dataset) -> str:

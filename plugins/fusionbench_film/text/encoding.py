@@ -17,7 +17,7 @@ from fusionbench_film.text.chain import chain_label
 from fusionbench_film.text.contracts import Progress, silent
 from fusionbench_film.text.providers import ChosenProvider
 from fusionbench_film.text.store import LOCK, FeatureRow, Store, digest
-from fusionbench_film.text.vlf import FEATURES, DescribedSample, VlfFolder, described, write_features, write_text
+from fusionbench_film.vlf.layout import FEATURES, DescribedSample, VlfFolder, described, write_features, write_text
 
 _CHUNK = 64  # samples between two writes: what a kill can cost
 

@@ -19,7 +19,7 @@ from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.prompts import dense_line, mask_line
 from fusionbench_film.text.stages import PARAGRAPH, PROMPT
 from fusionbench_film.text.store import PictureRow, Store
-from fusionbench_film.text.vlf import side_order
+from fusionbench_film.vlf.layout import side_order
 
 _COLOURS = ((230, 60, 60), (60, 160, 240), (70, 190, 90), (240, 170, 40), (180, 90, 220), (60, 200, 200))
 _WIDTH, _MARGIN, _LINE = 640, 12, 15

@@ -19,17 +19,20 @@ from fusionbench_film.text.chain import chain_label, stored_label
 from fusionbench_film.text.describing import dataset_title
 from fusionbench_film.text.pictures import as_rgb
 from fusionbench_film.text.store import LOCK
-from fusionbench_film.text.vlf import (
+from fusionbench_film.vlf.h5 import open_h5, write_h5
+from fusionbench_film.vlf.layout import (
     FEATURES,
+    TEXTS,
     VlfFolder,
     described,
     flat_name,
     flat_names,
+    h5_dataset,
+    h5_name,
     side,
     write_features,
     write_text,
 )
-from fusionbench_film.vlf.h5 import open_h5, write_h5
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ def import_vlf(source: Path, target: Path, *, label: str | None = None, task: Ta
     hdf5 = source.suffix.lower() in (".h5", ".hdf5")
     if hdf5 and task is None:
         raise UsageError(f"{source.name}: a .h5 file does not say its task.", hint="Add --task IVF (or another).")
-    trees = [tree for tree in ("Text", "TextFeature") if (source / tree).is_dir()]
+    trees = [tree for tree in (TEXTS, FEATURES) if (source / tree).is_dir()]
     if not hdf5 and not trees:
         raise DataError(
             f"{source}: neither Text/ nor TextFeature/ is in it.",
@@ -70,9 +73,9 @@ def import_vlf(source: Path, target: Path, *, label: str | None = None, task: Ta
     with locked(target, LOCK):
         if hdf5 and task is not None:
             _import_hdf5(source, folder, task, label or "imported", result)
-        if "Text" in trees:
+        if TEXTS in trees:
             _import_texts(VlfFolder(source), folder, label, result)
-        if "TextFeature" in trees:
+        if FEATURES in trees:
             _import_features(VlfFolder(source), folder, label, result)
     return result
 
@@ -86,31 +89,30 @@ def _import_texts(source: VlfFolder, target: VlfFolder, label: str | None, resul
                 result.failed.append((f"{sample.task}/{sample.dataset}/{sample.name}", f"no paragraph {side_name}"))
                 continue
             name = flat_name(sample.name)
-            base = target.root / "Text" / sample.task / flat_name(sample.dataset)
-            write_text((base / side_name if side_name else base) / f"{name}.txt", text + "\n")
+            write_text(target.text(sample.task, flat_name(sample.dataset), side_name, name), text + "\n")
             result.paragraphs += 1
     for task, dataset in places:
         found = chain_label(source, task, dataset)
-        _write_label(target, "Text", task, dataset, label or (found if found != "unknown" else "imported"))
+        _write_label(target, TEXTS, task, dataset, label or (found if found != "unknown" else "imported"))
 
 
 def _import_features(source: VlfFolder, target: VlfFolder, label: str | None, result: Transferred) -> None:
-    for task, dataset, path in source.datasets("TextFeature"):
+    for task, dataset, path in source.datasets(FEATURES):
         for file in sorted(path.glob("*.npy")):
             _take(result, f"{task}/{dataset}/{file.name}", target.feature(task, dataset, flat_name(file.stem)), file)
         found = stored_label(source, FEATURES, task, dataset)
-        _write_label(target, "TextFeature", task, dataset, label or found or "imported")
+        _write_label(target, FEATURES, task, dataset, label or found or "imported")
 
 
 def _import_hdf5(source: Path, target: VlfFolder, task: Task, label: str, result: Transferred) -> None:
-    dataset, _, split = source.stem.rpartition("_")
+    dataset, split = h5_dataset(source)
     for sample in open_h5(source, task, split).samples:
         if sample.features() is None:
             result.failed.append((sample.id, "no features"))
         else:
             path = target.feature(task, flat_name(dataset or split), flat_name(sample.id))
             _take(result, str(sample.features()), path, sample.features())
-    _write_label(target, "TextFeature", task, dataset or split, label)
+    _write_label(target, FEATURES, task, dataset or split, label)
 
 
 def _take(result: Transferred, name: str, path: Path, source: Any) -> None:
@@ -147,10 +149,10 @@ def export_vlf(
     if not ready:
         raise DataError(f"{vlf}: no features for {title}.", hint="Make them with `fusionbench text encode`.")
     if hdf5:
-        pairs, result.features = write_h5(ready, target / f"{title}_{mode}.h5", small=False)
+        pairs, result.features = write_h5(ready, target / h5_name(title, mode), small=False)
         result.images = 2 * pairs
         return result
-    folder, features = VlfFolder(target), VlfFolder(target, f"-{variant}" if variant else "")
+    folder, features = VlfFolder(target), VlfFolder(target, variant)
     done = []
     for sample in ready:
         name = names[sample.id]
@@ -172,8 +174,8 @@ def export_vlf(
     write_text(folder.names(dataset.task, title, mode), "".join(f"{name}\n" for name in done))
     if label := stored_label(VlfFolder(vlf), FEATURES, dataset.task, title):
         _write_label(features, FEATURES, dataset.task, title, label)
-    if not variant and (label := stored_label(source, "Text", dataset.task, title)):
-        _write_label(folder, "Text", dataset.task, title, label)
+    if not variant and (label := stored_label(source, TEXTS, dataset.task, title)):
+        _write_label(folder, TEXTS, dataset.task, title, label)
     return result
 
 

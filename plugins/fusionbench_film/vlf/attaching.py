@@ -1,13 +1,25 @@
-"""Giving samples the text features that lie in a folder."""
+"""Giving samples the text features that lie in a folder, or beside their images in a VLF folder."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fusionbench.types import DataError, Sample
-from fusionbench_film.vlf.names import FeatureFolder
+from fusionbench_film.vlf.layout import FeatureFolder, VlfFolder
+
+
+def features_beside(root: Path, ids: Sequence[str]) -> Mapping[str, Mapping[str, Path]]:
+    """Features of a data set whose folder is ``Image/TASK/DATASET`` of a VLF folder, by sample and variant.
+
+    So the images of the release may be read as any data set that they belong to: ``roadscene=VLF/Image/IVF/RoadScene``.
+    """
+    place = VlfFolder.around(root)
+    if place is None:
+        return {}
+    folder, task, dataset = place
+    return {sample: found for sample, found in folder.features(task, dataset, ids).items() if found}
 
 
 def attach_features(samples: Sequence[Sample], folder: Path) -> tuple[Sample, ...]:

@@ -49,6 +49,7 @@ def prepare(
     from fusionbench_film.vlf.attaching import attach_features
     from fusionbench_film.vlf.folder import write_folder
     from fusionbench_film.vlf.h5 import write_h5
+    from fusionbench_film.vlf.layout import h5_name
 
     (dataset,) = open_chosen(source, data_root, options)
     samples = dataset.samples if features is None else attach_features(dataset.samples, features)
@@ -61,7 +62,7 @@ def prepare(
             pairs, texts = write_folder(samples, out, label, split, progress=lambda: advance(1))
             target = out
         else:
-            target = out if out.suffix == ".h5" else out / f"{label}_{split}.h5"
+            target = out if out.suffix == ".h5" else out / h5_name(label, split)
             pairs, texts = write_h5(samples, target, small=resize, progress=lambda: advance(1))
     for problem in dataset.problems:
         click.echo(f"left out: {problem.message}" if problem.fatal else f"note: {problem.message}", err=True)

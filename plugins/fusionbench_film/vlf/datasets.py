@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from fusionbench.data import FileDataset, FolderPerSide, open_split
-from fusionbench.types import DataError, Sample, Task
-from fusionbench_film.text.vlf import SIDES
+from fusionbench.types import DataError, Task
 from fusionbench_film.vlf.h5 import open_h5
-from fusionbench_film.vlf.names import FeatureFolder, with_chosen
-
-FEATURES = "TextFeature"
+from fusionbench_film.vlf.layout import FEATURES, IMAGES, SIDES, VlfFolder, h5_name, with_chosen
 
 
 def open_vlf(task: Task, root: Path | None, split: str, *, dataset: str = "", features: str = "") -> FileDataset:
@@ -38,7 +34,7 @@ def open_vlf(task: Task, root: Path | None, split: str, *, dataset: str = "", fe
         raise DataError(f"VLF data: {root} does not exist.", hint="Give the folder: vlf-ivf=VLFDataset")
     if root.is_file():
         return open_h5(root, task, split, features=features)
-    if (root / "Image").is_dir():
+    if (root / IMAGES).is_dir():
         return _open_folder(task, root, split, dataset, features)
     return open_h5(_file(root, split, dataset), task, split, features=features)
 
@@ -50,35 +46,26 @@ open_mff = partial(open_vlf, Task.MFF)
 
 
 def _open_folder(task: Task, root: Path, split: str, dataset: str, features: str) -> FileDataset:
-    images = root / "Image" / task
+    images = root / IMAGES / task
     names = sorted(path.name for path in images.iterdir() if path.is_dir()) if images.is_dir() else []
     name = _chosen(names, dataset, f"{images}")
     layout = FolderPerSide(sides=tuple((side,) for side in SIDES[task]))
     opened = open_split(f"vlf-{name}", task, images / name, split, (layout,))
-    trees = {
-        path.name.removeprefix(FEATURES).removeprefix("-"): FeatureFolder(path / task / name)
-        for path in sorted(root.iterdir())
-        if path.is_dir() and (path.name == FEATURES or path.name.startswith(f"{FEATURES}-"))
-    }
-    if features and features not in trees:
-        raise DataError(f"{root}: has no folder {FEATURES}-{features}; there are {', '.join(map(_folder, trees))}.")
-    samples = tuple(_with_features(sample, trees, features) for sample in opened.samples)
+    folder = VlfFolder(root, features)
+    if features and features not in folder.variants():
+        there = ", ".join(VlfFolder(root, variant).tree(FEATURES) for variant in folder.variants())
+        raise DataError(f"{root}: has no folder {folder.tree(FEATURES)}; there are {there or 'none'}.")
+    found = folder.features(task, name, [sample.id for sample in opened.samples])
+    samples = tuple(
+        dataclasses.replace(sample, text_features=with_chosen(found[sample.id], features)) for sample in opened.samples
+    )
     return dataclasses.replace(opened, samples=samples)
 
 
-def _with_features(sample: Sample, trees: Mapping[str, FeatureFolder], chosen: str) -> Sample:
-    found = {variant: path for variant, tree in trees.items() if (path := tree.find(sample.id)) is not None}
-    return dataclasses.replace(sample, text_features=with_chosen(found, chosen))
-
-
-def _folder(variant: str) -> str:
-    return f"{FEATURES}-{variant}" if variant else FEATURES
-
-
 def _file(root: Path, split: str, dataset: str) -> Path:
-    ending = f"_{split}.h5"
+    ending = h5_name("", split)
     names = sorted(path.name.removesuffix(ending) for path in root.glob(f"*{ending}"))
-    return root / f"{_chosen(names, dataset, str(root / f'*{ending}'))}{ending}"
+    return root / h5_name(_chosen(names, dataset, str(root / f"*{ending}")), split)
 
 
 def _chosen(names: list[str], wanted: str, where: str) -> str:

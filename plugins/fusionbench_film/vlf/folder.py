@@ -10,7 +10,7 @@ from fusionbench.fusing import decode_sample
 from fusionbench.images.encode import write_png
 from fusionbench.images.levels import to_levels
 from fusionbench.types import Sample
-from fusionbench_film.text.vlf import VlfFolder, flat_names, side, write_features, write_text
+from fusionbench_film.vlf.layout import VlfFolder, flat_names, side, write_features, write_text
 
 
 def write_folder(
@@ -42,8 +42,7 @@ def write_folder(
             path.parent.mkdir(parents=True, exist_ok=True)
             write_png(path, to_levels(luma[0]).numpy())
         for variant, place in sample.text_features.items():
-            of_variant = VlfFolder(root, f"-{variant}" if variant else "")
-            write_features(of_variant.feature(sample.task, dataset, name), read_features(place))
+            write_features(VlfFolder(root, variant).feature(sample.task, dataset, name), read_features(place))
         count += sample.features() is not None
         if progress is not None:
             progress()

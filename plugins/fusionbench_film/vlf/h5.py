@@ -17,12 +17,10 @@ from fusionbench.extras import require
 from fusionbench.fusing import decode_sample
 from fusionbench.images import MAX_PIXELS, shown
 from fusionbench.types import DataError, LazyArray, Problem, Sample, Task
-from fusionbench_film.text.vlf import flat_names
 from fusionbench_film.training_data import resize_as_released
-from fusionbench_film.vlf.names import with_chosen
+from fusionbench_film.vlf.layout import H5_IMAGES, flat_names, h5_texts, h5_variant, with_chosen
 
 SIZE = (288, 384)
-_IMAGES = ("imageA", "imageB")
 
 
 def open_h5(path: Path, task: Task, split: str, *, features: str = "") -> FileDataset:
@@ -35,23 +33,23 @@ def open_h5(path: Path, task: Task, split: str, *, features: str = "") -> FileDa
     """
     with open_hdf5(path) as file:
         there = file.names()
-        missing = [group for group in _IMAGES if group not in there]
+        missing = [group for group in H5_IMAGES if group not in there]
         if missing:
             raise DataError(f"{path}: has no group {' and '.join(missing)}.", hint="Expected imageA, imageB and text.")
-        first, second = (file.names(group) for group in _IMAGES)
-        texts = {group: set(file.names(group)) for group in there if group == "text" or group.startswith("text-")}
-        wanted = f"text-{features}" if features else "text"
-        if features and wanted not in texts:
-            raise DataError(f"{path}: has no group {wanted}; there are {', '.join(texts) or 'no texts'}.")
+        first, second = (file.names(group) for group in H5_IMAGES)
+        texts = {variant: set(file.names(group)) for group in there if (variant := h5_variant(group)) is not None}
+        if features and features not in texts:
+            known = ", ".join(map(h5_texts, texts)) or "no texts"
+            raise DataError(f"{path}: has no group {h5_texts(features)}; there are {known}.")
         problems = list(_unpaired(path, first, second))
         samples = []
         partners = set(second)
         for name in first:
             if name not in partners:
                 continue
-            groups = [*_IMAGES, *(group for group, members in texts.items() if name in members)]
+            variants = [variant for variant, members in texts.items() if name in members]
             try:
-                samples.append(_sample(file, path, task, name, groups, wanted))
+                samples.append(_sample(file, path, task, name, variants, features))
             except DataError as error:
                 usable = name if usable_id(name) else None
                 problems.append(Problem(kind="unreadable", message=str(error), paths=(str(path),), sample=usable))
@@ -64,28 +62,24 @@ def open_h5(path: Path, task: Task, split: str, *, features: str = "") -> FileDa
 
 
 def _unpaired(path: Path, first: Sequence[str], second: Sequence[str]) -> Iterator[Problem]:
-    for here, there, other in ((_IMAGES[0], second, first), (_IMAGES[1], first, second)):
+    for here, there, other in ((H5_IMAGES[0], second, first), (H5_IMAGES[1], first, second)):
         for name in sorted(set(other) - set(there), key=natural_key):
-            absent = _IMAGES[1] if here == _IMAGES[0] else _IMAGES[0]
+            absent = H5_IMAGES[1] if here == H5_IMAGES[0] else H5_IMAGES[0]
             message = f"{shown(path)}: {shown(name)} is in {here} but not in {absent}."
             yield Problem(kind="unpaired", message=message, paths=(shown(path),))
 
 
-def _sample(file: Hdf5File, path: Path, task: Task, name: str, groups: Sequence[str], wanted: str) -> Sample:
+def _sample(file: Hdf5File, path: Path, task: Task, name: str, variants: Sequence[str], chosen: str) -> Sample:
     if not usable_id(name):
         raise DataError(f"{shown(path)}: {shown(name)!r} is not usable as a sample's id.")
-    images = tuple(_image(file, path, f"{group}/{name}") for group in _IMAGES)
+    images = tuple(_image(file, path, f"{group}/{name}") for group in H5_IMAGES)
     # Texts are looked at when they are read: a bad one concerns the methods that read text, not the pair.
-    texts = {
-        group.removeprefix("text").removeprefix("-"): _lazy(path, f"{group}/{name}", MAX_VALUES)
-        for group in groups
-        if group not in _IMAGES
-    }
+    texts = {variant: _lazy(path, f"{h5_texts(variant)}/{name}", MAX_VALUES) for variant in variants}
     return Sample(
         id=name,
         task=task,
         sources=images,
-        text_features=with_chosen(texts, wanted.removeprefix("text").removeprefix("-")),
+        text_features=with_chosen(texts, chosen),
     )
 
 
@@ -117,7 +111,7 @@ def write_h5(
     count = 0
     try:
         with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-            groups = [file.create_group(name) for name in (*_IMAGES, "text")]
+            groups = [file.create_group(name) for name in (*H5_IMAGES, h5_texts())]
             for sample in samples:
                 pair = _pair(sample)
                 pair = resize_as_released(pair, SIZE) if small else pair
@@ -140,8 +134,7 @@ def _pair(sample: Sample) -> torch.Tensor:
 
 def _write_texts(file: Any, sample: Sample, name: str) -> int:
     for variant, place in sample.text_features.items():
-        group = f"text-{variant}" if variant else "text"
-        file.require_group(group).create_dataset(name, data=read_features(place)[None])
+        file.require_group(h5_texts(variant)).create_dataset(name, data=read_features(place)[None])
     return int(sample.features() is not None)
 
 

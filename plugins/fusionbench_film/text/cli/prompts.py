@@ -14,7 +14,7 @@ from fusionbench_film.text.cli.shared import FOLDER
 def command(copy: Path | None) -> None:
     """List the package's prompts, or copy them to change them (then: --prompt FOLDER)."""
     from fusionbench_film.text.prompts import FOLDER as OWN
-    from fusionbench_film.text.vlf import write_text
+    from fusionbench_film.vlf.layout import write_text
 
     for path in sorted(OWN.glob("*.txt")):
         if copy is None:

@@ -1,23 +1,24 @@
-"""The folder layout of the Vision-Language Fusion data, as FILM's authors publish it.
+"""The layouts of the Vision-Language Fusion data, folders and ``.h5`` files, as FILM's authors publish them.
 
     Image/TASK/DATASET/SIDE/NAME.png       Image/TASK/DATASET/MODE.txt (one file name per line)
     Text/TASK/DATASET/SIDE/NAME.txt        TextFeature/TASK/DATASET/NAME.npy, (1, T, D)
+    DATASET_MODE.h5                        groups imageA, imageB and text
 
 The paragraphs' folder mirrors the images'. Official names end at their first dot and have no folders, so
-dots and slashes of sample ids become underscores.
+dots and slashes of sample ids become underscores. ``TextFeature-VARIANT`` and ``text-VARIANT`` are our addition.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusionbench.atomic import replacing
 from fusionbench.files import read_regular_text
-from fusionbench.types import DataError, Task
+from fusionbench.types import DataError, Readable, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,10 @@ SIDES: dict[Task, tuple[str, str]] = {
     Task.MEF: ("OVER", "UNDER"),
     Task.MFF: ("NEAR", "FAR"),
 }
-FEATURES = "TextFeature"
+IMAGES, TEXTS, FEATURES = "Image", "Text", "TextFeature"
+"""The trees of a folder."""
+H5_IMAGES = ("imageA", "imageB")
+_H5_TEXTS = "text"
 _FORBIDDEN = set('/\\:*?"<>|')
 _MAX_PARAGRAPH_BYTES = 1_000_000
 
@@ -71,13 +75,69 @@ def flat_names(samples: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def h5_name(dataset: str, mode: str) -> str:
+    """Name of the ``.h5`` file of a data set and a mode."""
+    return f"{dataset}_{mode}.h5"
+
+
+def h5_dataset(path: Path) -> tuple[str, str]:
+    """The data set and the mode that a ``.h5`` file is named after; a name without underscore is the mode's."""
+    dataset, _, mode = path.stem.rpartition("_")
+    return dataset, mode
+
+
+def h5_texts(variant: str = "") -> str:
+    """Group of a ``.h5`` file with the features of a variant, the usual ones if it is empty."""
+    return _of_variant(_H5_TEXTS, variant)
+
+
+def h5_variant(group: str) -> str | None:
+    """The variant whose features a group holds; None for one that holds no features."""
+    return _variant_of(_H5_TEXTS, group)
+
+
+def _of_variant(base: str, variant: str) -> str:
+    return f"{base}-{variant}" if variant else base
+
+
+def _variant_of(base: str, name: str) -> str | None:
+    found, dash, variant = name.partition("-")
+    return variant if found == base and bool(variant) == bool(dash) else None
+
+
+def with_chosen(found: Mapping[str, Readable], chosen: str) -> dict[str, Readable]:
+    """Text features by variant, of which the chosen one takes the place of the usual ones."""
+    usual = {"": found[chosen]} if chosen in found else {}
+    return {variant: place for variant, place in found.items() if variant not in ("", chosen)} | usual
+
+
+class FeatureFolder:
+    """The ``.npy`` files of one data set by the names that its images may have.
+
+    The official reader cuts names at their first dot, and lists differ from files in case.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        files = sorted(folder.glob("*.npy")) if folder.is_dir() else []
+        self._exact = {path.stem: path for path in files}
+        self._loose = {path.stem.lower(): path for path in files}
+
+    def find(self, name: str) -> Path | None:
+        """The file of a sample, or None."""
+        for candidate in (name, flat_name(name), name.partition(".")[0]):
+            found = self._exact.get(candidate) or self._loose.get(candidate.lower())
+            if found is not None:
+                return found
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class VlfFolder:
     """Paths of one VLF folder. All parts are names of single folders or files; none can leave the root.
 
     Attributes:
         root: The folder.
-        variant: What is added to the name of the features' tree, ``-caption``.
+        variant: Variant of the features that are meant (``caption``), the usual ones if empty.
     """
 
     root: Path
@@ -85,23 +145,50 @@ class VlfFolder:
 
     def image(self, task: str, dataset: str, folder: str, name: str) -> Path:
         """Picture of one side."""
-        return self._path("Image", task, dataset, folder, f"{name}.png")
+        return self._path(IMAGES, task, dataset, folder, f"{name}.png")
 
     def names(self, task: str, dataset: str, mode: str) -> Path:
         """List of file names of one mode (train, test)."""
-        return self._path("Image", task, dataset, f"{mode}.txt")
+        return self._path(IMAGES, task, dataset, f"{mode}.txt")
 
     def text(self, task: str, dataset: str, folder: str, name: str) -> Path:
-        """Paragraph of one side."""
-        return self._path("Text", task, dataset, folder, f"{name}.txt")
+        """Paragraph of one side; of the whole sample, if no side is named."""
+        return self._path(TEXTS, task, dataset, *([folder] if folder else []), f"{name}.txt")
 
     def feature(self, task: str, dataset: str, name: str) -> Path:
         """Features of all sides together."""
-        return self._path(FEATURES + self.variant, task, dataset, f"{name}.npy")
+        return self._path(self.tree(FEATURES), task, dataset, f"{name}.npy")
 
     def chain(self, tree: str, task: str, dataset: str) -> Path:
         """Record of how a tree's files of one data set were made."""
-        return self._path(tree + (self.variant if tree == FEATURES else ""), task, dataset, "chain.json")
+        return self._path(self.tree(tree), task, dataset, "chain.json")
+
+    def tree(self, tree: str) -> str:
+        """Name of a tree's folder: that of the features carries the variant."""
+        return _of_variant(tree, self.variant if tree == FEATURES else "")
+
+    def variants(self) -> list[str]:
+        """Variants of which there are features, the usual ones as the empty name."""
+        names = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        return [variant for name in names if (variant := _variant_of(FEATURES, name)) is not None]
+
+    def features(self, task: str, dataset: str, ids: Iterable[str]) -> dict[str, dict[str, Path]]:
+        """What there is of features of one data set, by sample and variant."""
+        trees = {
+            variant: FeatureFolder(self.root / _of_variant(FEATURES, variant) / task / dataset)
+            for variant in self.variants()
+        }
+        return {
+            sample: {variant: path for variant, tree in trees.items() if (path := tree.find(sample)) is not None}
+            for sample in ids
+        }
+
+    @classmethod
+    def around(cls, images: Path) -> tuple[VlfFolder, str, str] | None:
+        """The folder, the task and the data set of a place ``Image/TASK/DATASET``; None for another place."""
+        images = images.absolute()
+        task = images.parent
+        return (cls(task.parent.parent), task.name, images.name) if task.parent.name == IMAGES else None
 
     def _path(self, *parts: str) -> Path:
         for part in parts:
@@ -146,7 +233,7 @@ class DescribedSample:
 
 def described(folder: VlfFolder) -> Iterator[DescribedSample]:
     """Everything in ``Text/``. A data set without side folders has one paragraph for each sample."""
-    for task, dataset, path in folder.datasets("Text"):
+    for task, dataset, path in folder.datasets(TEXTS):
         sides = sorted((item.name for item in path.iterdir() if item.is_dir()), key=side_order)
         places = [path / name for name in sides] or [path]
         if sides and len(sides) < 2:

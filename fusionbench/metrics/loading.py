@@ -1,0 +1,65 @@
+"""The function of a definition, its network loaded where it has one; what identifies its values."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fusionbench.metrics.planes import Planes
+from fusionbench.types import MetricError, MetricSpec, resolve
+from fusionbench.weights.finding import find_metric_weights
+from fusionbench.weights.recognition import weights_digest
+
+Function = Callable[[Planes], Tensor]
+_LOADING = threading.Lock()
+
+
+def identified(spec: MetricSpec) -> MetricSpec:
+    """The definition with the digests of its weights in its version, so that other weights make other scores.
+
+    Raises:
+        WeightsError: Weights are missing; the message says where to get them and where to put them.
+    """
+    if not spec.weights:
+        return spec
+    digests = [weights_digest(spec, path)[:16] for path in find_metric_weights(spec).values()]
+    return replace(spec, version="+".join((spec.version, *digests)))
+
+
+def function_of(spec: MetricSpec, place: torch.device) -> Function:
+    """What computes a metric on a device: its function, or what its function loads from the weights.
+
+    Raises:
+        WeightsError: Weights are missing.
+        PluginError: The function cannot be imported.
+        MetricError: What it returned cannot be called.
+    """
+    function = resolve(spec.function, owner=f"metric {spec.key}")
+    if not spec.weights:
+        return function
+    paths = find_metric_weights(spec)
+    digests = tuple(weights_digest(spec, path) for path in paths.values())
+    with _LOADING:  # threads score at once, and one network is enough
+        return _loaded(spec.key, function, str(place), tuple(paths.items()), digests)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(
+    key: str, load: Any, place: str, weights: tuple[tuple[str, Path], ...], digests: tuple[str, ...]
+) -> Function:
+    # Networks draw random numbers before they read their weights: scoring in training must not change its course.
+    with torch.random.fork_rng(devices=[]):
+        function = load(torch.device(place), dict(weights))
+    if not callable(function):
+        raise MetricError(
+            f"metric {key} has weights, and its function returned {type(function).__name__}.",
+            hint="With weights, function is load(device, weights), which returns the function of planes.",
+        )
+    return function
