@@ -18,6 +18,7 @@ from fusionbench.cli import main
 from fusionbench.reports.comparison.agreement import mean_correlation
 from fusionbench.reports.comparison.cautions import autocorrelation, samples_needed
 from fusionbench.reports.comparison.comparing import compare_frame
+from fusionbench.reports.comparison.document import _number as printed_number
 from fusionbench.reports.comparison.formats import rendered
 from fusionbench.reports.statistics import critical_difference, nemenyi, wilcoxon_holm
 from fusionbench.types import UnknownNameError, UsageError
@@ -251,3 +252,7 @@ def test_from_python(run):
     assert fb.compare(fb.load_run(run), metrics=["Qabf"], per="dataset").frame().equals(found.frame())
     with pytest.raises(UsageError, match="no run"):
         fb.compare()
+
+
+def test_a_rounded_nothing_has_no_sign() -> None:
+    assert [printed_number(value) for value in (-0.001, 0.001, float("nan"))] == ["0.00", "0.00", "–"]
