@@ -447,7 +447,7 @@ class Extra:
     ("arguments", "words"),
     [
         (["rnu"], "Did you mean run or train?"),
-        (["evaluate"], "Did you mean score?"),
+        (["evaluate"], "Did you mean score"),
         (["data", "chek"], "Did you mean check?"),
         (["text", "descrbe"], "Did you mean describe?"),
         (["xyzzy"], "Known: "),

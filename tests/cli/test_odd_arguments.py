@@ -30,7 +30,7 @@ ODD = [
     *("=b", "a=", "@", "a@", ",", "a.b=c", ".="),
 ]
 STATUSES = {0, 1, 2, 130}
-DEVICES = ["", "mps", "mps:9", "cuda:-1", "cuda:99", "cuda:x", "cpu:7", "xla", "meta", "cuda:" + "9" * 5000]
+DEVICES = ["", "mps", "mps:9", "cuda:-1", "cuda:99", "cuda:x", "cpu:0", "cpu:x", "xla", "meta", "cuda:" + "9" * 5000]
 
 
 @pytest.fixture(scope="module")

@@ -71,4 +71,5 @@ def test_nobody_else_reads_yaml() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import) and any(alias.name == "yaml" for alias in node.names):
                     found.add(str(path.relative_to(ROOT)))
-    assert found == {"fusionbench/configuration/documents.py"}
+    # The pretended device reads torch's own table of operators, which is nobody's document.
+    assert found == {"fusionbench/configuration/documents.py", "fusionbench/testing/pretended_cuda.py"}

@@ -136,14 +136,14 @@ def test_values_of_two_versions_of_a_metric_never_share_a_column(tmp_path: Path,
     from fusionbench.runs import execute, plan
 
     carry_out(settings(tmp_path))
-    newer = plan.metrics_of
+    present = plan._with_weights
 
     def with_new_version(config: RunConfig, plugins):
-        return tuple(dataclasses.replace(m, version="2") if m.name == "EN" else m for m in newer(config, plugins))
+        metrics, lacking = present(config, plugins)
+        return tuple(dataclasses.replace(m, version="2") if m.name == "EN" else m for m in metrics), lacking
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "metrics_of", with_new_version)
-        patch.setattr("fusionbench.runs.session.metrics_of", with_new_version)
+        patch.setattr(plan, "_with_weights", with_new_version)
         run = execute(settings(tmp_path, MethodRequest(name="maximum")), load_plugins(), inline=True)
     frame = run.frame().set_index(["method", "metric"])
     assert set(frame.loc[("average", "EN"), "status"]) == {"missing"}

@@ -113,7 +113,7 @@ def _oriented(spectrum: Tensor, radial: list[Tensor], spread: Tensor) -> tuple[T
         response = torch.fft.ifft2(spectrum * (factor * spread))
         size = _magnitude(response)
         # Its parts along and across the direction of the sum.
-        response *= direction.conj()
+        response *= torch.conj_physical(direction)
         energy += response.real
         energy -= response.imag.abs()
         del response
