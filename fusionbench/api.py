@@ -12,6 +12,7 @@ from fusionbench.data import DatasetRef, open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
+from fusionbench.reports.comparison.model import LEVEL
 from fusionbench.reports.run_view import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, RunSettings, execute
 from fusionbench.runs.engine import Watcher
@@ -128,7 +129,7 @@ def compare(
     samples: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     per: Per = "task",
-    level: float = 0.05,
+    level: float = LEVEL,
     agreement: Coefficient = "kendall",
 ) -> Comparison:
     """Compare the methods of runs: ranks, tests of all and of pairs, effect sizes, agreement of metrics.

@@ -10,6 +10,7 @@ import click
 
 from fusionbench import terminal
 from fusionbench.cli.options import names_option, plugin_option
+from fusionbench.reports.comparison.model import LEVEL
 
 if TYPE_CHECKING:
     from fusionbench.reports.comparison.document import Shown
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--level",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.05,
+    default=LEVEL,
     show_default=True,
     help="Significance level.",
 )

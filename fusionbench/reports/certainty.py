@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fusionbench.reports.comparison.model import LEVEL
 from fusionbench.reports.model import Group, Spread
 from fusionbench.reports.ranking import Cells
 from fusionbench.reports.statistics import bootstrap_means, wilcoxon_holm
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fusionbench.types import MetricSpec
-
-LEVEL = 0.05
-"""Significance level of the tests."""
 
 
 def with_spread(cells: Cells, data: pd.DataFrame, spread: Spread) -> Cells:

@@ -65,10 +65,10 @@ def test_which_methods_do_not_differ():
         ("b", "road", "EN"): [5.05 + number / 10 * (1 if number % 2 else 0.9) for number in range(10)],
         ("c", "road", "EN"): [1.0 + number / 10 for number in range(10)],
     }
-    found = pages_from(scores).pages[0].comparisons[0]
+    found = pages_from(scores).pages[0].compared.tests[0]
     assert found.p < 0.01
     assert found.n == 10
-    assert "c" not in (found.ranks[0][0], *found.ties)
+    assert "c" not in (found.first, *found.alike(0.05))
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fusionbench.reports.comparison.agreement import agreement
 from fusionbench.reports.comparison.cautions import autocorrelation, cautions
-from fusionbench.reports.comparison.model import Coefficient, Comparison, Pair, Per, Scope, Test
+from fusionbench.reports.comparison.model import LEVEL, Coefficient, Comparison, Pair, Per, Scope, Test
 from fusionbench.reports.frames import keyed, metric_spec
 from fusionbench.reports.statistics import (
     average_ranks,
@@ -38,7 +38,7 @@ def compare_frame(
     *,
     metrics: Sequence[str] | None = None,
     per: Per = "task",
-    level: float = 0.05,
+    level: float = LEVEL,
     coefficient: Coefficient = "kendall",
     titles: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,

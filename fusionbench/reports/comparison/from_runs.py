@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fusionbench.reports.choosing import chosen
 from fusionbench.reports.comparison.comparing import compare_frame
-from fusionbench.reports.comparison.model import Coefficient, Comparison, Per
+from fusionbench.reports.comparison.model import LEVEL, Coefficient, Comparison, Per
 from fusionbench.reports.from_runs import RunResult, recorded_metrics, title_of
 from fusionbench.reports.merge import merge_frames
 
@@ -25,7 +25,7 @@ def compare_runs(
     samples: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     per: Per = "task",
-    level: float = 0.05,
+    level: float = LEVEL,
     coefficient: Coefficient = "kendall",
 ) -> Comparison:
     """Merge runs and compare their methods.

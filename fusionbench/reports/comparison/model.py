@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 Per: TypeAlias = Literal["task", "dataset"]
 """What is compared by itself."""
 Coefficient: TypeAlias = Literal["kendall", "spearman"]
+LEVEL = 0.05
+"""Significance level of all tests, unless another is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.reports.comparison.comparing import compare_frame
+from fusionbench.reports.comparison.model import LEVEL, Scope
 from fusionbench.reports.frames import keyed
 from fusionbench.reports.model import RANK, Cell, Group, MetricColumn, Row, Table
 from fusionbench.reports.sheets import number, spread
-from fusionbench.reports.statistics import average_ranks, friedman, wilcoxon_holm
+from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fusionbench.types import MetricSpec
-
-LEVEL = 0.05
-"""Significance level of the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +49,6 @@ class Line:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Whether the methods differ in a metric: Friedman's test, and which do not differ from the first in mean rank."""
-
-    metric: MetricColumn
-    p: float
-    n: int
-    ranks: tuple[tuple[str, float], ...]
-    ties: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetPage:
     """A data set's page.
@@ -71,6 +59,7 @@ class DatasetPage:
         samples: Their ids, in the data set's order.
         scores: Metric key -> for each measured method, its value on each sample, None where there is none.
         errors: (method, sample number) -> why there is no value.
+        compared: Ranks and tests of the methods, as of ``fusionbench compare``.
     """
 
     number: int
@@ -81,7 +70,7 @@ class DatasetPage:
     methods: tuple[Row, ...]
     scores: Mapping[str, tuple[tuple[float | None, ...], ...]]
     errors: Mapping[tuple[str, int], str]
-    comparisons: tuple[Comparison, ...] = ()
+    compared: Scope | None = None
 
     @property
     def page(self) -> str:
@@ -171,7 +160,7 @@ def _page(place: int, group: Group, part: pd.DataFrame, table: Table, specs: Map
             (str(method), index[str(sample)]): str(error)
             for method, sample, error in failed[["method", "sample", "error"]].itertuples(index=False)
         },
-        comparisons=_comparisons(part, metrics, table, specs),
+        compared=_compared(part, metrics, specs),
     )
 
 
@@ -206,40 +195,17 @@ def _column(cells: Sequence[Cell | None], higher_is_better: bool | None, decimal
     return fields
 
 
-def _comparisons(
-    part: pd.DataFrame, metrics: Sequence[MetricColumn], table: Table, specs: Mapping[str, MetricSpec]
-) -> tuple[Comparison, ...]:
+def _compared(part: pd.DataFrame, metrics: Sequence[MetricColumn], specs: Mapping[str, MetricSpec]) -> Scope | None:
+    """What `fusionbench compare` says of a data set; None where nothing can be compared."""
     directed = {m.key: specs[m.key] for m in metrics if m.key in specs and m.higher_is_better is not None}
-    if part["method"].nunique() < 2 or not directed:
-        return ()
-    titles = {row.key: row.title for row in table.rows}
-    tests = friedman(part, directed)
-    found_tests = zip(tests["metric"].astype(str), tests["p"].astype(float), tests["n"].astype(int), strict=True)
-    gates = {key: (p, n) for key, p, n in found_tests}
-    pairs = wilcoxon_holm(part, directed)
-    found = []
-    for metric in metrics:
-        if metric.key not in gates:
-            continue
-        own = pairs[pairs["metric"] == metric.key]
-        ranks = _ranks(part, metric, specs)
-        best = next(iter(ranks), "")
-        same = own[(own["p_holm"] >= LEVEL) & ((own["better"] == best) | (own["worse"] == best))]
-        tied = {*same["better"], *same["worse"]} - {best}
-        found.append(
-            Comparison(
-                metric,
-                *gates[metric.key],
-                tuple((titles.get(name, name), rank) for name, rank in ranks.items()),
-                tuple(titles.get(name, name) for name in ranks if name in tied),
-            )
-        )
-    return tuple(found)
-
-
-def _ranks(part: pd.DataFrame, metric: MetricColumn, specs: Mapping[str, MetricSpec]) -> dict[str, float]:
-    found = average_ranks(part, {metric.key: specs[metric.key]})
-    return dict(zip(found["method"].astype(str), found["rank"].astype(float), strict=True))
+    if not directed or part["method"].nunique() < 2:
+        return None
+    own = part[part["key"].isin(directed)]
+    try:
+        found = compare_frame(own, directed, per="dataset", level=LEVEL)
+    except UsageError:  # no sample has a value of two methods
+        return None
+    return found.scopes[0]
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ import jinja2
 
 from fusionbench.atomic import make_folder
 from fusionbench.reports.caption import caption, notes
+from fusionbench.reports.comparison.model import LEVEL
 from fusionbench.reports.model import RANK
 from fusionbench.reports.site import Quality
 from fusionbench.reports.site.board import Board
@@ -65,13 +66,19 @@ def write_report(
     """
     static(folder, ("report.css", "report.js"))
     pages = environment()
+    titles = {row.key: row.title for row in report.table.rows}
     for name, text in downloads.items():
         write_text(folder / "downloads" / name, text)
     for page in report.pages:
         shown = pictures.get(page.group.dataset, Shown(""))
         write_text(folder / "data" / f"{page.number}.js", f"fusionbench({script(page_data(page, shown))});\n")
         text = pages.get_template("dataset.html.j2").render(
-            report=report, page=page, shown=shown, problem=report.absent.get(page.group.dataset, "")
+            report=report,
+            page=page,
+            shown=shown,
+            problem=report.absent.get(page.group.dataset, ""),
+            titles=titles,
+            level=LEVEL,
         )
         write_text(folder / page.page, text)
     first = folder / "index.html"
