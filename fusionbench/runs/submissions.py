@@ -111,12 +111,15 @@ def _scored(results: Exported, dataset: str, work: Path, data_root: Path | None)
     for method, folder in folders.items():
         if not folder.is_dir():
             raise DataError(f"no pictures of {method} on {dataset} (expected {folder.relative_to(work)}).")
+    request = DatasetRequest.parse(dataset)
+    if request.root is not None:  # a submission says which data set, never where on this machine
+        raise DataError(f"{dataset!r} names a folder, which no submission may.")
     metrics = list(dict.fromkeys(key for result in own for key in result.values))
     profiles = tuple(dict.fromkeys(profile for key in metrics if (profile := key.partition("@")[2])))
     known = results.datasets[dataset]
     config = RunConfig(
         methods=tuple(fused_request(folder, method, {}) for method, folder in folders.items()),
-        datasets=(DatasetRequest.parse(dataset),),
+        datasets=(request,),
         profiles=profiles or RunConfig().profiles,
         metrics=tuple(dict.fromkeys(key.partition("@")[0] for key in metrics)),
         limit=len(known.samples) if known.limited else None,

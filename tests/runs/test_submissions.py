@@ -77,6 +77,17 @@ def test_other_images_are_not_confirmed(tmp_path: Path, run: Path, results: Expo
     assert "are not those that were scored" in found.checked
 
 
+def test_a_submission_does_not_say_where_data_lie(tmp_path: Path, run: Path, results: Exported) -> None:
+    text = to_json(results).replace('"demo-ivf"', '"folder=elsewhere"')
+    submitted(tmp_path / "in", run, text)
+    (tmp_path / "run" / "images").mkdir(parents=True)
+    for method in ("average", "laplacian"):
+        shutil.copytree(run / "images" / method / "demo-ivf", tmp_path / "run/images" / method / "folder=elsewhere")
+    shutil.make_archive(str(tmp_path / "in/a"), "zip", tmp_path / "run", "images")
+    (found,) = read_submissions(tmp_path / "in", rescore=True)
+    assert "names a folder" in found.checked
+
+
 @pytest.mark.parametrize("name", ["../x.png", "/x.png", "images/../../x.png", "other/x.png", "images\\..\\x.png"])
 def test_nothing_is_unpacked_elsewhere(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
