@@ -89,6 +89,7 @@ def test_p_of_few_methods_is_exact() -> None:
     (one,) = found.predictors
     assert (one.value, one.p, one.p_holm, one.n) == (1.0, 2 / 120, 2 / 120, 5)
     assert (one.low, one.high) == (1.0, 1.0)
+    assert any("no width" in line for line in found.cautions)
     two = predicted(fusion_of({"EN": [0, 2, 1, 3, 4], "SSIM": range(5)}, "abcde"), downstream_of(use, "abcde"))
     taus = [stats.kendalltau(range(5), order).statistic for order in itertools.permutations(range(5))]
     assert {p.metric: p.p for p in two.predictors}["EN@zhao"] == pytest.approx(np.mean(np.abs(taus) >= 0.8 - 1e-9))

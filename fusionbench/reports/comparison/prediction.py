@@ -127,7 +127,7 @@ def correlations(x: np.ndarray, lines: np.ndarray, coefficient: Coefficient) -> 
 
 def _tables(rows: pd.DataFrame, specs: Mapping[str, MetricSpec]) -> dict[str, pd.DataFrame]:
     """Metric key -> samples (or seeds) x methods, higher is better; of methods that have any, samples that all have."""
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for key, part in rows.groupby("key", sort=False, observed=True):
         spec = metric_spec(specs, str(key))
         if spec is not None and spec.higher_is_better is not None:
@@ -198,6 +198,8 @@ def _cautions(predictors: Sequence[Predictor], seeds: pd.DataFrame, level: float
             f"{n} methods are few: the intervals are wide, they come out too narrow rather than too wide, and another"
             " choice of methods may turn the order of the metrics."
         )
+    if any(one.low == one.high for one in predictors):
+        yield "Where all methods are in order, drawing among them changes nothing: go by p, not by an interval of no width."
     if len(seeds) < 2:
         yield "One seed: how much the downstream scores change with the seed is not known, nor part of the intervals."
     else:
