@@ -199,7 +199,7 @@ def _cautions(predictors: Sequence[Predictor], seeds: pd.DataFrame, level: float
             " choice of methods may turn the order of the metrics."
         )
     if any(one.low == one.high for one in predictors):
-        yield "Where all methods are in order, drawing among them changes nothing: go by p, not by an interval of no width."
+        yield "Drawing among methods in perfect order changes nothing: an interval of no width is no certainty."
     if len(seeds) < 2:
         yield "One seed: how much the downstream scores change with the seed is not known, nor part of the intervals."
     else:
