@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from fusionbench.catalogue import known_task
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import open_dataset
 from fusionbench.fusing import Fuser, load_fuser, pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
@@ -246,12 +246,12 @@ def get_dataset(name: str, /, *, root: Path | str | None = None, split: str | No
         UnknownNameError: No such data set or split.
         DataError: The folder is absent or has the wrong layout; the message says what is expected.
     """
-    reference = DatasetRef.parse(name)
+    request = DatasetRequest.parse(name)
     if root is not None:
-        reference = dataclasses.replace(reference, root=Path(root))
+        request = dataclasses.replace(request, root=str(root))
     if split is not None:
-        reference = dataclasses.replace(reference, split=split)
-    return open_dataset(reference, options=options)
+        request = dataclasses.replace(request, split=split)
+    return open_dataset(request, options=options)
 
 
 def _base(config: RunConfig | Path | str | None) -> RunConfig:

@@ -23,6 +23,8 @@ ROOMS = (
     "printable",
     "redaction",
     "importing",
+    "lazy",
+    "stubs",
     "types",
     "terminal",
     "extras",
