@@ -29,6 +29,7 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "devices",
     "files",
     "atomic",
     "stamps",
