@@ -29,6 +29,7 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "cores",
     "devices",
     "files",
     "atomic",
