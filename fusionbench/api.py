@@ -109,7 +109,9 @@ def score(
         dataset: The data set they were made from.
         name: Label of the row; the folder's name by default.
         options: Further options of the ``precomputed`` method, such as ``suffix``.
-        config, isolate, watcher: As of :func:`run`.
+        config: As of :func:`run`.
+        isolate: As of :func:`run`.
+        watcher: As of :func:`run`.
         **settings: As of :func:`run`, e.g. ``profiles=("zhao", "vifb")``.
 
     Raises:
@@ -137,7 +139,9 @@ def compare(
 
     Args:
         *runs: Run folders, or runs.
-        methods, datasets, samples: Names or patterns of the rows to use; all if None.
+        methods: Names or patterns of the methods to use; all if None.
+        datasets: Names or patterns of the data sets to use, likewise.
+        samples: Names or patterns of the samples to use, likewise.
         metrics: Names; all that have a direction if None.
         per: Compare each ``task`` or each ``dataset`` by itself.
         level: Significance level.

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import fusionbench as fb
-from fusionbench.fusing.loading import parse_options
+from fusionbench.plugins.options import parse_options
 from fusionbench.types import Batch, DataError, MethodError, Task, UsageError, WeightsError
 from fusionbench_film.method import FilmMethod
 from fusionbench_film.network import Film
@@ -230,5 +230,5 @@ def test_how_text_is_had_and_the_prompt_s_file_are_two_options(tmp_path: Path) -
         loaded(tmp_path, text="offline", prompt=tmp_path / "prompt.npy")
     spec = fb.plugins.current_plugins().methods["film"]
     with pytest.raises(UsageError, match="not one of") as caught:  # as it was given before
-        parse_options(spec, {"text": "prompt.npy"})
+        parse_options("method", spec, {"text": "prompt.npy"})
     assert "prompt=FILE.npy" in caught.value.hint
