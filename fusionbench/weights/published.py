@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from fusionbench.plugins import Plugins, current_plugins
-from fusionbench.plugins.registry import unknown_name
+from fusionbench.plugins.registry import unknown_registered
 from fusionbench.types import MetricSpec, UsageError, WeightSpec
 from fusionbench.weights.finding import Owner
 
@@ -43,7 +43,7 @@ def owner(name: str) -> Owner:
     metrics = [spec for spec in plugins.metrics.values() if name.lower() in (spec.key.lower(), spec.name.lower())]
     if not metrics:
         owners = [spec.name for spec in _owners(plugins)]
-        raise unknown_name("method or metric", name, dict.fromkeys([*owners, *plugins.methods]))
+        raise unknown_registered("method or metric", name, dict.fromkeys([*owners, *plugins.methods]))
     found = _distinct(metrics)
     if not found:
         raise UsageError(f"metric {name} needs no weights.")
