@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
+    "runs": ("fusionbench.cli.runs", "List, look at, compare and remove runs."),
     "merge": ("fusionbench.cli.merge", "Join runs that were made apart, such as shards on several machines."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
     "new": ("fusionbench.cli.new", "Begin a plugin: a package of a method, data set, metric or table format."),
@@ -51,6 +52,8 @@ _SYNONYMS = {
     "show": "info",
     "create": "new",
     "init": "new",
+    "diff": "runs",
+    "history": "runs",
 }
 
 
