@@ -46,6 +46,7 @@ ROOMS = (
     "fusing",
     "results",
     "reports",
+    "tracking",
     "reconcile",
     "runs",
     "training",

@@ -139,7 +139,9 @@ def _tell(found: Differences) -> None:
         click.echo(f"{fact.part} {fact.name}: {before} -> {after}")
     rows = []
     for change in found.numbers:
-        alone = [f"{count} only in {run}" for run, count in (("A", change.only_before), ("B", change.only_after)) if count]
+        alone = [
+            f"{count} only in {run}" for run, count in (("A", change.only_before), ("B", change.only_after)) if count
+        ]
         means = [f"{change.before:.6g}", f"{change.after:.6g}"] if change.samples else ["", ""]
         largest = f"{change.largest:.3g}" if change.changed else ""
         samples = ", ".join([f"{change.changed} of {change.samples}"] * bool(change.samples) + alone)

@@ -18,7 +18,7 @@ LOCK = "run.lock"
 """Held by the process that works in the folder."""
 # What SQLite, a repair and the lock keep beside their files, and what workers print.
 _BESIDE = re.compile(
-    r"journal(\.damaged-[\d-]+)?\.sqlite(-wal|-shm|-journal)?|run\.lock\.holder|worker(-\d+)?\.log"
+    r"journal(\.damaged-[\d-]+)?\.sqlite(-wal|-shm|-journal)?|run\.lock\.holder|worker(-\d+)?\.log(\.\d+)?"
 )
 
 

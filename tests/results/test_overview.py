@@ -93,7 +93,7 @@ def test_show_says_what_is_known(runs: Path) -> None:
 
 def test_what_runs_write_is_told_from_other_files() -> None:
     own = [JOURNAL, f"{JOURNAL}-wal", "journal.damaged-20260101-000000.sqlite", "run.lock.holder", log_name(1)]
-    assert all(map(written_here, [*own, "config.yaml", "images", LOCK, log_name(12)]))
+    assert all(map(written_here, [*own, "config.yaml", "images", LOCK, log_name(12), f"{log_name(2)}.1"]))
     assert not any(map(written_here, ["notes.txt", "worker.txt", "journal.sqlite.bak", "tensorboard", "Images2"]))
 
 
