@@ -49,6 +49,7 @@ ROOMS = (
     "tracking",
     "reconcile",
     "runs",
+    "publishing",
     "training",
     "catalogue",
     "api",

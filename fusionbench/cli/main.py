@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "figure": ("fusionbench.cli.figure", "Figures of papers: the grid of pictures, charts of scores."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
     "export": ("fusionbench.cli.export", "Write a run's results as a small file for others."),
+    "push": ("fusionbench.cli.push", "Publish a run or weights on the Hugging Face hub."),
     "leaderboard": ("fusionbench.cli.leaderboard", "A site that compares many people's exported results."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
@@ -52,6 +53,8 @@ _SYNONYMS = {
     "show": "info",
     "create": "new",
     "init": "new",
+    "publish": "push",
+    "upload": "push",
     "diff": "runs",
     "history": "runs",
 }

@@ -75,7 +75,7 @@ def add(method: str, file: Path, name: str | None, force: bool, plugins: tuple[s
     """
     from fusionbench.weights import store as weights_store
 
-    weight, stored = weights_store.add(_method(method), file, name=name, force=force)
+    weight, stored = weights_store.add(method_with_weights(method), file, name=name, force=force)
     click.echo(f"{method} {weight.name}: {stored}")
 
 
@@ -121,7 +121,7 @@ def convert(method: str, checkpoint: Path, output: Path, plugins: tuple[str, ...
     """Convert a CHECKPOINT of METHOD (TensorFlow or PyTorch) to safetensors, in PyTorch's layout."""
     from fusionbench.weights import store as weights_store
 
-    spec = _method(method)
+    spec = method_with_weights(method)
     weights_store.convert(checkpoint, output)
     verdict = weights_store.verify(spec, spec.weights[0], output)
     if verdict.problem:
@@ -138,13 +138,19 @@ def fetch(method: str, name: str | None, plugins: tuple[str, ...]) -> None:
     from fusionbench.weights import store as weights_store
     from fusionbench.weights.finding import choose_weights
 
-    spec = _method(method)
+    spec = method_with_weights(method)
     wanted = spec.weights if name is None else (choose_weights(spec, None, name),)
     for weight in wanted:
         click.echo(str(weights_store.fetch(spec, weight)))
 
 
-def _method(name: str) -> MethodSpec:
+def method_with_weights(name: str) -> MethodSpec:
+    """A method that has weights.
+
+    Raises:
+        UnknownNameError: There is no such method.
+        UsageError: It has none.
+    """
     from fusionbench.plugins import current_plugins
     from fusionbench.types import UsageError
 
@@ -158,6 +164,6 @@ def _published(names: Sequence[str]) -> Iterator[tuple[MethodSpec, WeightSpec]]:
     from fusionbench.plugins import current_plugins
 
     methods = current_plugins().methods
-    for spec in [_method(name) for name in names] or methods.values():
+    for spec in [method_with_weights(name) for name in names] or methods.values():
         for weight in spec.weights:
             yield spec, weight

@@ -92,8 +92,7 @@ def differences(one: RunResults, two: RunResults, *, tolerance: float = 0.0) -> 
         one, two: The runs, of which the first counts as the earlier.
         tolerance: Values whose relative difference is not larger count as the same.
     """
-    frames = [run.frame() for run in (one, two)]
-    numbers, compared = _numbers(*frames, tolerance)
+    numbers, compared = _numbers(one.frame(), two.frame(), tolerance)
     facts = [*environment_differences(one.info, two.info), *_described(one.info, two.info), *_data(one, two)]
     return Differences(facts=tuple(facts), numbers=tuple(numbers), compared=compared)
 
