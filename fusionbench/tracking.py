@@ -247,7 +247,7 @@ def run_end(run: RunView) -> RunEnd:
     bad = frame.loc[frame["status"] != "ok", ["method", "dataset", "sample"]].drop_duplicates()
     return RunEnd(
         outcome="failures" if len(bad) else "complete",
-        means={_key(*map(str, key)): float(value) for key, value in means.items()},
+        means={_key(*map(str, row[:4])): float(row[4]) for row in means.reset_index().itertuples(index=False)},
         failed=len(bad),
         pictures=_pictures(frame),
         table=_table(run.path) if len(valid) else "",

@@ -107,6 +107,19 @@ def test_what_a_method_changes_in_its_process_is_named_and_put_back(tmp_path: Pa
     assert clean.failures == ()
 
 
+@pytest.mark.usefixtures("restored")
+def test_variables_that_a_method_sets_are_named_and_torch_s_own_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    sets = "os.environ['TORCHINDUCTOR_CACHE_DIR'] = '/x'; {}return torch.maximum(a, b)"
+    report = report_of(tmp_path / "faulty.py", broken.method(sets.format("os.environ['FUSED'] = '1'; ")))
+    (finding,) = [finding for finding in report.failures if finding.check == "process unchanged"]
+    assert finding.detail == "changed environment variables (FUSED)."
+    load_plugins()
+    assert report_of(tmp_path / "faultless.py", broken.method(sets.format(""))).failures == ()
+
+
 @pytest.mark.parametrize("fault", broken.METRICS)
 @pytest.mark.usefixtures("restored")
 def test_a_fault_of_a_metric_is_found(tmp_path: Path, fault: str) -> None:
