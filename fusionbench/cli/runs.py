@@ -31,7 +31,7 @@ def command(ctx: click.Context) -> None:
 @click.argument("folder", default=_FOLDER, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def list_(folder: Path = _FOLDER, as_json: bool = False) -> None:
-    """List the runs in FOLDER and below, the latest first; FOLDER is `runs` by default.
+    """List the runs in FOLDER and up to four levels below, the latest first; FOLDER is `runs` by default.
 
     A state of `failures` means that some samples have no result, `interrupted` that the run was stopped or killed:
     the command that made it computes what is missing.

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fusionbench.extras import require
+from fusionbench.printable import is_text
+from fusionbench.types import UsageError
 
 CARD = "README.md"
 MARK = "<!-- Made by fusionbench, which writes this card again when it publishes here again. -->"
@@ -35,12 +37,16 @@ def card(kind: Literal["dataset", "model"], facts: Mapping[str, Any], title: str
     """A card: facts that the hub reads, a heading, and paragraphs, of which empty ones are left out.
 
     Raises:
+        UsageError: A text is not valid UTF-8.
         MissingExtraError: huggingface_hub is not installed.
     """
     hub = require("huggingface_hub", extra="hub", purpose="a card for the Hugging Face hub")
     known = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
     data = (hub.ModelCardData if kind == "model" else hub.DatasetCardData)(**known)
-    return "\n\n".join([f"---\n{data.to_yaml()}\n---\n\n{MARK}", f"# {title}", *filter(None, parts)]) + "\n"
+    text = "\n\n".join([f"---\n{data.to_yaml()}\n---\n\n{MARK}", f"# {title}", *filter(None, parts)]) + "\n"
+    if not is_text(text):
+        raise UsageError("the card would hold characters that are not valid UTF-8, from a name or an option.")
+    return text
 
 
 def code(text: str, language: str = "") -> str:

@@ -51,8 +51,14 @@ class Overview:
         return asdict(self) | {"folder": str(self.folder), "methods": list(self.methods)}
 
 
+DEPTH = 4
+"""Levels of folders that are looked through for runs."""
+
+
 def find_runs(folder: Path) -> Iterator[Path]:
-    """The run folders in a folder and below, by name; links are not followed.
+    """The run folders in a folder and up to :data:`DEPTH` levels below, by name.
+
+    Links are not followed, and hidden folders are not looked into.
 
     Raises:
         UsageError: There is no such folder.
@@ -60,9 +66,11 @@ def find_runs(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}.", hint="Runs are made with `fusionbench run --out FOLDER`.")
     for place, inner, files in os.walk(folder):
-        inner.sort()
-        if JOURNAL in files:
-            inner[:] = [name for name in inner if name != IMAGES]
+        depth = len(Path(place).relative_to(folder).parts)
+        is_run = JOURNAL in files
+        unseen = {IMAGES} if is_run else set()
+        inner[:] = sorted(name for name in inner if name not in unseen and name[0] != ".") if depth < DEPTH else []
+        if is_run:
             yield Path(place)
 
 

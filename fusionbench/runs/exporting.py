@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.printable import is_text, printable
 from fusionbench.results.exported import (
     Exported,
     ExportedDataset,
@@ -35,8 +36,10 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
         author: Who submits it.
 
     Raises:
-        UsageError: The run has no results.
+        UsageError: The run has no results, or the author's name is not valid UTF-8.
     """
+    if not is_text(author):
+        raise UsageError(f"the author's name '{printable(author)}' holds characters that are not valid UTF-8.")
     frame = run.frame()
     if frame.empty:
         raise UsageError(f"{run.path} has no results to export.")

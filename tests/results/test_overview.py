@@ -38,6 +38,8 @@ def call(*arguments: object, answer: str | None = None) -> Result:
 def test_runs_are_found_below_a_folder_and_not_within_runs(runs: Path) -> None:
     shutil.copytree(runs / "a", runs / "deep" / "b" / "images" / "copy")
     (runs / "loop").symlink_to(runs)
+    for hidden in (".trash", "1/2/3/4/5"):  # neither hidden ones nor deeper ones
+        shutil.copytree(runs / "a", runs / hidden)
     assert list(find_runs(runs)) == [runs / "a", runs / "deep" / "b"]
     with pytest.raises(UsageError, match="there is no folder"):
         list(find_runs(runs / "nowhere"))
