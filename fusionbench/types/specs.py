@@ -333,6 +333,8 @@ class PublishedSpec:
         metrics: Printed name -> the metrics that it is, ``name`` or ``name@profile``; without an entry
             the one of that name in ``profile``. Several where profiles share a definition.
         pairs: Printed data set -> number of samples its means are over, where that is known.
+        rows: Number of a table of which the file has no values, as it is printed -> our names of the methods in its
+            rows, in its order: the shape of a table whose numbers are not at hand.
     """
 
     name: str
@@ -343,6 +345,7 @@ class PublishedSpec:
     methods: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
