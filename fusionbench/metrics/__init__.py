@@ -1,6 +1,7 @@
 """Fusion metrics in the conventions of the field: exact, batched, on any device.
 
 * ``evaluate`` scores images and returns a table; ``Scorer`` does so for many batches.
+* ``adapted`` makes a function of another library a metric.
 * ``functional`` has every metric as a pure function, ``functional.qabf(fused, sources, profile="zhao")``.
 * ``Qabf(profile="zhao")`` and so on are objects with ``update``, ``compute`` and ``reset``; the class of a
   metric is named like the metric, with ``_`` for ``-``.
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusionbench.metrics import functional
+    from fusionbench.metrics.adapting import adapted
     from fusionbench.metrics.scorer import MetricWarning, Scorer, evaluate
 
 _HOMES = {
+    "adapted": "fusionbench.metrics.adapting",
     "MetricWarning": "fusionbench.metrics.scorer",
     "Scorer": "fusionbench.metrics.scorer",
     "evaluate": "fusionbench.metrics.scorer",
 }
 
-__all__ = ["MetricWarning", "Scorer", "evaluate", "functional"]
+__all__ = ["MetricWarning", "Scorer", "adapted", "evaluate", "functional"]
 
 
 def __getattr__(name: str) -> Any:

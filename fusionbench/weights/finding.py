@@ -113,7 +113,7 @@ def installed_file(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> Path | 
     found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
         return weight.package_file
-    return found
+    return found or next((path for path in weight.elsewhere if path.is_file()), None)
 
 
 def how_to_get(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> str:
