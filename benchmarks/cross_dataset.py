@@ -32,7 +32,7 @@ from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.opening import open_request
 
 METRICS = ("EN", "SD", "SF", "AG", "VIF", "Qabf", "SSIM")
-SHOWN = ("Qabf", "VIF", "SSIM")
+SHOWN = ("Qabf", "VIF")
 MARKERS = ("<!-- cross-dataset: begin -->", "<!-- cross-dataset: end -->")
 
 
@@ -143,12 +143,13 @@ def page(frame: pd.DataFrame) -> Iterator[str]:
         yield ""
         yield from samples_line(rows)
         yield ""
-        yield from ranks_table(rows)
+        ranks = ranked(rows)
+        yield from ranks_table(rows, ranks)
         for metric in SHOWN:
             yield ""
             yield f"{metric}:"
             yield ""
-            yield from metric_table(rows, metric)
+            yield from metric_table(rows, metric, list(ranks.index))
         yield ""
     yield "### What failed"
     yield ""
@@ -156,6 +157,7 @@ def page(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def samples_line(rows: pd.DataFrame) -> Iterator[str]:
+    """How many samples of which size."""
     parts = []
     for dataset, found in rows.groupby("dataset", sort=False):
         sizes = found.groupby("sample", sort=False).megapixels.first()
@@ -164,21 +166,27 @@ def samples_line(rows: pd.DataFrame) -> Iterator[str]:
     yield "Samples: " + ", ".join(parts) + "."
 
 
-def ranks_table(rows: pd.DataFrame) -> Iterator[str]:
-    """Mean rank over metrics in each data set, and what an image cost."""
-    datasets = list(rows.dataset.unique())
+def ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean rank over metrics of each method, a column for each data set and one for their mean; best first."""
     ranks = {}
-    for dataset in datasets:
-        here = rows[rows.dataset == dataset]
+    for dataset, here in rows.groupby("dataset", sort=False):
         complete = here.groupby("method").status.agg(lambda status: (status == "ok").all())
         found = average_ranks(here[here.method.map(complete)], block="dataset")
         ranks[dataset] = found.groupby("method")["rank"].mean()
     table = pd.DataFrame(ranks).reindex(rows.method.unique())
-    table["all"] = table.mean(axis=1)
+    return table.assign(all=table.mean(axis=1)).sort_values("all", kind="stable")
+
+
+def ranks_table(rows: pd.DataFrame, ranks: pd.DataFrame) -> Iterator[str]:
+    """Ranks, and what an image cost."""
+    datasets = list(rows.dataset.unique())
     timed = rows.drop_duplicates(["method", "dataset", "sample"])
-    table["s/MP"] = (timed.seconds / timed.megapixels).groupby(timed.method).median()
-    table["failed"] = (timed.status == "failed").groupby(timed.method).sum()
-    table = table.sort_values("all", kind="stable")
+    table = ranks.assign(
+        **{
+            "s/MP": (timed.seconds / timed.megapixels).groupby(timed.method).median(),
+            "failed": (timed.status == "failed").groupby(timed.method).sum(),
+        }
+    )
     yield "| method | " + " | ".join([*datasets, "all", "s/MP", "failed"]) + " |"
     yield "|---|" + "---:|" * (len(datasets) + 3)
     for method, row in table.iterrows():
@@ -186,10 +194,11 @@ def ranks_table(rows: pd.DataFrame) -> Iterator[str]:
         yield f"| `{method}` | {' | '.join(cells)} | {shown(row['s/MP'], 2)} | {int(row['failed']) or ''} |"
 
 
-def metric_table(rows: pd.DataFrame, metric: str) -> Iterator[str]:
+def metric_table(rows: pd.DataFrame, metric: str, methods: list[str]) -> Iterator[str]:
+    """Means, best and second best marked."""
     found = rows[(rows.metric == metric) & (rows.status == "ok")]
     table = found.pivot_table(index="method", columns="dataset", values="value", sort=False)
-    table = table.reindex(index=rows.method.unique(), columns=rows.dataset.unique())
+    table = table.reindex(index=methods, columns=rows.dataset.unique())
     yield "| method | " + " | ".join(table.columns) + " |"
     yield "|---|" + "---:|" * len(table.columns)
     best = {column: sorted(table[column].round(3).dropna().unique(), reverse=True)[:2] for column in table}
@@ -207,6 +216,7 @@ def shown(value: float, digits: int) -> str:
 
 
 def failures(frame: pd.DataFrame) -> Iterator[str]:
+    """What has no value, and why."""
     bad = frame[frame.status != "ok"]
     if bad.empty:
         yield "Nothing: every method gave every sample a picture, and every metric a value."
