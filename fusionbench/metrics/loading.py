@@ -1,4 +1,4 @@
-"""The function of a definition, its network loaded where it has one; what identifies its values."""
+"""The function of a definition, its network loaded where it has one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ Function = Callable[[Planes], Tensor]
 _LOADING = threading.Lock()
 
 
+<<<<<<< HEAD
 def identified(spec: MetricSpec) -> MetricSpec:
     """The definition with the digests of its weights, and what version its libraries have, in its own version.
 
@@ -62,6 +62,8 @@ def _release(package: str) -> str:
     return ""
 
 
+=======
+>>>>>>> main
 def function_of(spec: MetricSpec, place: torch.device) -> Function:
     """What computes a metric on a device: its function, or what its function loads from the weights.
 
