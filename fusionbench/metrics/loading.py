@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib.metadata
-import importlib.util
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +12,8 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.planes import Planes
-from fusionbench.types import MetricError, MetricSpec, MissingExtraError, resolve
+from fusionbench.metrics.versions import check_packages
+from fusionbench.types import MetricError, MetricSpec, resolve
 from fusionbench.weights.finding import find_metric_weights
 from fusionbench.weights.recognition import weights_digest
 
@@ -24,46 +21,6 @@ Function = Callable[[Planes], Tensor]
 _LOADING = threading.Lock()
 
 
-<<<<<<< HEAD
-def identified(spec: MetricSpec) -> MetricSpec:
-    """The definition with the digests of its weights, and what version its libraries have, in its own version.
-
-    So other weights, and another release of the library, make other scores.
-
-    Raises:
-        MissingExtraError: A library is not installed.
-        WeightsError: Weights are missing; the message says where to get them and where to put them.
-    """
-    check_packages(spec)
-    libraries = [f"{name}-{_release(name)}" for name in spec.packages]
-    digests = [weights_digest(spec, path)[:16] for path in find_metric_weights(spec).values()]
-    return replace(spec, version="+".join((spec.version, *libraries, *digests)))
-
-
-def check_packages(spec: MetricSpec) -> None:
-    """Refuse a metric whose libraries are not installed.
-
-    Raises:
-        MissingExtraError: The message says how to install them.
-    """
-    for name in spec.packages:
-        if name not in sys.modules and importlib.util.find_spec(name) is None:
-            what = f"'fusionbench[{spec.extra}]'" if spec.extra else name
-            raise MissingExtraError(
-                f"metric {spec.key} needs {name}, which is not installed.", hint=f"pip install {what}"
-            )
-
-
-def _release(package: str) -> str:
-    """The version of the distribution that a package comes with; empty for a module beside the plugin."""
-    for names in (lambda: [package], lambda: importlib.metadata.packages_distributions().get(package, [])):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, IndexError):
-            return importlib.metadata.version(names()[0])
-    return ""
-
-
-=======
->>>>>>> main
 def function_of(spec: MetricSpec, place: torch.device) -> Function:
     """What computes a metric on a device: its function, or what its function loads from the weights.
 

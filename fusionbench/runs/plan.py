@@ -177,13 +177,8 @@ def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec
     lacking: list[FusionBenchError] = []
     for spec in _asked_for(config, plugins):
         try:
-<<<<<<< HEAD
-            metrics.append(identified(spec))
-        except (MissingExtraError, WeightsError) as error:
-=======
             metrics.append(identified(spec, config.scoring))
-        except WeightsError as error:
->>>>>>> main
+        except (MissingExtraError, WeightsError) as error:
             lacking.append(error)
     return tuple(metrics), lacking
 

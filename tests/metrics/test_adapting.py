@@ -15,8 +15,8 @@ import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.metrics import Scorer
 from fusionbench.metrics.images import images_of
-from fusionbench.metrics.loading import identified
 from fusionbench.metrics.scoring import score_images
+from fusionbench.metrics.versions import identified
 from fusionbench.types import MetricError, MetricSpec, MissingExtraError
 from tests.metrics.tester import scenes
 

@@ -115,7 +115,7 @@ def test_a_run_without_the_library_stops_and_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "fusionbench.metrics.loading.importlib.util.find_spec", lambda name: None if name == "pyiqa" else object()
+        "fusionbench.metrics.versions.importlib.util.find_spec", lambda name: None if name == "pyiqa" else object()
     )
     monkeypatch.delitem(sys.modules, "pyiqa", raising=False)
     arguments = ["run", "-m", "average", "-d", "demo-ivf", "--limit", "1", "--out", str(tmp_path / "run")]

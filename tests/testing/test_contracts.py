@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from fusionbench.cli import main
-from fusionbench.metrics.loading import identified
+from fusionbench.metrics.versions import identified
 from fusionbench.plugins import current_plugins, load_plugins
 from fusionbench.testing import ContractError, Report, assert_contract, check, pretended_cuda
 from fusionbench.types import FusionBenchError, UnknownNameError, UsageError, WeightsError
