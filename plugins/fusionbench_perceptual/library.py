@@ -79,7 +79,7 @@ def created(metric: str, device: torch.device, weights: Mapping[str, Path]) -> C
                     f"pyiqa cannot make its metric {metric} (weights: {files}): {described(error)}",
                     hint="Download the files again; `fusionbench info` names their pages.",
                 ) from error
-    return network  # type: ignore[no-any-return]  # pyiqa has no types
+    return network
 
 
 def _check(metric: str, name: str, path: Path) -> None:
@@ -102,7 +102,8 @@ def closed_hub(metric: str, weights: Mapping[str, Path]) -> Iterator[None]:
     Files of torch are read as plain tensors, which pyiqa by itself does not ask for.
     """
     import torch
-    from pyiqa.utils import download_util
+
+    download_util = require("pyiqa.utils.download_util", extra="pyiqa", purpose=f"the metric {metric}")
 
     def refused(url: Any, *_: Any, **__: Any) -> Any:
         name = str(getattr(url, "full_url", url)).rpartition("/")[2]
