@@ -139,7 +139,7 @@ def sized(folder: Path) -> Iterator[tuple[fb.Sample, float]]:
 def page(frame: pd.DataFrame) -> Iterator[str]:
     """The tables of each task."""
     for task, rows in frame.groupby("task", sort=False):
-        yield f"### {task}"
+        yield f"## {task}"
         yield ""
         yield from samples_line(rows)
         yield ""
@@ -151,7 +151,7 @@ def page(frame: pd.DataFrame) -> Iterator[str]:
             yield ""
             yield from metric_table(rows, metric, list(ranks.index))
         yield ""
-    yield "### What failed"
+    yield "## What failed"
     yield ""
     yield from failures(frame)
 
@@ -190,8 +190,13 @@ def ranks_table(rows: pd.DataFrame, ranks: pd.DataFrame) -> Iterator[str]:
     yield "| method | " + " | ".join([*datasets, "all", "s/MP", "failed"]) + " |"
     yield "|---|" + "---:|" * (len(datasets) + 3)
     for method, row in table.iterrows():
-        cells = [shown(row[name], 1) for name in (*datasets, "all")]
+        cells = [shown(row[name], 1) + "†" * seen(str(method), name) for name in datasets] + [shown(row["all"], 1)]
         yield f"| `{method}` | {' | '.join(cells)} | {shown(row['s/MP'], 2)} | {int(row['failed']) or ''} |"
+
+
+def seen(method: str, dataset: str) -> bool:
+    """Whether a method was trained on other pairs of a data set, or of one that it is a part of."""
+    return any(dataset.startswith(name) for name in current_plugins().methods[method].training_data)
 
 
 def metric_table(rows: pd.DataFrame, metric: str, methods: list[str]) -> Iterator[str]:
