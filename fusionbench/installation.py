@@ -25,6 +25,7 @@ _EXTRAS = {
     "text": ("transformers",),
     "train": ("accelerate", "h5py", "tensorboard"),
     "plot": ("matplotlib",),
+    "pyiqa": ("pyiqa",),
 }
 
 

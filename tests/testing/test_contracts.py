@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from fusionbench.cli import main
+from fusionbench.metrics.versions import identified
 from fusionbench.plugins import current_plugins, load_plugins
 from fusionbench.testing import ContractError, Report, assert_contract, check, pretended_cuda
-from fusionbench.types import FusionBenchError, UnknownNameError, UsageError
+from fusionbench.types import FusionBenchError, UnknownNameError, UsageError, WeightsError
 from fusionbench_ddfm import method as ddfm
 from fusionbench_ddfm.unet import UNetConfig
 from fusionbench_mufusion import method as mufusion
@@ -64,6 +65,12 @@ def test_every_method_keeps_its_contract(name: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("key", METRICS)
 def test_every_metric_keeps_its_contract(key: str) -> None:
+    for package in METRICS[key].packages:
+        pytest.importorskip(package)
+    try:
+        identified(METRICS[key])
+    except WeightsError as error:
+        pytest.skip(str(error))
     assert_contract(f"metric:{key}")
 
 
