@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from fusionbench.catalogue import known_task
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import open_dataset
 from fusionbench.devices import pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
@@ -109,7 +109,9 @@ def score(
         dataset: The data set they were made from.
         name: Label of the row; the folder's name by default.
         options: Further options of the ``precomputed`` method, such as ``suffix``.
-        config, isolate, watcher: As of :func:`run`.
+        config: As of :func:`run`.
+        isolate: As of :func:`run`.
+        watcher: As of :func:`run`.
         **settings: As of :func:`run`, e.g. ``profiles=("zhao", "vifb")``.
 
     Raises:
@@ -138,7 +140,9 @@ def compare(
 
     Args:
         *runs: Run folders, or runs.
-        methods, datasets, samples: Names or patterns of the rows to use; all if None.
+        methods: Names or patterns of the methods to use; all if None.
+        datasets: Names or patterns of the data sets to use, likewise.
+        samples: Names or patterns of the samples to use, likewise.
         metrics: Names; all that have a direction if None.
         per: Compare each ``task`` or each ``dataset`` by itself.
         level: Significance level.
@@ -258,12 +262,12 @@ def get_dataset(name: str, /, *, root: Path | str | None = None, split: str | No
         UnknownNameError: No such data set or split.
         DataError: The folder is absent or has the wrong layout; the message says what is expected.
     """
-    reference = DatasetRef.parse(name)
+    request = DatasetRequest.parse(name)
     if root is not None:
-        reference = dataclasses.replace(reference, root=Path(root))
+        request = dataclasses.replace(request, root=str(root))
     if split is not None:
-        reference = dataclasses.replace(reference, split=split)
-    return open_dataset(reference, options=options)
+        request = dataclasses.replace(request, split=split)
+    return open_dataset(request, options=options)
 
 
 def _base(config: RunConfig | Path | str | None) -> RunConfig:

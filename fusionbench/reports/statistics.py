@@ -157,7 +157,7 @@ def blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tupl
     data = keyed(frame)
     specs = _specs(metrics, data["key"].unique())
     methods = list(data["method"].unique())
-    for key, rows in data[data["counts"]].groupby("key", sort=False):
+    for key, rows in data[data["counts"]].groupby("key", sort=False, observed=True):
         spec = metric_spec(specs, str(key))
         if spec is None or spec.higher_is_better is None:
             continue
@@ -165,7 +165,7 @@ def blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tupl
         order = pd.MultiIndex.from_frame(rows[["dataset", "sample"]].drop_duplicates())
         scores = scores.reindex(index=order, columns=methods).dropna()
         if block == "dataset":
-            scores = scores.groupby(level="dataset", sort=False).mean()
+            scores = scores.groupby(level="dataset", sort=False, observed=True).mean()
         if not scores.empty:
             yield str(key), scores if spec.higher_is_better else -scores
 
