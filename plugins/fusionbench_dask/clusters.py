@@ -144,7 +144,8 @@ def _made(settings: Settings, logs: Path) -> Any:
             host="127.0.0.1",
             protocol="tls://",
             security=security,
-            dashboard_address=None,
+            dashboard_address=":0",
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,  # methods run in processes of their own
             silence_logs=logging.CRITICAL,
         )
@@ -168,7 +169,7 @@ def _made(settings: Settings, logs: Path) -> Any:
         security=security,
         shared_temp_directory=str(logs),
         log_directory=str(logs),
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard": False, "dashboard_address": ":0"},
         silence_logs=logging.CRITICAL,
         **{name: value for name, value in given.items() if value},
     )

@@ -36,8 +36,8 @@ _LOOK = 1.0
 _MOST = 64
 # Seconds after which the user is told that there is no worker yet, and told again.
 _PATIENCE, _AGAIN = 10.0, 600.0
-# Seconds for an answer of the scheduler, or for a worker's result.
-_ANSWER = 120.0
+# Seconds for what a worker has answered to arrive here, and between two looks whether it is still there.
+_ANSWER, _FETCH = 600.0, 5.0
 
 _RESUME = "Run the same command again: what is finished stays."
 
@@ -72,6 +72,7 @@ class DaskExecutor:
         self._context = context
         self._wait = wait
         self._crew = Crew()
+        self._had: dict[int, Worker] = {}
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._here: Inspection | None = None
         folder = context.folder.absolute()
@@ -147,7 +148,7 @@ class DaskExecutor:
                 raise OSError("the connection was closed")
             found = self._client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
-            raise FusionBenchError(f"the Dask scheduler is gone: {described(error)}.", hint=_RESUME) from error
+            raise FusionBenchError(f"the Dask scheduler is gone: {described(error)}", hint=_RESUME) from error
         return self._crew.meet(found)
 
     def _bury(self, worker: Worker, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
@@ -170,8 +171,8 @@ class DaskExecutor:
             self._told.put(item)
         self._context.notice(f"note: a Dask worker on {worker.host} is gone; what it had to do is done by others.")
         reason = (
-            f"every Dask worker that computed it died, the last one on {worker.host}; the machine or batch job may have "
-            "run out of memory or time."
+            f"every Dask worker that computed it died, the last on {worker.host}; its machine or batch job may have "
+            "had too little memory or time."
         )
         yield from pieces.lost(attempt, reason)
 
@@ -198,6 +199,7 @@ class DaskExecutor:
         attempt, unit = pieces.take()
         pictures = self._pictures_of(unit) if worker.shared is False else {}
         worker.attempt = attempt
+        self._had[attempt] = worker
         worker.future = self._client.submit(
             remote.execute,
             self._text,
@@ -224,10 +226,9 @@ class DaskExecutor:
         """An event, as it happens or again in the answer."""
         event = message_from_line(line)
         if isinstance(event, Outcome):
-            found = [*pieces.outcome(attempt, event)]
-            if found and (worker := self._crew.having(attempt)) is not None:
-                worker.finished += 1
-            yield from found
+            for told in pieces.outcome(attempt, event):
+                self._had[attempt].finished += 1
+                yield told
         elif isinstance(event, Remark) and pieces.has(attempt):
             yield pieces.unit(attempt), event
 
@@ -236,32 +237,44 @@ class DaskExecutor:
         worker = self._crew.having(attempt)
         if worker is None:  # it is gone, and was noticed before
             return
-        try:
-            answer = self._client.gather(worker.future) if worker.future.status == "finished" else None
-            error = worker.future.exception(timeout=_ANSWER) if worker.future.status == "error" else None
-        except Exception as lost:
-            answer, error = None, lost
+        answer, error = self._answer_of(worker)
         if answer is None and (error is None or _is_death(error)):
-            for lost_worker in self._look():
-                yield from self._bury(lost_worker, pieces)
+            for lost in self._look():
+                yield from self._bury(lost, pieces)
             if worker.attempt == attempt:  # it has begun anew under its old address
                 yield from self._bury(worker, pieces)
             return
-        worker.attempt = worker.future = None
         if answer is None:
             hint = "fusionbench and its extra dask have to be installed there"
-            self._refuse(worker, f"{described(error)} ({hint})" if error is not None else "no answer", attempt, pieces)
-            return
-        worker.host, worker.device = printable(answer["host"]), answer["device"]
-        if answer["refused"]:
-            self._refuse(worker, printable(answer["refused"]), attempt, pieces)
-        elif answer["lacking"]:
-            worker.shared = False
-            pieces.put_back(attempt)
-        elif answer["others"]:
-            yield from self._compare(worker, answer["others"], attempt, pieces)
+            self._refuse(worker, f"{described(error or OSError())} ({hint})", attempt, pieces)
         else:
-            yield from self._take_over(answer, attempt, pieces)
+            worker.host, worker.device = printable(answer["host"]), answer["device"]
+            if answer["refused"]:
+                self._refuse(worker, printable(answer["refused"]), attempt, pieces)
+            elif answer["lacking"]:
+                worker.shared = False
+                pieces.put_back(attempt)
+            elif answer["others"]:
+                yield from self._compare(worker, answer["others"], attempt, pieces)
+            else:
+                yield from self._take_over(answer, attempt, pieces)
+        worker.attempt = worker.future = None
+
+    def _answer_of(self, worker: Worker) -> tuple[Mapping[str, Any] | None, BaseException | None]:
+        """What a worker has answered, or what was raised there; neither if it is gone, and its answer with it."""
+        until = time.monotonic() + _ANSWER
+        while time.monotonic() < until:
+            try:
+                return worker.future.result(timeout=_FETCH), None
+            except TimeoutError:
+                if self._gone(worker):
+                    break
+            except Exception as error:
+                return None, error
+        return None, None
+
+    def _gone(self, worker: Worker) -> bool:
+        return worker.address not in self._client.scheduler_info(n_workers=-1)["workers"]
 
     def _refuse(self, worker: Worker, reason: str, attempt: int, pieces: Pieces) -> None:
         worker.refused = reason
@@ -338,7 +351,7 @@ def _is_death(error: BaseException) -> bool:
     from distributed import CancelledError, KilledWorker
     from distributed.comm import CommClosedError
 
-    return isinstance(error, KilledWorker | CancelledError | CommClosedError | TimeoutError)
+    return isinstance(error, KilledWorker | CancelledError | CommClosedError)
 
 
 def _put(folder: Path, place: str, content: bytes, sha256: str) -> None:
