@@ -27,6 +27,7 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "devices",
     "files",
     "atomic",
     "stamps",

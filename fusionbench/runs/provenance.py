@@ -23,9 +23,7 @@ def now() -> str:
 
 
 def environment(devices: Sequence[str]) -> dict[str, Any]:
-    """Versions, machine and the device of each process as plain data."""
-    import torch
-
+    """Versions, machine and the device of each process as plain data. On the CPU no torch is imported for it."""
     facts: dict[str, Any] = {
         "version": fusionbench.__version__,
         "git": _git(),
@@ -39,9 +37,11 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
         },
         "device": ", ".join(devices),
         "argv": sys.argv,
-        "threads": torch.get_num_threads(),
+        "threads": _threads(),
     }
     if gpus := [device for device in devices if device.startswith("cuda")]:
+        import torch
+
         properties = torch.cuda.get_device_properties(torch.device(gpus[0]))
         facts["gpu"] = {
             "name": properties.name,
@@ -62,6 +62,16 @@ def peak_memory() -> int | None:
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024
     return max(own, children) * unit
+
+
+def _threads() -> int:
+    """With how many threads a process computes that nobody limits."""
+    if torch := sys.modules.get("torch"):
+        return int(torch.get_num_threads())
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if given.isdecimal() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.fusing import pick_devices
+from fusionbench.devices import pick_devices
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import printable

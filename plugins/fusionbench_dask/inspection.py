@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from fusionbench.fusing import pick_device
+from fusionbench.devices import pick_devices
 from fusionbench.images.names import shown
 from fusionbench.plugins import Plugins
 from fusionbench.results.folder import IMAGES
@@ -48,13 +48,13 @@ class Inspection:
     @property
     def device(self) -> str:
         """Where the run's settings say that this machine computes."""
-        return str(pick_device(self._config.device))
+        return pick_devices(self._config.device)[0]
 
     def identities(self) -> dict[str, dict[str, str]]:
         """Of each method on each data set: version, options, weights and code."""
         found: dict[str, dict[str, str]] = {}
         for pairing in self._expansion.pairings:
-            identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, self._config, self._code)
+            identity = method_identity(pairing, self._config, self._code)
             found.setdefault(pairing.method.key, {})[pairing.dataset.key] = identity
         return found
 
@@ -89,7 +89,7 @@ class Inspection:
         pairings = [
             self._narrowed(pairing, wanted)
             for pairing in self._expansion.pairings
-            if pairing.dataset.key == unit.dataset and pairing.method.key == unit.method
+            if pairing.dataset.key == unit.dataset and pairing.method.key in unit.methods
         ]
         narrowed = Expansion(pairings=pairings, metrics=self._expansion.metrics)
         facts = {key: self._read(key, dataset.samples, narrowed) for key, dataset in narrowed.datasets.items()}
@@ -116,11 +116,11 @@ class Inspection:
         """With these samples only; what identifies them beside their files is asked for once, and of the whole."""
         key = (pairing.method.key, pairing.dataset.key)
         if key not in self._fingerprinted:
-            spec = pairing.spec
-            if spec.fingerprint is not None:
-                found = fingerprints(spec, pairing.method, pairing.dataset)
-                spec = dataclasses.replace(spec, fingerprint=lambda options, dataset: found)
-            self._fingerprinted[key] = dataclasses.replace(pairing, spec=spec)
+            if pairing.spec.fingerprint is not None:
+                found = fingerprints(pairing)
+                spec = dataclasses.replace(pairing.spec, fingerprint=lambda options, dataset: found)
+                pairing = dataclasses.replace(pairing, method=dataclasses.replace(pairing.method, spec=spec))
+            self._fingerprinted[key] = pairing
         pairing = self._fingerprinted[key]
         chosen = set(samples)
         few = tuple(sample for sample in pairing.dataset.samples if sample.id in chosen)

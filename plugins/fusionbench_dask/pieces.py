@@ -92,13 +92,13 @@ class Pieces:
         piece = self._taken[number]
         job = piece.left.pop(fusion, None)
         if job is not None:
-            yield piece.unit, Outcome(job.sample, job.failed(reason))
+            yield piece.unit, Outcome.failed(job, reason)
 
     def returned(self, number: int) -> Iterator[tuple[Unit, Outcome]]:
         """A worker is through with its piece; jobs that it has told nothing of are failed."""
         piece = self._taken.pop(number)
         for job in piece.left.values():
-            yield piece.unit, Outcome(job.sample, job.failed("its worker ended without a result."))
+            yield piece.unit, Outcome.failed(job, "its worker ended without a result.")
 
     def put_back(self, number: int) -> None:
         """A worker has not begun its piece; that is the fault of neither."""
@@ -118,7 +118,7 @@ class Pieces:
         piece.deaths = 1 if piece.progressed else piece.deaths + 1
         if len(piece.left) == 1 and piece.deaths >= _ALONE:
             for job in piece.left.values():
-                yield piece.unit, Outcome(job.sample, job.failed(reason))
+                yield piece.unit, Outcome.failed(job, reason)
             return
         rest = piece.rest()
         if piece.deaths < _WHOLE or len(piece.left) == 1:

@@ -166,7 +166,7 @@ class Place:
             remove(self._folder, picture.path)
         job = next(job for job in unit.jobs if job.fusion == event.record.key)
         reason = f"{shown(Path(changed[0]))} changed while the run was going on; run the same command again."
-        return Outcome(event.sample, job.failed(reason))
+        return Outcome.failed(job, reason)
 
     @contextlib.contextmanager
     def serving(self, wanted: Callable[[], bool]) -> Iterator[None]:

@@ -19,12 +19,12 @@ from fusionbench_dask.premises import Premises, code_of, differences, versions
 
 
 def unit(count: int, name: str = "m") -> Unit:
-    jobs = tuple(Job(sample=f"{i:03}", fusion=f"{name}{i}", image=None, metrics=()) for i in range(count))
-    return Unit(method=name, dataset="d", jobs=jobs)
+    jobs = tuple(Job(method=name, sample=f"{i:03}", fusion=f"{name}{i}", image=None, metrics=()) for i in range(count))
+    return Unit(dataset="d", jobs=jobs)
 
 
 def done(job: Job) -> Outcome:
-    return Outcome(job.sample, FusionRecord(key=job.fusion, status="ok"))
+    return Outcome(job.method, job.sample, FusionRecord(key=job.fusion, status="ok"))
 
 
 def work(pieces: Pieces, killers: set[str], *, tells: bool = True, spare: float = 0.0, seed: int = 0) -> dict[str, str]:
