@@ -35,9 +35,9 @@ def workshop(tmp_path: Path) -> Workshop:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two workers that know nothing of any run."""
+    """A worker that knows nothing of any run, and is replaced when it dies."""
     with distributed.LocalCluster(
-        n_workers=2,
+        n_workers=1,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=None,
@@ -79,89 +79,41 @@ def local(settings: dict[str, Any]) -> fb.api.Run:
 
 @pytest.mark.parametrize("pictures", ["auto", "returned"])
 def test_a_cluster_finds_what_one_machine_finds(cluster: Any, workshop: Workshop, pictures: str) -> None:
-    settings = workshop(TWO, count=5, methods=["mine", "other"])
+    settings = workshop(TWO, count=3, methods=["mine", "other"])
     there = run(cluster, settings, pictures=pictures)
     here = local(settings)
     assert there.complete
     assert rows(there.path) == rows(here.path)
     assert images(there.path) == images(here.path)
-    assert len(images(there.path)) == 10
-    assert sum(worker["samples"] for worker in there.info["workers"]) == 10
+    assert len(images(there.path)) == 6
+    assert sum(worker["samples"] for worker in there.info["workers"]) == 6
     assert (there.path / "worker.log").exists() == (pictures == "auto")
     assert not [*there.path.glob(".dask*")]
     # Scoring alone: the pictures are there already, and go to the workers where they see no folder.
     more = {**settings, "metrics": ["EN", "MI"]}
     again = run(cluster, more, pictures=pictures)
-    assert again.computed == 10
+    assert again.computed == 6
     assert again.complete
     assert images(again.path) == images(here.path)
-    assert run(cluster, more, pictures=pictures).computed == 0
 
 
-def test_only_the_sample_that_kills_its_workers_fails(cluster: Any, workshop: Workshop) -> None:
-    body = f"""
-        if "003" in batch.ids:
-            os.kill({DASK_WORKER}, signal.SIGKILL)
-            time.sleep(60)
-        return torch.maximum(*batch.sources)
-    """
-    heard = Heard()
-    found = run(cluster, workshop(method(body), count=6), watcher=heard)
-    assert list(failures(found)) == ["003"]
-    assert "every Dask worker that computed it died" in failures(found)["003"]
-    assert any("is gone; what it had to do is done by others" in line for line in heard.lines)
-
-
-@pytest.mark.parametrize("pictures", ["auto", "returned"])
-def test_a_worker_that_dies_costs_nothing(cluster: Any, workshop: Workshop, tmp_path: Path, pictures: str) -> None:
+def test_only_the_sample_that_kills_its_workers_fails(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
+    """Another one of which a worker dies once costs nothing."""
     body = f"""
         mark = {str(tmp_path / "died")!r}
-        if "002" in batch.ids and not os.path.exists(mark):
+        once = "000" in batch.ids and not os.path.exists(mark)
+        if once or "002" in batch.ids:
             open(mark, "w").close()
             os.kill({DASK_WORKER}, signal.SIGKILL)
             time.sleep(60)
         return torch.maximum(*batch.sources)
     """
-    settings = workshop(method(body), count=5)
-    found = run(cluster, settings, pictures=pictures)
-    assert (tmp_path / "died").exists()
-    assert found.complete
-    assert rows(found.path) == rows(local(settings).path)
-
-
-@pytest.mark.parametrize("fault", ["os._exit(7)", "time.sleep(600)", "1 / 0"])
-def test_what_is_isolated_on_one_machine_is_isolated_there(cluster: Any, workshop: Workshop, fault: str) -> None:
-    body = f"""
-        if "001" in batch.ids:
-            {fault}
-        return torch.maximum(*batch.sources)
-    """
-    settings = {**workshop(method(body), count=3), "timeout": 3.0}
-    found = run(cluster, settings)
-    assert failures(found) == failures(local(settings))
-    assert list(failures(found)) == ["001"]
-
-
-def test_workers_with_another_version_are_refused_in_words(
-    cluster: Any, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from fusionbench_dask import executor
-
-    known = executor.versions()
-    monkeypatch.setattr(executor, "versions", lambda: {**known, "torch": "99"})
     heard = Heard()
-    with pytest.raises(UsageError, match=f"(?s)no Dask worker has what.*torch is {known['torch'][:3]}.*and 99 where"):
-        run(cluster, workshop(method(FUSES)), watcher=heard)
-    assert any("gets no work: torch is" in line for line in heard.lines)
-
-
-def test_workers_with_another_plugin_are_refused_in_words(cluster: Any, workshop: Workshop) -> None:
-    code = method(FUSES) + f"\nif os.environ.get({ELSEWHERE!r}):\n    SPECS[:] = []\n"
-    with pytest.raises(UsageError, match="unknown method 'mine'"):
-        run(cluster, workshop(code))
-    other = method(FUSES) + f"\nif os.environ.get({ELSEWHERE!r}):\n    raise OSError('no GPU')\n"
-    with pytest.raises(UsageError, match="no GPU"):
-        run(cluster, workshop(other))
+    found = run(cluster, workshop(method(body), count=3), watcher=heard)
+    assert (tmp_path / "died").exists()
+    assert list(failures(found)) == ["002"]
+    assert "every Dask worker that computed it died" in failures(found)["002"]
+    assert any("is gone; what it had to do is done by others" in line for line in heard.lines)
 
 
 def test_workers_with_other_images_are_refused_in_words(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
@@ -207,7 +159,7 @@ def test_what_is_wrong_is_told_before_anything_is_computed(cluster: Any, worksho
 def test_a_cluster_that_is_made_for_a_run_is_gone_after_it(workshop: Workshop, tmp_path: Path) -> None:
     """From the command line, interrupted in the middle, and finished by the same command."""
     slow = f"open({str(tmp_path / 'began')!r}, 'a').write('.')\ntime.sleep(0.3)\nreturn torch.maximum(*batch.sources)"
-    settings = workshop(method(slow), count=6)
+    settings = workshop(method(slow))
     command = [
         sys.executable, "-m", "fusionbench", "run", "-p", settings["plugins"][0], "-m", "mine", "-d",
         settings["datasets"], "--executor", "dask", "--executor-option", "workers=2", "--out", settings["out"],
@@ -265,4 +217,3 @@ def test_a_scheduler_that_dies_ends_the_run_in_words(workshop: Workshop, tmp_pat
     again = fb.run(**settings)
     assert again.complete
     assert 0 < again.computed < 6
-    assert rows(again.path) == rows(local(settings).path)

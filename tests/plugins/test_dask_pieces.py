@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
 from fusionbench.plugins import current_plugins
 from fusionbench.results.records import FusionRecord
+from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.events import Outcome
 from fusionbench.runs.units import Job, Unit
 from fusionbench.types import UsageError
 from fusionbench_dask.clusters import Settings
 from fusionbench_dask.crew import Crew
+from fusionbench_dask.inspection import Inspection, visible
+from fusionbench_dask.inspector import Inspector
 from fusionbench_dask.pieces import Pieces
 from fusionbench_dask.premises import Premises, code_of, differences, versions
+from tests.helpers.workshop import FUSES, Workshop, method
 
 
 def unit(count: int, name: str = "m") -> Unit:
@@ -104,6 +110,71 @@ def test_a_worker_that_comes_back_at_its_address_is_another_one() -> None:
     assert sorted(worker.number for worker in crew.usable()) == [1, 2]
     crew.present["tcp://2"].refused = "other code"
     assert [worker.identity for worker in crew.usable()] == ["c"]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> tuple[RunConfig, Premises]:
+    """A run of one method, and what its results rest on."""
+    settings = Workshop(tmp_path)(
+        method(FUSES) + "\nif os.environ.get('ELSEWHERE'):\n    raise OSError('no such disk')\n"
+    )
+    config = RunConfig(
+        methods=(MethodRequest(name="mine"),),
+        datasets=(DatasetRequest.parse(str(settings["datasets"])),),
+        plugins=tuple(settings["plugins"]),  # type: ignore[arg-type]  # of plain settings
+        out=str(tmp_path / "run"),
+    ).located()
+    identities = Inspection(config, current_plugins()).identities()
+    return config, premises(config=config.to_yaml(), folder=config.out, identities=identities)
+
+
+def written(folder: Path, config: RunConfig, facts: Premises) -> Path:
+    (folder / "config.yaml").write_text(config.to_yaml())
+    (folder / "premises.json").write_text(facts.to_json())
+    return folder
+
+
+def test_a_machine_with_the_same_takes_part(planned: tuple[RunConfig, Premises], tmp_path: Path) -> None:
+    config, facts = planned
+    Inspection(config, current_plugins()).admit(facts)
+    inspector = Inspector(written(tmp_path, config, facts))
+    try:
+        assert inspector.facts["device"] in ("cpu", "cuda")
+        assert inspector.facts["plugins"]["workshop"] == config.plugins[0]
+        assert not inspector.facts["shared"], "nobody has left a mark in the run folder"
+        jobs = (Job(method="mine", sample="001", fusion="another", image=None, metrics=()),)
+        found = inspector.inspect(Unit(dataset="pairs", jobs=jobs))
+        assert found["others"] == ["another"]
+        assert len(found["stamps"]["001"]) == 2
+    finally:
+        inspector.close()
+
+
+def test_a_machine_that_cannot_load_a_plugin_says_why(
+    planned: tuple[RunConfig, Premises], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELSEWHERE", "1")
+    with pytest.raises(UsageError, match="no such disk"):
+        Inspector(written(tmp_path, *planned))
+
+
+def test_a_machine_with_another_method_says_which(planned: tuple[RunConfig, Premises]) -> None:
+    config, facts = planned
+    inspection = Inspection(config, current_plugins())
+    with pytest.raises(UsageError, match="mine has another version, other options, weights or code there"):
+        inspection.admit(dataclasses.replace(facts, identities={"mine": {"pairs": "0"}}))
+    with pytest.raises(UsageError, match="other cannot be run on pairs there"):
+        inspection.admit(dataclasses.replace(facts, identities={"other": {"pairs": "0"}}))
+
+
+def test_a_run_folder_is_the_same_where_its_mark_is_seen(tmp_path: Path) -> None:
+    facts = premises(folder=str(tmp_path), run="abc")
+    assert not visible(facts)
+    facts.marker.write_text("abc")
+    assert visible(facts)
+    assert not visible(dataclasses.replace(facts, pictures="returned"))
+    with pytest.raises(UsageError, match="not to be seen there"):
+        visible(dataclasses.replace(facts, pictures="shared", folder=str(tmp_path / "elsewhere")))
 
 
 def premises(**changes: object) -> Premises:
