@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +86,9 @@ class Connection:
     def __init__(self, settings: Settings, logs: Path) -> None:
         distributed = require("distributed", extra="dask", purpose="the executor dask")
         # What becomes of workers and the scheduler is told by the run, in its own words.
-        self._logger = logging.getLogger("distributed")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.CRITICAL)
+        self._levels = {logger: logger.level for logger in _loggers()}
+        for logger in self._levels:
+            logger.setLevel(logging.CRITICAL)
         self._cluster: Any = None
         try:
             if settings.exists:
@@ -116,18 +118,24 @@ class Connection:
         client = getattr(self, "client", None)
         for holder in (client, self._cluster):
             if holder is not None:
-                try:
+                with contextlib.suppress(Exception):  # what is gone already needs no closing
                     holder.close(timeout=10)
-                except Exception:  # what is gone already needs no closing
-                    self._logger.debug("closing", exc_info=True)
         self._cluster = None
-        self._logger.setLevel(self._level)
+        for logger, level in self._levels.items():
+            logger.setLevel(level)
 
 
 _HINTS = {
     True: "cores, memory, queue and walltime describe the jobs; are the queue's commands to be found here?",
     False: "A script that starts it needs `if __name__ == '__main__':`, since processes of Python import the script.",
 }
+
+
+def _loggers() -> list[logging.Logger]:
+    """Those of Dask; its configuration gives some of them levels of their own."""
+    return [
+        logging.getLogger(name) for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"
+    ]
 
 
 def _made(settings: Settings, logs: Path) -> Any:
@@ -147,9 +155,12 @@ def _made(settings: Settings, logs: Path) -> Any:
             dashboard_address=":0",
             scheduler_kwargs={"dashboard": False},
             memory_limit=0,  # methods run in processes of their own
+            preload="fusionbench_dask.remote",
             silence_logs=logging.CRITICAL,
         )
+    handler = signal.getsignal(signal.SIGINT)
     jobqueue = require("dask_jobqueue", extra="dask", purpose=f"dask with cluster={settings.cluster}")
+    signal.signal(signal.SIGINT, handler)  # importing it takes Ctrl-C for itself
     payer = "account" if settings.cluster in ("slurm", "pbs") else "project"
     given = {
         "cores": settings.cores,

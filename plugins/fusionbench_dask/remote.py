@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -222,6 +223,11 @@ def _forget(place: Place) -> None:
         for run in [run for run, other in _places.items() if other is place]:
             del _places[run]
     place.close()
+
+
+def dask_setup(worker: Any) -> None:
+    """Called by Dask in the workers of a cluster of this machine: Ctrl-C is for the command, which ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def leave(run: str) -> None:

@@ -165,10 +165,12 @@ def test_a_cluster_that_is_made_for_a_run_is_gone_after_it(workshop: Workshop, t
         settings["datasets"], "--executor", "dask", "--executor-option", "workers=2", "--out", settings["out"],
     ]  # fmt: skip
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "plugins", ROOT / "baselines")))}
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
     while process.poll() is None and not (tmp_path / "began").exists():
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 130, output
     assert "Traceback" not in output
