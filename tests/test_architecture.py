@@ -27,6 +27,7 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "cores",
     "devices",
     "files",
     "atomic",

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from fusionbench.cores import usable_cores
 from fusionbench.devices import pick_devices
 from fusionbench.runs.events import Event
 from fusionbench.runs.executors import ProcessExecutor, RunContext
@@ -108,12 +109,10 @@ class LocalExecutor:
 
 
 def threads_of_each(processes: int) -> int:
-    """Threads that each process computes with; 0 to leave that to torch."""
+    """Threads that each process computes with; 0 for as many as it may use."""
     if processes == 1 or os.environ.get("OMP_NUM_THREADS"):
         return 0
-    import torch
-
-    return max(1, torch.get_num_threads() // processes)
+    return max(1, usable_cores() // processes)
 
 
 def split_units(units: Iterable[Unit], workers: int) -> list[Unit]:

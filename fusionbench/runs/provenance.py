@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fusionbench
+from fusionbench.cores import usable_cores
 
 _LIBRARIES = ("torch", "numpy", "pandas", "scikit-image", "scipy", "pillow", "pluggy", "transformers")
 
@@ -71,7 +72,7 @@ def _threads() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if given.isdecimal() and int(given):
         return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 def _version(name: str) -> str | None:

@@ -97,11 +97,16 @@ def test_a_process_has_its_device_and_its_threads_for_itself(monkeypatch: pytest
     done: list[object] = []
     monkeypatch.setattr(torch.cuda, "set_device", done.append)
     monkeypatch.setattr(torch, "set_num_threads", done.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
     prepare_process(RunConfig(), threads=2, device="cuda:1")
     prepare_process(RunConfig(), device="cpu")
     assert done == ["cuda:1", 2]
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr("fusionbench.runs.environment.usable_cores", lambda: 3)
+    prepare_process(RunConfig(), device="cpu")
+    assert done[2:] == [3]
+    monkeypatch.setattr("fusionbench.runs.local.usable_cores", lambda: 8)
     assert [threads_of_each(processes) for processes in (1, 2, 3, 16)] == [0, 4, 2, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert threads_of_each(2) == 0
