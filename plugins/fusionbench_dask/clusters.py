@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fusionbench.cores import usable_cores
 from fusionbench.extras import require
 from fusionbench.types import FusionBenchError, UsageError, described
 
@@ -144,7 +144,7 @@ def _made(settings: Settings, logs: Path) -> Any:
     # Whoever reaches a scheduler may run code: only those with the certificate of this run do.
     security = distributed.security.Security.temporary()
     if settings.cluster == "local":
-        cores = settings.cores or max(1, len(os.sched_getaffinity(0)) // settings.workers)
+        cores = settings.cores or max(1, usable_cores() // settings.workers)
         return distributed.LocalCluster(
             n_workers=settings.workers,
             threads_per_worker=cores,
