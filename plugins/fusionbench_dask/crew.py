@@ -80,3 +80,13 @@ class Crew:
     def having(self, attempt: int) -> Worker | None:
         """Who has a piece."""
         return next((worker for worker in self.present.values() if worker.attempt == attempt), None)
+
+    def described(self) -> dict[str, Any]:
+        """What is recorded of those that have finished something."""
+        workers = [worker for worker in (*self.gone, *self.present.values()) if worker.finished]
+        return {
+            "device": ", ".join(worker.device or "unknown" for worker in workers),
+            "workers": [
+                {"host": w.host, "device": w.device, "threads": w.threads, "samples": w.finished} for w in workers
+            ],
+        }

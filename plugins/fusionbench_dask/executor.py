@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import hashlib
 import queue
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fusionbench.devices import pick_devices
@@ -18,8 +15,6 @@ from fusionbench.plugins import current_plugins
 from fusionbench.printable import printable
 from fusionbench.runs.events import Event, Outcome, Remark
 from fusionbench.runs.executors import RunContext
-from fusionbench.runs.local import split_units
-from fusionbench.runs.pictures import located, put
 from fusionbench.runs.units import Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.types import FusionBenchError, UsageError, described
@@ -27,17 +22,14 @@ from fusionbench_dask import remote
 from fusionbench_dask.clusters import Connection, Settings
 from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection
-from fusionbench_dask.pieces import Pieces
+from fusionbench_dask.pieces import Pieces, cut
 from fusionbench_dask.premises import MARKER, Premises, code_of, versions
+from fusionbench_dask.transfers import answer_of, is_death, pictures_of, put_pictures
 
 # Seconds between two looks at which workers there are.
 _LOOK = 1.0
-# Jobs of a piece at most: so many are lost with a worker where no pictures are shared.
-_MOST = 64
 # Seconds after which the user is told that there is no worker yet, and told again.
 _PATIENCE, _AGAIN = 10.0, 600.0
-# Seconds for what a worker has answered to arrive here, and between two looks whether it is still there.
-_ANSWER, _FETCH = 600.0, 5.0
 
 _RESUME = "Run the same command again: what is finished stays."
 
@@ -103,7 +95,7 @@ class DaskExecutor:
         """See :class:`fusionbench.runs.executors.Executor`."""
         looked = -_LOOK
         self._look()
-        pieces = Pieces(_cut(units, max(self._settings.expected, len(self._crew.present), 1)))
+        pieces = Pieces(cut(units, max(self._settings.expected, len(self._crew.present), 1)))
         idle_since = told_at = time.monotonic()
         while not pieces.finished:
             if time.monotonic() - looked >= _LOOK:
@@ -125,7 +117,7 @@ class DaskExecutor:
                 yield from self._said(fact["attempt"], fact["line"], pieces)
             else:
                 yield from self._done(fact, pieces)
-        self._record()
+        self._context.provenance.update(self._crew.described())
 
     def close(self) -> None:
         """Cancel what is being executed, and give back the cluster if it was made for the run."""
@@ -197,7 +189,7 @@ class DaskExecutor:
 
     def _hand_out(self, worker: Worker, pieces: Pieces) -> None:
         attempt, unit = pieces.take()
-        pictures = self._pictures_of(unit) if worker.shared is False else {}
+        pictures = pictures_of(self._context.folder, unit) if worker.shared is False else {}
         worker.attempt = attempt
         self._had[attempt] = worker
         worker.future = self._client.submit(
@@ -237,8 +229,8 @@ class DaskExecutor:
         worker = self._crew.having(attempt)
         if worker is None:  # it is gone, and was noticed before
             return
-        answer, error = self._answer_of(worker)
-        if answer is None and (error is None or _is_death(error)):
+        answer, error = answer_of(worker, self._client)
+        if answer is None and (error is None or is_death(error)):
             for lost in self._look():
                 yield from self._bury(lost, pieces)
             if worker.attempt == attempt:  # it has begun anew under its old address
@@ -259,22 +251,6 @@ class DaskExecutor:
             else:
                 yield from self._take_over(answer, attempt, pieces)
         worker.attempt = worker.future = None
-
-    def _answer_of(self, worker: Worker) -> tuple[Mapping[str, Any] | None, BaseException | None]:
-        """What a worker has answered, or what was raised there; neither if it is gone, and its answer with it."""
-        until = time.monotonic() + _ANSWER
-        while time.monotonic() < until:
-            try:
-                return worker.future.result(timeout=_FETCH), None
-            except TimeoutError:
-                if self._gone(worker):
-                    break
-            except Exception as error:
-                return None, error
-        return None, None
-
-    def _gone(self, worker: Worker) -> bool:
-        return worker.address not in self._client.scheduler_info(n_workers=-1)["workers"]
 
     def _refuse(self, worker: Worker, reason: str, attempt: int, pieces: Pieces) -> None:
         worker.refused = reason
@@ -304,57 +280,15 @@ class DaskExecutor:
 
     def _take_over(self, answer: Mapping[str, Any], attempt: int, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
         """All of a piece; pictures that came with it go to their places first."""
-        unit = pieces.unit(attempt)
-        places = {job.fusion: {place for place in (job.image, *job.copies) if place} for job in unit.jobs}
+        jobs = {job.fusion: job for job in pieces.unit(attempt).jobs}
         for line in answer["lines"]:
             event = message_from_line(line)
-            if isinstance(event, Outcome) and event.record.key in places:
+            if isinstance(event, Outcome) and event.record.key in jobs:
+                job = jobs[event.record.key]
                 try:
-                    for picture in event.record.pictures:
-                        content = answer["pictures"].get(picture.path)
-                        if content is not None and picture.path in places[event.record.key]:
-                            _put(self._context.folder, picture.path, content, picture.sha256)
+                    put_pictures(self._context.folder, job, event.record.pictures, answer["pictures"])
                 except (OSError, FusionBenchError) as error:
-                    yield from pieces.fail(attempt, event.record.key, f"{picture.path} cannot be written: {error}")
+                    yield from pieces.fail(attempt, job.fusion, f"{job.image} cannot be written: {error}")
                     continue
             yield from self._said(attempt, line, pieces)
         yield from pieces.returned(attempt)
-
-    def _pictures_of(self, unit: Unit) -> dict[str, bytes]:
-        """The pictures that a unit only scores; one that cannot be read is missed where it is scored."""
-        found = {}
-        for job in unit.jobs:
-            if job.rescore and job.image is not None:
-                found[job.image] = b""
-                with contextlib.suppress(OSError, FusionBenchError):
-                    found[job.image] = located(self._context.folder, job.image).read_bytes()
-        return found
-
-    def _record(self) -> None:
-        """What is recorded of who computed."""
-        workers = [worker for worker in (*self._crew.gone, *self._crew.present.values()) if worker.finished]
-        self._context.provenance["device"] = ", ".join(worker.device or "unknown" for worker in workers)
-        self._context.provenance["workers"] = [
-            {"host": w.host, "device": w.device, "threads": w.threads, "samples": w.finished} for w in workers
-        ]
-
-
-def _cut(units: Sequence[Unit], workers: int) -> Iterator[Unit]:
-    """Pieces for so many workers, none of them large."""
-    for unit in split_units(units, workers):
-        for start in range(0, len(unit.jobs), _MOST):
-            yield dataclasses.replace(unit, jobs=unit.jobs[start : start + _MOST])
-
-
-def _is_death(error: BaseException) -> bool:
-    """Whether a task failed for the end of its worker, and not by itself."""
-    from distributed import CancelledError, KilledWorker
-    from distributed.comm import CommClosedError
-
-    return isinstance(error, KilledWorker | CancelledError | CommClosedError)
-
-
-def _put(folder: Path, place: str, content: bytes, sha256: str) -> None:
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise OSError("it was damaged on its way")
-    put(folder, place, content)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fusionbench.runs.events import Outcome
+from fusionbench.runs.local import split_units
 from fusionbench.runs.units import Job, Unit
 
+# Jobs of a piece at most: so many are lost with a worker where no pictures are shared.
+_MOST = 64
 # Workers that may die on a piece of work, nothing of it being finished, before it is halved ...
 _WHOLE = 2
 # ... and on a single sample, before it is taken for the reason.
@@ -127,3 +130,10 @@ class Pieces:
         jobs = rest.unit.jobs
         for half in (jobs[: len(jobs) // 2], jobs[len(jobs) // 2 :]):
             self._waiting.append(Piece(dataclasses.replace(rest.unit, jobs=half), deaths=piece.deaths))
+
+
+def cut(units: Sequence[Unit], workers: int) -> Iterator[Unit]:
+    """Pieces for so many workers, none of them large."""
+    for unit in split_units(units, workers):
+        for start in range(0, len(unit.jobs), _MOST):
+            yield dataclasses.replace(unit, jobs=unit.jobs[start : start + _MOST])

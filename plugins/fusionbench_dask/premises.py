@@ -102,7 +102,7 @@ def differences(premises: Premises, versions: Mapping[str, str], code: Mapping[s
         code: Found here.
     """
     for name in sorted({*premises.versions, *versions}):
-        there, here = premises.versions.get(name, "absent"), versions.get(name, "absent")
+        there, here = (premises.versions.get(name, "absent"), versions.get(name, "absent"))
         if there != here:
             yield f"{name} is {here} there and {there} where the run was planned"
     if premises.versions.get("fusionbench") != versions.get("fusionbench"):

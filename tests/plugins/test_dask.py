@@ -40,7 +40,7 @@ def cluster() -> Iterator[Any]:
         n_workers=1,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",
         memory_limit=0,
         env={ELSEWHERE: "1"},
     ) as made:
