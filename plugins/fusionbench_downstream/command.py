@@ -25,8 +25,8 @@ _DESCRIPTION = """{what}
       fusionbench downstream {kind} -m laplacian -m gff {data} --seeds 0,1,2
       fusionbench downstream {kind} {data} --protocol frozen --model {model}
 
-    The same command again computes only what is missing. `fusionbench table`, `compare` and `report` read the results as
-    of any run, with seeds in the place of samples. Exit status: 0 all done, 1 some cells failed, 2 wrong use.
+    The same command again computes only what is missing. `fusionbench table`, `compare` and `report` read the results
+    as of any run, with seeds in the place of samples. Exit status: 0 all done, 1 some cells failed, 2 wrong use.
     """
 
 _OPTIONS = [

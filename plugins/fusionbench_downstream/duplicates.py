@@ -12,17 +12,21 @@ from fusionbench.images import read_image
 from fusionbench.types import Readable
 from fusionbench_downstream.labelled import Labelled
 
-ALIKE = 0.98
-"""Correlation of two thumbnails from which on a source counts as nearly the same; all sources have to be."""
+ALIKE = 0.9
+"""Correlation of two thumbnails from which on a source counts as nearly the same; all sources have to be.
 
-_SIDE = 32
+Frames of one camera of LLVIP correlate by 0.90 to 0.93; of 50 scenes of RoadScene two by 0.96 and all others by 0.82
+at most, of 80 generated streets by 0.80.
+"""
+
+_SIDE = 16
 _BLOCK = 512
 
 
 def thumbnails(samples: Sequence[Labelled], *, workers: int = 4) -> np.ndarray:
-    """A description of each sample's sources: N x sources x 1024 float32, each of mean 0 and length 1.
+    """A description of each sample's sources: N x sources x 256 float32, each of mean 0 and length 1.
 
-    Gray values over 32 x 32 cells. What has no structure at all is 0 and so like nothing.
+    Gray values over 16 x 16 cells. What has no structure at all is 0 and so like nothing.
     """
     with ThreadPoolExecutor(workers) as threads:
         found = list(threads.map(_thumbnails, samples))

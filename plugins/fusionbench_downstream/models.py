@@ -64,17 +64,14 @@ class Model:
         """
         output = self.module(pixel_values=self.normalised(pictures))
         height, width = pictures.shape[-2:]
-        if hasattr(self.module, "detections"):
-            found = self.module.detections(output)
-        else:
-            found = _queries(output, height, width, len(self.names))
+        own: Any = getattr(self.module, "detections", None)  # the small detector reads its output itself
+        found = own(output) if own is not None else _queries(output, height, width, len(self.names))
         scaled = []
         for (scores, kinds, boxes), size in zip(found, sizes, strict=True):
             factor = boxes.new_tensor([size[0] / width, size[1] / height] * 2)
             limit = boxes.new_tensor([*size, *size])
-            scaled.append(
-                (scores.float().cpu(), kinds.cpu(), (boxes * factor).clamp(min=0).minimum(limit).float().cpu())
-            )
+            inside = (boxes * factor).clamp(min=0).minimum(limit)
+            scaled.append((scores.float().cpu(), kinds.cpu(), inside.float().cpu()))
         return scaled
 
     def segment(self, pictures: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
@@ -103,17 +100,16 @@ def load(reference: str, kind: Kind, classes: Sequence[str], *, retrain: bool) -
         MissingExtraError: ``transformers`` is not installed.
     """
     transformers = require("transformers", extra=EXTRA, purpose=f"a {kind} model")
-    names = {"id2label": dict(enumerate(classes)), "label2id": {name: place for place, name in enumerate(classes)}}
+    names: dict[str, Any] = {
+        "id2label": dict(enumerate(classes)),
+        "label2id": {name: place for place, name in enumerate(classes)},
+    }
     if reference == SMALL:
         return Model(module=_small(kind, names), kind=kind, names=tuple(classes), learning_rate=_SMALL_RATE)
     if reference.startswith(SCRATCH):
         config = _config(transformers, reference.removeprefix(SCRATCH), names)
-        return Model(
-            module=_from_config(transformers, config, kind),
-            kind=kind,
-            names=tuple(classes),
-            learning_rate=_SCRATCH_RATE,
-        )
+        module = _from_config(transformers, config, kind)
+        return Model(module=module, kind=kind, names=tuple(classes), learning_rate=_SCRATCH_RATE)
     place = Path(expanded(reference))
     source = str(place) if place.is_dir() else reference
     if place.is_dir() and not any(place.glob("*.safetensors")):
@@ -169,12 +165,13 @@ def matched(names: Sequence[str], classes: Sequence[str], given: Mapping[str, st
             raise UsageError(f"--class {name}={target}: the data set has no class {target!r}.", hint=_known(classes))
     found: dict[int, int] = {}
     for place, name in enumerate(names):
-        target = given.get(name) or vocabulary.known(name)
-        if target is not None:
-            found[place] = classes.index(target)
+        known = given.get(name) or vocabulary.known(name)
+        if known is not None:
+            found[place] = classes.index(known)
     if not found:
         raise UsageError(
-            f"the model's classes ({_known(names)}) have no name in common with those of the data set ({_known(classes)}).",
+            f"the model's classes ({_known(names)}) have no name in common with those of the data set"
+            f" ({_known(classes)}).",
             hint="--class MODEL_NAME=DATASET_NAME says which are the same.",
         )
     return found
@@ -237,9 +234,8 @@ def _normalisation(transformers: Any, source: str) -> tuple[tuple[float, ...], t
         return _MEAN, _DEVIATION  # the folder has no processor: our own, or weights alone
     if not facts.get("do_normalize", True):
         return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    mean, deviation = (
-        tuple(facts.get(key) or usual) for key, usual in (("image_mean", _MEAN), ("image_std", _DEVIATION))
-    )
+    mean = tuple(facts.get("image_mean") or _MEAN)
+    deviation = tuple(facts.get("image_std") or _DEVIATION)
     if len(mean) != 3 or len(deviation) != 3:
         raise WeightsError(
             f"{source}: the processor is not one of colour pictures (mean {mean}, deviation {deviation})."

@@ -20,6 +20,7 @@ from fusionbench_downstream.pictures import Pictures
 from fusionbench_downstream.pixels import resized, resized_mask
 
 _DECAY = 1e-4
+_CLIP = 5.0
 _WARM = 0.1  # part of the epochs over which the rate rises
 
 
@@ -60,14 +61,8 @@ class TrainingPictures:
             if mirrored:
                 left, right = width - right, width - left
             kinds.append(self._classes.index(box.name))
-            boxes.append(
-                (
-                    (left + right) / 2 / width,
-                    (top + bottom) / 2 / height,
-                    (right - left) / width,
-                    (bottom - top) / height,
-                )
-            )
+            centre = ((left + right) / 2 / width, (top + bottom) / 2 / height)
+            boxes.append((*centre, (right - left) / width, (bottom - top) / height))
         return {
             "class_labels": torch.tensor(kinds, dtype=torch.int64),
             "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
@@ -75,8 +70,8 @@ class TrainingPictures:
 
     def _mask(self, index: int, mirrored: bool) -> Tensor:
         if index not in self._masks:
-            mask = self._pictures.samples[index].mask(self._classes)
-            self._masks[index] = torch.from_numpy(resized_mask(mask, self._size))
+            values = self._pictures.samples[index].mask(self._classes)
+            self._masks[index] = torch.from_numpy(resized_mask(values, self._size))
         mask = self._masks[index].long()
         return mask.flip(-1) if mirrored else mask
 
@@ -126,7 +121,7 @@ class DownstreamRecipe(Recipe):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         self.parts = [
-            Part(name="model", module=self.objective, optimiser=optimiser, scheduler=scheduler, clip_norm=5.0)
+            Part(name="model", module=self.objective, optimiser=optimiser, scheduler=scheduler, clip_norm=_CLIP)
         ]
 
     def collate(self, items: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -141,7 +136,8 @@ class DownstreamRecipe(Recipe):
     def export(self, path: Path) -> None:
         """The model's weights, and beside them the ``config.json`` with which ``transformers`` loads them."""
         logging.disable_progress_bar()
-        self.model.module.save_pretrained(path.parent)
+        network: Any = self.model.module
+        network.save_pretrained(path.parent)
         (path.parent / "model.safetensors").replace(path)
 
     def method(self) -> Method:
