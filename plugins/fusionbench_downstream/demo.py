@@ -15,7 +15,7 @@ from fusionbench_downstream.settings import Settings
 HELPS = "demo-ivf-labelled"
 CONTROL = "demo-ivf-control"
 METHODS = ("laplacian",)
-EPOCHS = 30
+EPOCHS = 20
 OUT = "runs/downstream-demo"
 
 _MEAN = {"detection": "mAP50", "segmentation": "mIoU"}

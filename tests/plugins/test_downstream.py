@@ -339,3 +339,62 @@ def test_a_fused_image_of_another_size_does_not_fit_its_labels(scenes: Path) -> 
 
     with pytest.raises(DataError, match="is 96x64, its scene and labels are 48x32"):
         read_rgb(scenes / "test" / "ir" / "0012.png", (48, 32))
+
+
+# What is learnt ---------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fusionbench.training import loop
+
+    whole = evaluated(scenes, epochs=5, out=str(tmp_path / "whole")).frame()
+    steps: list[int] = []
+    train = loop.train
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        def progress(at: loop.Progress) -> None:
+            steps.append(at.step)
+            if steps.count(3) == 1 and at.step == 3:
+                raise KeyboardInterrupt
+
+        return train(*arguments, **options, progress=progress)
+
+    monkeypatch.setattr(loop, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluated(scenes, epochs=5, out=str(tmp_path / "cut"))
+    assert steps == [1, 2, 3]
+    again = evaluated(scenes, epochs=5, out=str(tmp_path / "cut")).frame()
+    assert steps[3:6] == [3, 4, 5]  # from the checkpoint of the second epoch
+    columns = ["method", "metric", "value"]
+    assert again[columns].values.tolist() == whole[columns].values.tolist()
+
+
+@pytest.mark.slow
+def test_a_detector_finds_what_its_images_show_and_nothing_else(tmp_path: Path) -> None:
+    write_plugin(tmp_path)
+    root = write_scenes(tmp_path / "scenes", train=64, test=16)
+    scores = evaluated(root, epochs=16, out=str(tmp_path / "out")).frame().set_index(["method", "metric"])["value"]
+    assert scores["infrared", "mAP50"] > 0.8
+    assert scores["average", "mAP50"] > 0.7
+    assert scores["visible", "mAP50"] < 0.2
+
+
+def test_what_the_demonstration_says_of_its_numbers() -> None:
+    import pandas as pd
+
+    from fusionbench_downstream.demo import CONTROL, HELPS, verdicts
+
+    rows = [
+        {"method": method, "dataset": data, "sample": f"seed-{seed}", "metric": "mAP50", "value": value + 0.01 * seed}
+        for data, values in ((HELPS, (0.5, 0.6, 0.8)), (CONTROL, (0.7, 0.7, 0.7)))
+        for method, value in zip(("visible", "infrared", "laplacian"), values, strict=True)
+        for seed in (0, 1, 2)
+    ]
+    first, second = verdicts(pd.DataFrame(rows).assign(status="ok"))
+    assert "laplacian against visible alone: +0.300 ± 0.000 (95 %, 3 seeds)" in first
+    assert first.endswith("fusing helps, as it must.")
+    assert second.endswith("fusing does not help, as it must not.")
+    missing, _ = verdicts(pd.DataFrame(rows[:3]).assign(status="failed"))
+    assert missing.endswith("nothing to compare.")
