@@ -132,6 +132,7 @@ def compare(
     per: Per = "task",
     level: float = LEVEL,
     agreement: Coefficient = "kendall",
+    against: Path | str | RunResult | None = None,
 ) -> Comparison:
     """Compare the methods of runs: ranks, tests of all and of pairs, effect sizes, agreement of metrics.
 
@@ -142,12 +143,14 @@ def compare(
         per: Compare each ``task`` or each ``dataset`` by itself.
         level: Significance level.
         agreement: ``kendall`` or ``spearman``.
+        against: A downstream run of the same methods: which metric orders them as detection or segmentation does?
 
     Returns:
         The comparison: ``scopes`` with their ``tests`` and ``cautions``, and ``frame()``, everything as a tidy frame.
 
     Raises:
-        UsageError: There is nothing to compare: one method, no sample that all have, no metric with a direction.
+        UsageError: There is nothing to compare: one method, no sample that all have, no metric with a direction; or
+            fewer than three methods have scores in ``against``, too.
         DataError: A folder is no run, or two runs contradict each other.
 
     Examples:
@@ -161,16 +164,10 @@ def compare(
     """
     from fusionbench.reports.comparison.from_runs import compare_runs
 
-    loaded: dict[str, RunResult] = {}
-    for place, run_or_path in enumerate(runs):
-        if isinstance(run_or_path, Path | str):
-            loaded[str(run_or_path)] = load_run(Path(expanded(str(run_or_path))))
-        else:
-            loaded[str(getattr(run_or_path, "path", place))] = run_or_path
-    if not loaded:
+    if not runs:
         raise UsageError("there is no run to compare.", hint='fusionbench.compare("runs/mine")')
     return compare_runs(
-        loaded,
+        _loaded(runs),
         current_plugins(),
         methods=_names(methods),
         datasets=_names(datasets),
@@ -179,7 +176,19 @@ def compare(
         per=per,
         level=level,
         coefficient=agreement,
+        against=None if against is None else _loaded([against]),
     )
+
+
+def _loaded(runs: Sequence[Path | str | RunResult]) -> dict[str, RunResult]:
+    """Runs by their path, read where only that is given."""
+    found: dict[str, RunResult] = {}
+    for place, run_or_path in enumerate(runs):
+        if isinstance(run_or_path, Path | str):
+            found[str(run_or_path)] = load_run(Path(expanded(str(run_or_path))))
+        else:
+            found[str(getattr(run_or_path, "path", place))] = run_or_path
+    return found
 
 
 def _names(names: Sequence[str] | str | None) -> Sequence[str] | None:

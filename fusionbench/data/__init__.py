@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fusionbench.data.bbgt import BbgtBoxes
     from fusionbench.data.checking import Report, check_dataset
     from fusionbench.data.classes import Classes
     from fusionbench.data.dataset import FileDataset, LayoutError, open_split, restricted, whole
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fusionbench.data.pairing import Group, Pairing
 
 _HOMES = {
+    "BbgtBoxes": "bbgt",
     "BoxFiles": "labelling",
     "Classes": "classes",
     "DatasetRef": "opening",
@@ -56,6 +58,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BbgtBoxes",
     "BoxFiles",
     "Classes",
     "DatasetRef",
