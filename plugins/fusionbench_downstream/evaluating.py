@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.fusing import pick_device
+from fusionbench.devices import pick_device
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import ReportedRun
@@ -18,6 +18,7 @@ from fusionbench.results.loading import info_of
 from fusionbench.results.records import Cell as CellRecord
 from fusionbench.results.records import FusionRecord, MetricKey
 from fusionbench.runs import provenance
+from fusionbench.runs.environment import prepare_process
 from fusionbench.types import FusionBenchError, described, raised_at
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
@@ -58,6 +59,7 @@ def evaluate(settings: Settings, plugins: Plugins, *, say: Said = lambda line: N
         MissingExtraError: A library of the extra is not installed.
     """
     device = pick_device(settings.fusing.device)
+    prepare_process(settings.fusing)
     folder = settings.folder
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
