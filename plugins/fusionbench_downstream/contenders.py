@@ -67,7 +67,7 @@ class Contenders:
         fused = _fused([run.path for run in runs])
         missing = _missing(requests, fused, datasets)
         if missing:
-            say(f"fusing {', '.join(missing)}")
+            say(f"fusing what is missing of {', '.join(missing)}")
             execute(_fusing(settings, datasets, [requests[key] for key in missing], folder / FUSED), plugins)
         # Also what an earlier execution left there.
         if (folder / FUSED / JOURNAL).is_file():
@@ -111,6 +111,12 @@ def _requests(
             name = str(facts.get("name", key))
             label = key if key != name else ""
             requests[key] = by_key.get(key) or MethodRequest(name=name, label=label, options=facts.get("options") or {})
+    for request in settings.fusing.methods:
+        if request.key in requests:
+            raise UsageError(
+                f"the method {request.key} is one of a run already, whose images would stand for it.",
+                hint=f"Leave it out, or give it a label: -m LABEL={request.name}",
+            )
     requests |= {request.key: request for request in settings.fusing.methods}
     for name in sorted({request.name for request in requests.values()}):
         if name not in plugins.methods and not _of_a_run(name, requests, runs):

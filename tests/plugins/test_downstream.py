@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_images_of_a_run_are_used_and_only_the_others_fused(scenes: Path, tmp_pa
     result = evaluated(scenes, runs=(ran.path,), out=str(out), split="test")
     assert list(result.frame()["method"].unique()) == ["visible", "infrared", "average", "lap"]
     assert set(load_run(out / "fused").frame()["method"]) == {"average"}
+    with pytest.raises(UsageError, match="lap is one of a run already"):
+        evaluate(
+            dataclasses.replace(
+                settings(scenes, runs=(ran.path,), split="test", out=str(out)),
+                fusing=dataclasses.replace(
+                    settings(scenes, split="test").fusing, methods=(MethodRequest(name="gff", label="lap"),)
+                ),
+            ),
+            load_plugins((plugin,)),
+        )
 
 
 def test_what_cannot_be_fused_is_a_row_that_says_why(scenes: Path, tmp_path: Path) -> None:
