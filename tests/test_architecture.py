@@ -38,6 +38,7 @@ ROOMS = (
     "plugins",
     "executors",
     "images",
+    "isolation",
     "weights",
     "nn",
     "methods",

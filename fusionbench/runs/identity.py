@@ -11,6 +11,7 @@ from typing import Any
 
 from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
+from fusionbench.isolation.environments import described as interpreter
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
@@ -36,7 +37,8 @@ def method_identity(
         origin_code: Digest of a method's source code where it can change without a version.
 
     Raises:
-        WeightsError, UsageError: As of :func:`fusionbench.fusing.loading.weights_for`.
+        WeightsError, UsageError: As of :func:`fusionbench.fusing.loading.weights_for`, and of
+            :func:`fusionbench.isolation.environments.interpreter_of`.
     """
     options = parse_options(spec, request.options)
     weights = weights_for(spec, task, Path(request.weights) if request.weights else None, options)
@@ -50,6 +52,7 @@ def method_identity(
         config.compile,
         config.colour if spec.takes == "luma" else "",
         config.seed,
+        *([] if spec.isolated is None else [interpreter(spec, options).digest]),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.fusing.loading import weights_for
+from fusionbench.isolation.environments import interpreter_of
 from fusionbench.runs.matrix import Pairing
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.types import FusionBenchError, MethodSpec, UsageError, WeightsError, resolve
@@ -50,6 +51,8 @@ def _require(spec: MethodSpec, options: Mapping[str, Any], weights: Path | None,
             f"method {spec.name} needs text features, and no sample of {dataset.key} has any.",
             hint="Make them with `fusionbench text`, or point --text-features to a folder of .npy files.",
         )
+    if spec.isolated is not None:
+        interpreter_of(spec, options)  # now, as no time limit of a sample is running
     if spec.requirements is None:
         return
     check = resolve(spec.requirements, owner=f"method {spec.name}")

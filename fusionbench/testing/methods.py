@@ -273,6 +273,8 @@ def _state(trial: MethodTrial) -> str:
 
 
 def _device(trial: MethodTrial) -> str:
+    if trial.spec.isolated is not None and not torch.cuda.is_available():
+        raise NotApplicable("no CUDA device can be pretended in an environment of its own")
     given = trial.sample()
     (expected,) = fused(trial.fuser(), given)
     with cuda_device() as device:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from fusionbench.types.errors import PluginError
+from fusionbench.types.isolation import PYTHON, Isolated
 from fusionbench.types.option import Option
 from fusionbench.types.protocols import Dataset, Method, RunView
 from fusionbench.types.references import Loadable, resolve
@@ -27,6 +29,7 @@ __all__ = [
     "ExecutorSpec",
     "ExporterSpec",
     "HooksSpec",
+    "Isolated",
     "Loadable",
     "Method",
     "MethodSpec",
@@ -133,7 +136,9 @@ class MethodSpec:
         trainer: Optional ``trainer`` for ``fusionbench train``.
         training_configs: Name -> YAML file of configurations that it brings for ``fusionbench train``.
         autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
-            is not made for half precision.
+            is not made for half precision. Isolated methods compute as they do.
+        isolated: The environment of its own in which ``factory``, then a text, is executed. Such a method has the
+            option ``python`` as well.
         meta: Further facts for ``fusionbench info``, for people to read.
     """
 
@@ -160,12 +165,27 @@ class MethodSpec:
     trainer: Loadable | None = None
     training_configs: Mapping[str, Path] = field(default_factory=dict)
     autocast: bool | None = None
+    isolated: Isolated | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.isolated is None:
+            return
+        if not isinstance(self.factory, str):
+            raise PluginError(
+                f"method {self.name}: an isolated method names its code, factory='package.module:attribute', so that "
+                "it is not imported here."
+            )
+        if self.options.get("python", PYTHON) is not PYTHON:
+            raise PluginError(f"method {self.name}: the option python of an isolated method names its interpreter.")
+        object.__setattr__(self, "options", {**self.options, "python": PYTHON})
 
     @property
     def lowers_precision(self) -> bool:
         """Whether ``--precision`` applies; other methods compute in float32 whatever is asked for."""
+        if self.isolated is not None:
+            return False
         return bool(self.weights) if self.autocast is None else self.autocast
 
 

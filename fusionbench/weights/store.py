@@ -13,7 +13,8 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import ChecksWeights, MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.isolation.method import build
+from fusionbench.types import ChecksWeights, MethodError, MethodSpec, WeightsError, WeightSpec
 from fusionbench.weights import hub
 from fusionbench.weights.checkpoints import read_checkpoint, read_state_dict
 from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
@@ -118,13 +119,16 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     """
     options = {name: option.default for name, option in spec.options.items()}
     options |= {name: values[0] for name, values in weight.when.items()}
-    method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
+    method = build(spec, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a run says them
         if isinstance(method, ChecksWeights):
             method.check_weights(weight.name, path)
-        else:
+            return
+        try:
             method.load(torch.device("cpu"), path)
+        except MethodError as error:  # what code in another environment raises has no type here
+            raise WeightsError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
