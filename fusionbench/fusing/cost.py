@@ -122,6 +122,7 @@ def measure_cost(
     network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
     batch, single = images.batch(batch_size), images.batch(1)
+    uncounted: tuple[str, ...]
     if isinstance(fuser.method, IsolatedMethod):
         before = fuser.method.resident
         fuser.fuse(batch)

@@ -28,7 +28,7 @@ from fusionbench.files import read_regular_text
 from fusionbench.isolation import runner
 from fusionbench.printable import printable
 from fusionbench.terminal import say
-from fusionbench.types import Isolated, MethodSpec, UsageError
+from fusionbench.types import MethodSpec, UsageError
 
 ENVIRONMENT = "FUSIONBENCH_ENVIRONMENTS"
 MARK = "fusionbench.json"
@@ -91,30 +91,45 @@ def interpreter_of(spec: MethodSpec, options: Mapping[str, Any]) -> Path:
     Raises:
         UsageError: There is no such interpreter, or the environment cannot be made, with what pip says.
     """
-    isolated, chosen = _isolated(spec), options.get("python")
-    if chosen is not None:
-        return _found(str(chosen), spec)
-    base = _found(str(isolated.python) or sys.executable, spec)
-    if isolated.requirements is None:
-        return base
-    folder = _folder(base, Path(isolated.requirements), spec)
-    if not _complete(folder):
-        _make_once(folder, base, Path(isolated.requirements), spec)
-    return _python_in(folder)
+    found, wanted = _looked_up(spec, options)
+    if found is None and wanted is not None:
+        _make_once(*wanted, spec)
+        found = _python_in(wanted[0])
+    assert found is not None
+    return found
 
 
-def existing(spec: MethodSpec) -> Path | None:
-    """The environment that was made for a method; None where it was not, or the method needs none.
+def present(spec: MethodSpec, options: Mapping[str, Any]) -> Path | None:
+    """As :func:`interpreter_of`, but nothing is made: None where the environment is not there yet.
 
     Raises:
-        UsageError: As of :func:`interpreter_of`, but for what making it may raise.
+        UsageError: There is no such interpreter, or the requirements cannot be read.
     """
-    isolated = _isolated(spec)
-    base = _found(str(isolated.python) or sys.executable, spec)
-    if isolated.requirements is None:
-        return None
-    folder = _folder(base, Path(isolated.requirements), spec)
-    return folder if _complete(folder) else None
+    return _looked_up(spec, options)[0]
+
+
+def kept() -> list[Path]:
+    """The folders of all environments that were made."""
+    return sorted(mark.parent for mark in environments_folder().glob(f"*/{MARK}"))
+
+
+# Where an environment belongs, the interpreter that makes it, and the requirements.
+_Wanted = tuple[Path, Path, Path]
+
+
+def _looked_up(spec: MethodSpec, options: Mapping[str, Any]) -> tuple[Path | None, _Wanted | None]:
+    """The interpreter, or the environment that has to be made."""
+    if spec.isolated is None:
+        raise UsageError(f"method {spec.name} has no environment of its own.")
+    chosen = options.get("python")
+    if chosen is not None:
+        return _found(str(chosen), spec), None
+    base = _found(str(spec.isolated.python) or sys.executable, spec)
+    if spec.isolated.requirements is None:
+        return base, None
+    requirements = Path(spec.isolated.requirements)
+    folder = _folder(base, requirements, spec)
+    return (_python_in(folder), None) if _complete(folder) else (None, (folder, base, requirements))
 
 
 def described(spec: MethodSpec, options: Mapping[str, Any]) -> Interpreter:
@@ -162,12 +177,6 @@ def probed(path: Path) -> Interpreter:
 def clean_environment() -> dict[str, str]:
     """The environment variables of this process, but for those that lead to the modules of another environment."""
     return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-
-
-def _isolated(spec: MethodSpec) -> Isolated:
-    if spec.isolated is None:
-        raise UsageError(f"method {spec.name} has no environment of its own.")
-    return spec.isolated
 
 
 def _found(name: str, spec: MethodSpec) -> Path:

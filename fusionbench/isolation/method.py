@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,6 @@ from fusionbench.types import Batch, Method, MethodError, MethodSpec, PluginErro
 
 # Seconds that getting ready may take on top of the time for an image, as in runs.
 _START_UP = 60.0
-_CHANNELS = 3
 
 
 def build(spec: MethodSpec, options: Mapping[str, Any]) -> Method:
@@ -62,6 +62,7 @@ class IsolatedMethod:
         self._device = torch.device("cpu")
         self._weights: Path | None = None
         self._process: IsolatedProcess | None = None
+        self._lock = threading.Lock()
         self.resident: int | None = None
         self.peak: int | None = None
         self.versions: dict[str, str] = {}
@@ -84,6 +85,10 @@ class IsolatedMethod:
             MethodError: The process ended, took too long, or the method's own code failed.
             MemoryError: It has not enough memory.
         """
+        with self._lock:  # one conversation at a time
+            return self._fused(batch)
+
+    def _fused(self, batch: Batch) -> Tensor:
         process = self._process or self._start()
         arrays = [source.detach().float().cpu().contiguous() for source in batch.sources]
         features = [None if text is None else text.detach().float().cpu().contiguous() for text in batch.text]
@@ -103,8 +108,7 @@ class IsolatedMethod:
                 request,
                 sent,
                 limit=None if limit is None else limit * len(batch),
-                # One image of three channels for each, and as much again for what has another shape and is refused.
-                most=2 * _CHANNELS * arrays[0].nbytes,
+                most=runner.CHANNELS * arrays[0].nbytes,
             )
         except Lost as lost:
             self._process = None
@@ -161,7 +165,7 @@ class IsolatedMethod:
         except BaseException:
             process.stop()
             raise
-        self.versions = {name: str(greeting[name]) for name in ("python", "numpy")}
+        self.versions = {"Python": str(greeting.get("python")), "NumPy": str(greeting["numpy"])}
         self.resident, self.peak = answer.get("memory") or (None, None)
         self._process = process
         return process
@@ -171,7 +175,8 @@ class IsolatedMethod:
             return
         if answer.get("no_memory"):
             raise MemoryError(str(answer["error"]))
-        raise MethodError(f"method {self._spec.name} {what} {answer['error']} ({answer.get('where')})")
+        where = f" ({answer['where']})" if answer.get("where") else ""
+        raise MethodError(f"method {self._spec.name} {what} {answer['error']}{where}")
 
     def _stop(self) -> None:
         process, self._process = self._process, None

@@ -30,9 +30,13 @@ PROTOCOL = 1
 """Version of what is said here; both sides have to speak the same."""
 FACTS = "--facts"
 """Argument with which this file prints what :func:`facts` finds, and ends."""
+CHANNELS = 3
+"""Of an image at most."""
 LONGEST = 1 << 20
 """Bytes of a frame's line at most."""
 
+# Above the descriptors that programs count through when they close what they did not open.
+_HIGH = 200
 # What libraries raise where a device has no memory left, beside MemoryError.
 _NO_MEMORY_TYPES = ("OutOfMemoryError", "ResourceExhaustedError")
 _NO_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
@@ -166,7 +170,7 @@ def main() -> None:
                 write_frame(answers, {"done": "load", "memory": _memory()})
             elif header["do"] == "fuse" and fuse is not None:
                 batch = Batch(header, [as_array(*array) for array in raw])
-                fused = _plain(fuse(batch))
+                fused = _plain(fuse(batch), batch)
                 write_frame(answers, {"done": "fuse", "memory": _memory()}, [fused])
             else:
                 raise ProtocolError("cannot do " + repr(header["do"]) + " now")
@@ -178,13 +182,22 @@ def main() -> None:
 
 def _take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
     """The streams of the harness; what is read and printed from here on means neither of them."""
-    requests, answers = os.dup(0), os.dup(1)
+    requests, answers = _high_copy(0), _high_copy(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return os.fdopen(requests, "rb"), os.fdopen(answers, "wb")
+
+
+def _high_copy(descriptor: int) -> int:
+    try:
+        import fcntl
+
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    except (ImportError, OSError):  # Windows; a low limit of descriptors
+        return os.dup(descriptor)
 
 
 def _receive(requests: IO[bytes], inbox: queue.Queue[Frame]) -> None:
@@ -218,7 +231,7 @@ def _loaded(header: dict[str, Any]) -> Callable[[Batch], Any]:
     method = target(**options)
     if hasattr(method, "load"):
         method.load(header["device"], header["weights"])
-    return method.fuse  # type: ignore[no-any-return]  # of the method's class
+    return method.fuse
 
 
 def _seed(seed: int) -> None:
@@ -230,8 +243,8 @@ def _seed(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
-def _plain(fused: Any) -> np.ndarray:
-    """What a method returned as an array of floats; tensors of torch will do."""
+def _plain(fused: Any, batch: Batch) -> np.ndarray:
+    """What a method returned as an array of floats; tensors of torch will do. The harness looks at the shape."""
     import numpy as np
 
     if hasattr(fused, "detach"):
@@ -240,6 +253,8 @@ def _plain(fused: Any) -> np.ndarray:
         raise TypeError("returned " + type(fused).__name__ + ", expected an array N x C x H x W")
     if fused.dtype.kind != "f":
         raise TypeError("returned " + str(fused.dtype) + ", expected floating point values in [0, 1]")
+    if fused.size > CHANNELS * batch.sources[0].size:
+        raise ValueError("returned shape " + str(fused.shape) + " for sources of " + str(batch.sources[0].shape))
     return fused
 
 
@@ -249,7 +264,8 @@ def _described(error: BaseException) -> dict[str, Any]:
     where = traceback.extract_tb(error.__traceback__)[-1]
     return {
         "error": (name + ": " + said if said else name)[:2000],
-        "where": where.filename + ", line " + str(where.lineno),
+        # Nothing of what is wrong with a result is found here.
+        "where": "" if where.filename == __file__ else where.filename + ", line " + str(where.lineno),
         "no_memory": isinstance(error, MemoryError)
         or name in _NO_MEMORY_TYPES
         or (isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY_WORDS)),
