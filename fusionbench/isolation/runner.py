@@ -161,8 +161,10 @@ def main() -> None:
     inbox: queue.Queue[Frame] = queue.Queue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     fuse: Callable[[Batch], Any] | None = None
+    own = ""
     while True:
         header, raw = inbox.get()
+        own = header.get("file", own)
         try:
             _seed(int(header["seed"]))
             if header["do"] == "load":
@@ -177,7 +179,7 @@ def main() -> None:
         except BaseException as error:  # also SystemExit: the method's code is no script
             traceback.print_exc()
             sys.stderr.flush()
-            write_frame(answers, _described(error))
+            write_frame(answers, _described(error, Path(own).parent))
 
 
 def _take_standard_streams() -> tuple[IO[bytes], IO[bytes]]:
@@ -258,14 +260,16 @@ def _plain(fused: Any, batch: Batch) -> np.ndarray:
     return fused
 
 
-def _described(error: BaseException) -> dict[str, Any]:
+def _described(error: BaseException, folder: Path) -> dict[str, Any]:
+    """What was raised, and where: of the lines that lead there the last of the method's own folder."""
     said = " ".join(str(error).split())
     name = type(error).__name__
-    where = traceback.extract_tb(error.__traceback__)[-1]
+    lines = [line for line in traceback.extract_tb(error.__traceback__) if line.filename != __file__]
+    own = [line for line in lines if folder in Path(line.filename).parents]
+    where = (own or lines)[-1] if lines else None
     return {
         "error": (name + ": " + said if said else name)[:2000],
-        # Nothing of what is wrong with a result is found here.
-        "where": "" if where.filename == __file__ else where.filename + ", line " + str(where.lineno),
+        "where": "" if where is None else where.filename + ", line " + str(where.lineno),
         "no_memory": isinstance(error, MemoryError)
         or name in _NO_MEMORY_TYPES
         or (isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY_WORDS)),

@@ -122,9 +122,9 @@ def files(project: Project) -> dict[str, str]:
     facts = {"project": project, "version": fusionbench.__version__, "year": datetime.now(UTC).year}
     found = {}
     for folder in project.templates:
-        for template in environment.list_templates(filter_func=lambda name, top=f"{folder}/": name.startswith(top)):
-            place = template.removeprefix(f"{folder}/")
-            if place.endswith(".j2"):
+        for template in environment.list_templates():
+            group, _, place = template.partition("/")
+            if group == folder and place.endswith(".j2"):
                 target = str(PurePosixPath(place.removesuffix(".j2").replace("PACKAGE", project.package)))
                 found[target.replace("DOT", ".")] = environment.get_template(template).render(facts)
     return found

@@ -7,8 +7,6 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from fusionbench.plugins import load_plugins
 from fusionbench.types import MethodSpec
 
@@ -65,9 +63,3 @@ def write_wheel(folder: Path, name: str, version: str) -> Path:
         for path, text in files.items():
             archive.writestr(path, text)
     return wheel
-
-
-@pytest.fixture(scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for environments that all tests share: making one takes long."""
-    return tmp_path_factory.mktemp("environments")
