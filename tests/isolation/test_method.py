@@ -67,8 +67,6 @@ class Inside:
         if self.how == "variables":
             assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
             assert "PYTHONPATH" not in os.environ
-        if self.how == "pid":
-            print("process", os.getpid(), file=sys.stderr, flush=True)
         return (a + b) / 2
 """
 
@@ -184,17 +182,18 @@ def test_its_process_ends_with_it(spec: MethodSpec) -> None:
 def test_its_process_ends_with_a_harness_that_is_killed(tmp_path: Path) -> None:
     plugin = write_plugin(tmp_path, CODE, HERE)
     code = (
-        "import fusionbench as fb, os, signal, torch; from fusionbench.plugins import load_plugins\n"
-        f"load_plugins(({str(plugin)!r},)); fuse = fb.get_method('inside', device='cpu', how='pid')\n"
-        "fuse(torch.zeros(8, 8), torch.zeros(8, 8)); os.kill(os.getpid(), signal.SIGKILL)"
+        "import fusionbench as fb, os, signal; from fusionbench.plugins import load_plugins\n"
+        f"load_plugins(({str(plugin)!r},)); fuse = fb.get_method('inside', device='cpu')\n"
+        "print(fuse.method._process._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("process ")]
+    process = int(done.stdout)
     give_up = time.monotonic() + 20
-    while _alive(int(line.split()[1])) and time.monotonic() < give_up:
+    while _alive(process) and time.monotonic() < give_up:
         time.sleep(0.05)
-    assert not _alive(int(line.split()[1]))
+    assert not _alive(process)
 
 
 def _alive(process: int) -> bool:
