@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from fusionbench.catalogue import known_task
 from fusionbench.data import DatasetRef, open_dataset
-from fusionbench.fusing import Fuser, load_fuser, pick_device
+from fusionbench.devices import pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
 from fusionbench.reports.comparison.model import LEVEL
@@ -22,6 +22,7 @@ from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
 from fusionbench.types.values import expanded
 
 if TYPE_CHECKING:
+    from fusionbench.fusing import Fuser
     from fusionbench.reports.comparison.model import Coefficient, Comparison, Per
     from fusionbench.reports.from_runs import RunResult
 
@@ -221,6 +222,8 @@ def get_method(
         >>> fuse(torch.zeros(1, 8, 8), torch.ones(1, 8, 8)).mean().item()
         0.5
     """
+    from fusionbench.fusing import load_fuser
+
     spec = current_plugins().methods[name]
     return load_fuser(
         spec,

@@ -27,6 +27,8 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "cores",
+    "devices",
     "files",
     "atomic",
     "stamps",

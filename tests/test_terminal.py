@@ -178,10 +178,10 @@ def test_a_label_is_neither_markup_nor_control_sequence_on_the_live_display() ->
 
     stream = io.StringIO()
     watcher = LiveWatcher(Console(file=stream, force_terminal=True, width=120))
-    unit: Any = Unit(method="[/b]\x9b2J", dataset="[red]", jobs=())
+    unit: Any = Unit(dataset="[red]", jobs=())
     watcher.checking("[/x]\x9b", 1)
     watcher.starting(1, 0)
-    watcher.finished(unit, Outcome("s\x9b", FusionRecord(key="k", status="failed", error="\x9b[/")))
+    watcher.finished(unit, Outcome("[/b]\x9b2J", "s\x9b", FusionRecord(key="k", status="failed", error="\x9b[/")))
     watcher.stop()
     assert "\x9b" not in stream.getvalue()
 

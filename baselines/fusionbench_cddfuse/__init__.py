@@ -24,6 +24,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="CDDFuse",
             tasks=(Task.IVF, Task.MIF),
             factory="fusionbench_cddfuse.method:CDDFuse",
+            shares_process=True,
             min_size=2,
             options={
                 "output": Option(

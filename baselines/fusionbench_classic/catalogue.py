@@ -30,7 +30,9 @@ def _spec(
     facts.setdefault("tasks", EVERY_TASK)
     facts.setdefault("sources", ANY_NUMBER)
     factory = Factory(f"fusionbench_classic.{function}")
-    return MethodSpec(name=name, factory=factory, title=title, summary=summary, paper=paper, **facts)
+    return MethodSpec(
+        name=name, factory=factory, title=title, summary=summary, paper=paper, shares_process=True, **facts
+    )
 
 
 _LEVELS = Option(default=4, help="Levels of the decomposition; fewer where the image is too small.")

@@ -15,6 +15,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="DATFuse",
             tasks=(Task.IVF,),
             factory="fusionbench_datfuse.network:DATFuseMethod",
+            shares_process=True,
             options={
                 "output": Option(
                     default="official",

@@ -17,6 +17,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="DeFusion",
             tasks=(Task.IVF, Task.MEF, Task.MFF),
             factory="fusionbench_defusion.method:DeFusion",
+            shares_process=True,
             takes="rgb",
             min_size=17,  # 16 pixels are reflected at each border
             options={

@@ -17,6 +17,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="GeSeNet",
             tasks=(Task.MIF,),
             factory="fusionbench_gesenet.method:GeSeNetMethod",
+            shares_process=True,
             takes="rgb",
             multiple=2,
             options={

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="GIFNet",
             tasks=tuple(Task),
             factory="fusionbench_gifnet.network:GIFNetMethod",
+            shares_process=True,
             version="2",
             min_size=8,
             options={

@@ -34,6 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="IFCNN",
             tasks=tuple(Task),
             factory="fusionbench_ifcnn.network:IFCNNMethod",
+            shares_process=True,
             takes="rgb",
             sources=(2, None),
             version="2",

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="LRRNet",
             tasks=(Task.IVF,),
             factory="fusionbench_lrrnet.network:LRRNetMethod",
+            shares_process=True,
             version="2",
             min_size=2,
             options={

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="MATR",
             tasks=(Task.MIF,),
             factory="fusionbench_matr.network:MATRMethod",
+            shares_process=True,
             min_size=3,
             options={
                 "output": Option(

@@ -15,6 +15,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="MEF-Net",
             tasks=(Task.MEF,),
             factory="fusionbench_mefnet.network:MEFNetMethod",
+            shares_process=True,
             takes="rgb",
             sources=(2, None),
             batched=False,

@@ -17,6 +17,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="MetaFusion",
             tasks=(Task.IVF,),
             factory="fusionbench_metafusion.method:MetaFusion",
+            shares_process=True,
             takes="rgb",
             version="2",
             overlap=56,

@@ -31,6 +31,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="MUFusion",
             tasks=tuple(Task),
             factory="fusionbench_mufusion.method:MUFusionMethod",
+            shares_process=True,
             takes="rgb",
             batched=False,
             autocast=False,  # double precision

@@ -41,6 +41,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="MURF",
             tasks=(Task.IVF, Task.MIF),
             factory="fusionbench_murf.network:MURFMethod",
+            shares_process=True,
             takes="rgb",
             options={
                 "variant": Option(

@@ -30,6 +30,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="ReFusion",
             tasks=tuple(Task),
             factory="fusionbench_refusion.method:ReFusionMethod",
+            shares_process=True,
             takes="rgb",
             batched=False,
             options={

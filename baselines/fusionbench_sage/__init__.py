@@ -20,6 +20,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="SAGE",
             tasks=(Task.IVF,),
             factory="fusionbench_sage.network:SAGEMethod",
+            shares_process=True,
             takes="rgb",
             min_size=4,
             options={

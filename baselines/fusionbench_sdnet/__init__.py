@@ -32,6 +32,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="SDNet",
             tasks=tuple(Task),
             factory="fusionbench_sdnet.network:SDNetMethod",
+            shares_process=True,
             version="2",
             overlap=20,
             options={

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="SeAFusion",
             tasks=(Task.IVF,),
             factory="fusionbench_seafusion.network:SeAFusionMethod",
+            shares_process=True,
             takes="rgb",
             overlap=36,  # four times the reach of the network
             options={

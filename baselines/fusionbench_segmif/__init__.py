@@ -18,6 +18,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="SegMIF",
             tasks=(Task.IVF,),
             factory="fusionbench_segmif.method:SegMIF",
+            shares_process=True,
             requirements="fusionbench_segmif.method:requirements",
             fingerprint="fusionbench_segmif.method:encoder_digests",
             takes="rgb",

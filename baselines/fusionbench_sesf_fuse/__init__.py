@@ -15,6 +15,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="SESF-Fuse",
             tasks=(Task.MFF,),
             factory="fusionbench_sesf_fuse.method:SESFFuseMethod",
+            shares_process=True,
             takes="rgb",
             batched=False,
             min_size=9,

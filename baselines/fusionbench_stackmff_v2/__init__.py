@@ -15,6 +15,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="StackMFF V2",
             tasks=(Task.MFF,),
             factory="fusionbench_stackmff_v2.method:StackMFFV2Method",
+            shares_process=True,
             takes="rgb",
             sources=(2, None),
             batched=False,

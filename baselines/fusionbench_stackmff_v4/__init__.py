@@ -15,6 +15,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="StackMFF V4",
             tasks=(Task.MFF,),
             factory="fusionbench_stackmff_v4.method:StackMFFV4Method",
+            shares_process=True,
             takes="rgb",
             sources=(2, None),
             batched=False,

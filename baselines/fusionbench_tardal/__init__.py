@@ -67,6 +67,7 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
             title="TarDAL",
             tasks=(Task.IVF,),
             factory="fusionbench_tardal.method:TarDAL",
+            shares_process=True,
             takes="rgb",
             overlap=32,
             version="2",

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="TextFusion",
             tasks=(Task.IVF,),
             factory="fusionbench_textfusion.method:TextFusionMethod",
+            shares_process=True,
             takes="rgb",
             min_size=5,
             text="optional",

@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="U2Fusion",
             tasks=tuple(Task),
             factory="fusionbench_u2fusion.network:U2FusionMethod",
+            shares_process=True,
             min_size=2,
             version="2",
             overlap=40,

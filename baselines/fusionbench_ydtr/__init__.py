@@ -18,6 +18,7 @@ def fusionbench_methods() -> list[MethodSpec]:
             title="YDTR",
             tasks=(Task.IVF,),
             factory="fusionbench_ydtr.network:YDTRMethod",
+            shares_process=True,
             options={
                 "output": Option(
                     default="official",

@@ -63,7 +63,7 @@ def command(
     Each method is measured in a process of its own. Exit status 1 if one could not be measured.
     """
     from fusionbench.cli.settings import build_config
-    from fusionbench.fusing import pick_device
+    from fusionbench.devices import pick_device
     from fusionbench.plugins import current_plugins
     from fusionbench.reports import costs as tables
     from fusionbench.reports.writing import write_text

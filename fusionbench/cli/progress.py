@@ -69,12 +69,12 @@ class PlainWatcher:
         self._done += 1
         if outcome.record.status != "ok":
             self._failed += 1
-            self.notice(f"failed: {unit.method} on {unit.dataset}, {outcome.sample}: {outcome.record.error}")
+            self.notice(f"failed: {outcome.method} on {unit.dataset}, {outcome.sample}: {outcome.record.error}")
         for (metric, *_), value in outcome.record.scores.items():
             if value != value:  # NaN
-                self.notice(f"undefined: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}")
+                self.notice(f"undefined: {metric} of {outcome.method} on {unit.dataset}, {outcome.sample}")
         for (metric, *_), error in outcome.record.score_errors.items():
-            self.notice(f"not scored: {metric} of {unit.method} on {unit.dataset}, {outcome.sample}: {error}")
+            self.notice(f"not scored: {metric} of {outcome.method} on {unit.dataset}, {outcome.sample}: {error}")
         now = time.monotonic()
         if now - self._said >= _PLAIN_EVERY or self._done == self._total:
             self._said = now
@@ -82,7 +82,7 @@ class PlainWatcher:
             left = (self._total - self._done) / rate
             failed = f", {self._failed} failed" if self._failed else ""
             self.say(
-                f"{self._done}/{self._total} ({unit.method} on {unit.dataset}), {rate:.1f}/s, "
+                f"{self._done}/{self._total} ({outcome.method} on {unit.dataset}), {rate:.1f}/s, "
                 f"about {left:.0f} s left{failed}"
             )
 
@@ -130,7 +130,7 @@ class LiveWatcher(PlainWatcher):
         self._progress.update(
             self._task,
             advance=1,
-            description=printable(f"{unit.method} on {unit.dataset}"),
+            description=printable(f"{outcome.method} on {unit.dataset}"),
             rate=f"{rate:.1f}/s",
         )
 

@@ -10,7 +10,6 @@ from fusionbench import terminal
 from fusionbench.cli import progress
 from fusionbench.printable import command_line, counted
 from fusionbench.runs import Run, RunConfig, execute
-from fusionbench.runs.feasibility import would_fail
 from fusionbench.runs.preparing import prepare
 from fusionbench.types.complaints import Complaints
 
@@ -79,6 +78,8 @@ def dry(config: RunConfig, complaints: Complaints | None = None) -> None:
             click.echo(f"{key}: {'left out' if problem.fatal else 'note'}: {problem.message}")
     click.echo(f"metrics: {', '.join(metric.key for metric in expansion.metrics)}")
     click.echo(f"run folder: {config.folder}")
+    from fusionbench.runs.feasibility import would_fail  # it loads methods, and so torch
+
     failures = would_fail(expansion, config)
     for line in failures:
         click.echo(f"would fail: {line}")

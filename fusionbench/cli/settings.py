@@ -35,6 +35,7 @@ _OPTIONS = [
     click.option("--limit", type=Whole(), metavar="N", help="Only the first N samples of each data set."),
     click.option("--shard", metavar="I/N", help="Every N-th sample from the I-th; `fusionbench merge` joins the runs."),
     click.option("--precision", metavar="float32|bfloat16|float16", help="Autocast precision of networks."),
+    click.option("--scoring", metavar="float64|float32", help="Precision of the scores."),
     click.option("--compile", is_flag=True, default=None, help="torch.compile the networks."),
     click.option("--colour", metavar="restore|gray", help="Whether results of luma methods get their colour back."),
     click.option("--text-features", metavar="DIR", help="Text features as DIR/DATASET/SAMPLE.npy."),

@@ -1,8 +1,7 @@
 """From decoded samples to fused images: luma, padding, batches, tiles, retreat from memory, colour."""
 
 from fusionbench.fusing.decoding import DecodedSample, decode_sample
-from fusionbench.fusing.devices import pick_device, pick_devices
 from fusionbench.fusing.fuser import FusedImage, Fuser
 from fusionbench.fusing.loading import load_fuser
 
-__all__ = ["DecodedSample", "FusedImage", "Fuser", "decode_sample", "load_fuser", "pick_device", "pick_devices"]
+__all__ = ["DecodedSample", "FusedImage", "Fuser", "decode_sample", "load_fuser"]

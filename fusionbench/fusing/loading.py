@@ -11,7 +11,7 @@ import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
 from fusionbench.isolation.method import build
-from fusionbench.plugins.options import parse_given
+from fusionbench.plugins.options import parse_options
 from fusionbench.types import (
     FusionBenchError,
     HasNetwork,
@@ -19,25 +19,12 @@ from fusionbench.types import (
     MethodError,
     MethodSpec,
     Task,
-    UsageError,
     WeightsError,
     described,
     raised_at,
 )
+from fusionbench.weights.finding import weights_for
 from fusionbench.weights.recognition import examine
-
-
-def parse_options(spec: MethodSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a method, given ones converted to their type, the others at their default.
-
-    Raises:
-        UsageError: An option is unknown (near names are offered) or has an unusable value.
-    """
-    given = parse_given("method", spec, options)
-    return {
-        name: given[name] if name in given else option.parse(f"{spec.name}.{name}", option.default)
-        for name, option in spec.options.items()
-    }
 
 
 def load_fuser(
@@ -123,24 +110,4 @@ def _parsed(spec: MethodSpec, task: Task | None, options: Mapping[str, Any] | No
     given = dict(options or {})
     if task is not None and "task" in spec.options:
         given.setdefault("task", str(task))
-    return parse_options(spec, given)
-
-
-def weights_for(
-    spec: MethodSpec, task: Task | None, given: Path | None, options: Mapping[str, Any] | None = None
-) -> Path | None:
-    """The weights file to load, or None for a method without any.
-
-    ``options`` matter to methods that have weights for each value of an option (``WeightSpec.when``).
-
-    Raises:
-        WeightsError: There is none; the message says where to get it and where to put it.
-        UsageError: Weights were given to a method that has none.
-    """
-    if not spec.weights:
-        if given is not None:
-            raise UsageError(f"method {spec.name} has no weights, but {given} was given.")
-        return None
-    from fusionbench.weights.finding import find_weights
-
-    return find_weights(spec, task, given, options=options)
+    return parse_options("method", spec, given)

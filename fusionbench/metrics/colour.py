@@ -6,8 +6,9 @@ for colour images return the same planes for gray ones, so that intermediates ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,12 +16,15 @@ from torch import Tensor
 
 from fusionbench.images.bt601 import RGB_TO_LUMA
 from fusionbench.metrics.planes import Memory, Planes
+from fusionbench.metrics.sources import KnownSources
 from fusionbench.types import MetricError
 
 # float32 weights as OpenCV holds them, as exact doubles.
 _OPENCV = tuple(float(np.float32(weight)) for weight in RGB_TO_LUMA)
 # Pillow's integer weights; their sum is 65536.
 _PILLOW = (19595.0, 38470.0, 7471.0)
+# Above this many pixels an image's intermediates are dropped after each metric to bound the memory.
+KEPT_PIXELS = 2**22
 _MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
@@ -37,12 +41,16 @@ class Images:
         sources: The sources, in order.
         reference: Ground truth, or None.
         memory: Where their planes look for intermediates of the same images, see :class:`Memory`.
+        known: Where what depends on the sources alone is kept; None for nowhere.
+        backwards: Whether the sources stand in the opposite order of the known ones.
     """
 
     fused: Tensor
     sources: tuple[Tensor, ...]
     reference: Tensor | None = None
     memory: Memory | None = None
+    known: KnownSources | None = None
+    backwards: bool = False
     _planes: dict[str, Planes] = field(default_factory=dict)
 
     @property
@@ -62,15 +70,35 @@ class Images:
             raise MetricError(f"unknown colour rule {rule!r}.", hint=f"Rules: {', '.join(RULES)}.")
         key = "gray" if self.all_gray and rule != "rgb" else rule
         if key not in self._planes:
-            self._planes[key] = RULES[key](self)
-            self._planes[key].memory = self.memory
+            planes = self._planes[key] = RULES[key](self)
+            planes.memory = self.memory
+            planes.known = self.known
+            # What a rule makes of the sources depends on how many channels the fused image has.
+            planes.scope = (key, self.backwards, self.fused.shape[1], self.fused.dtype, str(self.fused.device))
         return self._planes[key]
+
+    def each_source(self, convert: Callable[..., Tensor], *arguments: Hashable) -> tuple[Tensor, ...]:
+        """``convert(source, *arguments)`` of each source, once where they are known."""
+        if self.known is None:
+            return tuple(convert(source, *arguments) for source in self.sources)
+        # By their numbers among the known ones, and so the same in both orders.
+        last = len(self.sources) - 1
+        return tuple(
+            self.known.get(
+                (convert, *arguments, last - index if self.backwards else index, source.dtype, str(source.device)),
+                partial(convert, source, *arguments),
+            )
+            for index, source in enumerate(self.sources)
+        )
 
     def part(self, rows: slice | Tensor, *, backwards: bool = False) -> Images:
         """Some of the images, by a range or a mask; ``backwards`` with the sources in the opposite order."""
         reference = None if self.reference is None else self.reference[rows]
-        sources = self.sources[::-1] if backwards else self.sources
-        return Images(self.fused[rows], tuple(source[rows] for source in sources), reference, self.memory)
+        sources = tuple(source[rows] for source in (self.sources[::-1] if backwards else self.sources))
+        # Of one image any rows are all of them, and what large images leave behind would fill the memory.
+        whole = len(self.fused) == 1 and self.fused.shape[-2] * self.fused.shape[-1] <= KEPT_PIXELS
+        known = self.known if whole else None
+        return Images(self.fused[rows], sources, reference, self.memory, known, backwards)
 
     def forget(self) -> None:
         """Drop all intermediates kept so far, to free their memory."""
@@ -127,7 +155,7 @@ def pillow_gray(image: Tensor) -> Tensor:
 def _one_plane(gray: Callable[[Tensor], Tensor]) -> Callable[[Images], Planes]:
     def rule(images: Images) -> Planes:
         reference = None if images.reference is None else gray(images.reference)
-        return Planes(gray(images.fused), tuple(gray(source) for source in images.sources), reference)
+        return Planes(gray(images.fused), images.each_source(gray), reference)
 
     return rule
 
@@ -155,7 +183,7 @@ def _by_channels(toolbox: str, conversion: str) -> Callable[[Images], Planes]:
     def rule(images: Images) -> Planes:
         fused, sources = images.fused, images.sources
         if fused.shape[1] == 1:
-            return Planes(fused[:, 0], tuple(_gray_source(source, conversion) for source in sources))
+            return Planes(fused[:, 0], images.each_source(_gray_source, conversion))
         channels = [source.shape[1] for source in sources]
         if toolbox == "mefb" and all(count == 1 for count in channels):
             return Planes(fused[:, 0], tuple(source[:, 0] for source in sources))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.colour import Images
+from fusionbench.metrics.sources import KnownSources
 from fusionbench.types import MetricError
 
 # An image whose values are all this near to 8-bit levels holds 8-bit levels: multiples of 1/255 are not
@@ -33,7 +35,7 @@ def working_dtype(dtype: str | torch.dtype) -> torch.dtype:
 
 def images_of(
     fused: Any,
-    sources: Sequence[Any] = (),
+    sources: Sequence[Any] | KnownSources = (),
     reference: Any = None,
     *,
     dtype: torch.dtype,
@@ -44,7 +46,7 @@ def images_of(
 
     Args:
         fused: Tensor or array, NCHW, CHW or HW (arrays also NHWC or HWC), C = 1 or 3; uint8, or float in [0, 1].
-        sources: Two or more of the same, each with N, H and W of the fused one.
+        sources: Two or more of the same, each with N, H and W of the fused one; or known ones, with their reference.
         reference: Ground truth of the same size, or None.
         dtype: Working precision.
         device: Where to compute; the fused image's device if None.
@@ -53,15 +55,15 @@ def images_of(
     Raises:
         MetricError: An operand has a wrong type, range, shape or NaN; the message names it.
     """
-    if isinstance(sources, (Tensor, np.ndarray, str)) or not isinstance(sources, Sequence):
-        raise MetricError(
-            f"sources: expected a list or tuple of images, got {_describe(sources)}.",
-            hint="Pass the sources as (infrared, visible), each shaped like the fused image.",
-        )
     first = _image(fused, "fused", dtype, device, eight_bit)
     device = device or first.device
-    others = [_image(source, f"sources[{i}]", dtype, device, eight_bit) for i, source in enumerate(sources)]
-    truth = None if reference is None else _image(reference, "reference", dtype, device, eight_bit)
+    known = None
+    if isinstance(sources, KnownSources):
+        known = sources
+        compare_with = partial(_operands, known.sources, known.reference, dtype, device, eight_bit)
+        others, truth = known.get((_operands, dtype, str(device), eight_bit), compare_with)
+    else:
+        others, truth = _operands(sources, reference, dtype, device, eight_bit)
     named = [(f"sources[{i}]", other) for i, other in enumerate(others)]
     for name, other in named + ([("reference", truth)] if truth is not None else []):
         if (other.shape[0], *other.shape[2:]) != (first.shape[0], *first.shape[2:]):
@@ -69,7 +71,20 @@ def images_of(
                 f"{name}: expected the fused image's size {_size(first)}, got {_size(other)}.",
                 hint="Sources, fused image and ground truth must be registered and equally large.",
             )
-    return Images(first, tuple(others), truth)
+    return Images(first, tuple(others), truth, known=known)
+
+
+def _operands(
+    sources: Sequence[Any], reference: Any, dtype: torch.dtype, device: Any, eight_bit: bool
+) -> tuple[list[Tensor], Tensor | None]:
+    if isinstance(sources, (Tensor, np.ndarray, str)) or not isinstance(sources, Sequence):
+        raise MetricError(
+            f"sources: expected a list or tuple of images, got {_describe(sources)}.",
+            hint="Pass the sources as (infrared, visible), each shaped like the fused image.",
+        )
+    others = [_image(source, f"sources[{i}]", dtype, device, eight_bit) for i, source in enumerate(sources)]
+    truth = None if reference is None else _image(reference, "reference", dtype, device, eight_bit)
+    return others, truth
 
 
 def _image(value: Any, name: str, dtype: torch.dtype, device: Any, eight_bit: bool) -> Tensor:

@@ -1,11 +1,10 @@
-"""The function of a definition, its network loaded where it has one; what identifies its values."""
+"""The function of a definition, its network loaded where it has one."""
 
 from __future__ import annotations
 
 import functools
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,6 @@ from fusionbench.weights.recognition import weights_digest
 
 Function = Callable[[Planes], Tensor]
 _LOADING = threading.Lock()
-
-
-def identified(spec: MetricSpec) -> MetricSpec:
-    """The definition with the digests of its weights in its version, so that other weights make other scores.
-
-    Raises:
-        WeightsError: Weights are missing; the message says where to get them and where to put them.
-    """
-    if not spec.weights:
-        return spec
-    digests = [weights_digest(spec, path)[:16] for path in find_metric_weights(spec).values()]
-    return replace(spec, version="+".join((spec.version, *digests)))
 
 
 def function_of(spec: MetricSpec, place: torch.device) -> Function:

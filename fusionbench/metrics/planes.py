@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.sources import KnownSources
+
 T = TypeVar("T")
 
 
@@ -58,6 +60,8 @@ class Planes:
         reference: Planes of the ground truth, or None.
         per_image: Planes that belong to one image; a metric's value is the mean over them.
         memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
+        known: Where intermediates of the sources alone are kept for other fused images; None for nowhere.
+        scope: Of which of the known sources' planes these are.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Planes:
         self.reference = reference
         self.per_image = per_image
         self.memory: Memory | None = None
+        self.known: KnownSources | None = None
+        self.scope: tuple[Hashable, ...] = ()
         self._shared: dict[Hashable, Any] = {}
         self._digests: dict[int, bytes] = {}
 
@@ -129,13 +135,16 @@ def shared_by_images(function: Callable[..., T]) -> Callable[..., T]:
     """As :func:`shared`, for a function that reads no other images than those whose numbers are among its arguments.
 
     Integer arguments are such numbers. Where the planes have a :class:`Memory`, the result is also shared with other
-    planes of the same images.
+    planes of the same images; where their sources are known, what reads no other images is kept with them.
     """
 
     @wraps(function)
     def remembered(planes: Planes, *arguments: Hashable) -> T:
         memory = planes.memory
-        if memory is None or any(planes[index].requires_grad for index in arguments if type(index) is int):
+        numbers = [value for value in arguments if type(value) is int]
+        if planes.known is not None and numbers and 0 not in numbers:
+            return planes.known.get((remembered, planes.scope, *arguments), lambda: function(planes, *arguments))
+        if memory is None or any(planes[number].requires_grad for number in numbers):
             key = (remembered, *arguments)
             if key not in planes._shared:
                 planes._shared[key] = function(planes, *arguments)

@@ -14,6 +14,7 @@ from fusionbench.metrics.colour import Images
 from fusionbench.metrics.images import images_of, working_dtype
 from fusionbench.metrics.scoring import Scores, check_operands, reason, score_images
 from fusionbench.metrics.selection import MetricNames, is_list, select
+from fusionbench.metrics.sources import KnownSources
 from fusionbench.types import DEFAULT_PROFILE, MetricError, MetricSpec
 
 if TYPE_CHECKING:
@@ -91,14 +92,15 @@ class Scorer:
         """A name per metric: ``Qabf``, or ``Qabf@zhao`` where several profiles are computed."""
         return [spec.key if self._qualified else spec.name for spec in self.specs]
 
-    def scores(self, fused: Any, sources: Sequence[Any], reference: Any = None) -> Scores:
+    def scores(self, fused: Any, sources: Sequence[Any] | KnownSources, reference: Any = None) -> Scores:
         """Values, or the reason why there are none, of every metric for a batch; raises nothing.
 
         This is what runs, scoring of files and validation in training call.
 
         Args:
             fused: N x C x H x W uint8, or float in [0, 1]; C = 1 or 3. Other layouts as in :func:`evaluate`.
-            sources: Tensors like ``fused``, in the data set's order; channel counts may differ.
+            sources: Tensors like ``fused``, in the data set's order; channel counts may differ. Known sources, with
+                their ground truth, for who scores several images of one sample.
             reference: Ground truth, for ``F|GT`` metrics.
         """
         try:
@@ -147,7 +149,7 @@ class Scorer:
                 warnings.warn(f"{column} is undefined for {_listing(undefined)}.", MetricWarning, stacklevel=2)
         return result
 
-    def _images(self, fused: Any, sources: Sequence[Any], reference: Any) -> Images:
+    def _images(self, fused: Any, sources: Sequence[Any] | KnownSources, reference: Any) -> Images:
         return images_of(fused, sources, reference, dtype=self.dtype, device=self.device, eight_bit=self.eight_bit)
 
 

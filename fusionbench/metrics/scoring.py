@@ -8,14 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.colour import Images, UndefinedForColour
+from fusionbench.metrics.colour import KEPT_PIXELS, Images, UndefinedForColour
 from fusionbench.metrics.loading import function_of
 from fusionbench.types import FusionBenchError, MetricError, MetricSpec, described, raised_at
 
 # Pixels scored at once: on a CPU so few that the planes of an image stay near the cache.
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
-# Above this many pixels an image's intermediates are dropped after each metric to bound the memory.
-_KEEP = 2**22
 
 
 class Scores(NamedTuple):
@@ -65,7 +63,7 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
                     if strict:
                         raise
                     errors[spec.key] = reason(error)
-                if height * width > _KEEP:
+                if height * width > KEPT_PIXELS:
                     chunk.forget()
     values = {key: torch.cat(found).double() for key, found in parts.items() if key not in errors}
     return Scores(values, errors)

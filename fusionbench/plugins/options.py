@@ -37,3 +37,16 @@ def parse_given(kind: str, spec: HasOptions, given: Mapping[str, Any]) -> dict[s
         if name not in spec.options:
             raise UnknownNameError(f"{kind} {spec.name} has no option {name!r}.", hint=nearest(name, spec.options))
     return {name: spec.options[name].parse(f"{spec.name}.{name}", value) for name, value in given.items()}
+
+
+def parse_options(kind: str, spec: HasOptions, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All options: the given ones as :func:`parse_given` reads them, the others at their default.
+
+    Raises:
+        UnknownNameError, UsageError: As of :func:`parse_given`.
+    """
+    found = parse_given(kind, spec, given)
+    return {
+        name: found[name] if name in found else option.parse(f"{spec.name}.{name}", option.default)
+        for name, option in spec.options.items()
+    }

@@ -1,5 +1,7 @@
 """How sure a difference is: ranks, tests over samples, and intervals of means.
 
+scipy is imported where a test is made: that takes half a second, which a table without tests need not wait for.
+
 All functions take a run's tidy frame and compare methods on *blocks*, the samples (or data sets) for which
 every method of the frame has a finite value; others are left out, and ``n`` says how many remain: select
 methods and data sets beforehand. The tests take blocks for independent, which samples that share an
@@ -14,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fusionbench.metrics.selection import spelled
 from fusionbench.plugins import current_plugins
@@ -63,6 +64,8 @@ def friedman(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block = "sa
     for key, scores in blocks(frame, metrics, block):
         statistic = p = np.nan
         if scores.shape[1] >= 3 and len(scores) >= 2 and (scores.nunique(axis=1) > 1).any():
+            from scipy import stats
+
             statistic, p = map(float, stats.friedmanchisquare(*(scores[method] for method in scores)))
         rows.append((key, float(statistic), float(p), scores.shape[1], len(scores)))
     return pd.DataFrame(rows, columns=["metric", "statistic", "p", "methods", "n"])
@@ -93,11 +96,15 @@ def wilcoxon_holm(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block 
 def nemenyi(difference: np.ndarray | float, methods: int, n: int) -> np.ndarray:
     """P-values of differences of mean ranks by Nemenyi's test, all pairs of ``methods`` over ``n`` blocks."""
     scaled = np.abs(difference) / np.sqrt(methods * (methods + 1) / (12 * n))
+    from scipy import stats
+
     return np.asarray(stats.studentized_range.sf(scaled, methods, np.inf))
 
 
 def critical_difference(methods: int, n: int, level: float = 0.05) -> float:
     """The difference of mean ranks from which two methods differ by Nemenyi's test (Demšar, JMLR 7, 2006)."""
+    from scipy import stats
+
     quantile = float(stats.studentized_range.ppf(1 - level, methods, np.inf))
     return quantile * float(np.sqrt(methods * (methods + 1) / (12 * n)))
 
@@ -217,6 +224,8 @@ def _resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarra
 def _compare(scores: pd.DataFrame, a: str, b: str) -> tuple[str, str, float, float, float, tuple[int, int, int]]:
     difference = (scores[a] - scores[b]).to_numpy(dtype=float)
     different = difference[difference != 0]
+    from scipy import stats
+
     ranks = stats.rankdata(np.abs(different))
     p = float(stats.wilcoxon(difference).pvalue) if different.size else 1.0
     effect = float((ranks * np.sign(different)).sum() / ranks.sum()) if different.size else 0.0

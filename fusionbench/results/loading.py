@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
-from fusionbench.results.tidy import tidy_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RunResults:
@@ -42,11 +42,15 @@ class RunResults:
         Raises:
             FusionBenchError: The journal names a picture outside of the run folder.
         """
+        from fusionbench.results.tidy import tidy_frame
+
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             return tidy_frame(journal, self.info, self.path)
 
     def timings(self) -> pd.DataFrame:
         """Wall seconds of each phase for each fused sample: decode, fuse, score, write."""
+        import pandas as pd
+
         with Journal(self.path / JOURNAL, readonly=True) as journal:
             timings = journal.timings()
             rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fusionbench.plugins import Plugins
-from fusionbench.plugins.options import parse_given
+from fusionbench.plugins.options import parse_options
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.executors import Executor, RunContext
 from fusionbench.types import ExecutorSpec, resolve
@@ -18,12 +18,7 @@ def chosen_executor(config: RunConfig, plugins: Plugins) -> tuple[ExecutorSpec, 
         UsageError: There is none of that name (near ones are offered), or an option is unknown or cannot be used.
     """
     spec = plugins.executors[config.executor]
-    given = parse_given("executor", spec, config.executor_options)
-    options = {
-        name: given[name] if name in given else option.parse(f"{spec.name}.{name}", option.default)
-        for name, option in spec.options.items()
-    }
-    return spec, options
+    return spec, parse_options("executor", spec, config.executor_options)
 
 
 def engage_executor(context: RunContext, plugins: Plugins) -> Executor:

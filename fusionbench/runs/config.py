@@ -31,6 +31,7 @@ DEFAULT_EXECUTOR = "local"
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Colour = Literal["restore", "gray"]
+Scoring = Literal["float64", "float32"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,8 @@ class RunConfig:
         shard: ``I/N``: of each data set only every N-th sample, from the I-th of those that ``limit`` leaves, for
             runs on N machines that :func:`fusionbench.runs.merging.merge_runs` joins.
         precision: ``float32``, or ``bfloat16``/``float16`` for autocast.
+        scoring: Precision of the scores. ``float32`` takes half the time; its values differ from the originals' in
+            the digits that the documentation tells, and count as another version of each metric.
         compile: ``torch.compile`` the networks.
         colour: ``restore`` gives results of luma methods their colour back, ``gray`` writes them gray.
         images: Whether fused images are kept; without them, later metrics need new fusing.
@@ -161,6 +164,7 @@ class RunConfig:
     limit: int | None = None
     shard: str | None = None
     precision: Precision = "float32"
+    scoring: Scoring = "float64"
     compile: bool = False
     colour: Colour = "restore"
     images: bool = True
@@ -188,7 +192,8 @@ class RunConfig:
         if self.shard is not None:
             with complaints.gathered():
                 parse_shard(self.shard)
-        for name, choices in (("precision", get_args(Precision)), ("colour", get_args(Colour))):
+        choices_of = {"precision": Precision, "scoring": Scoring, "colour": Colour}
+        for name, choices in ((name, get_args(kind)) for name, kind in choices_of.items()):
             try:
                 object.__setattr__(self, name, one_of(getattr(self, name), choices))
             except Misfit as error:

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.fusing import pick_devices
-from fusionbench.fusing.loading import parse_options
+from fusionbench.devices import pick_devices
 from fusionbench.images.names import shown
 from fusionbench.isolation.environments import described as interpreter
 from fusionbench.locking import locked
@@ -23,7 +22,7 @@ from fusionbench.runs.choosing import engage_executor
 from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
-from fusionbench.runs.executors import Executor, InlineExecutor, RunContext
+from fusionbench.runs.executors import Executor, RunContext
 from fusionbench.runs.identity import code_digest, digest_of
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.missing import units_of
@@ -31,7 +30,7 @@ from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.pictures import Pictures, remove
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.preparing import open_datasets, prepare
-from fusionbench.runs.session import Session
+from fusionbench.runs.sharing import leaders
 from fusionbench.runs.units import Unit
 from fusionbench.runs.watching import SilentWatcher, Watcher
 from fusionbench.stamps import Stamp, stamp_of
@@ -100,7 +99,7 @@ def execute(
     """
     watcher = watcher or SilentWatcher()
     data, expansion = prepare(config, plugins, opened=opened, complaints=complaints)
-    devices = [str(device) for device in pick_devices(config.device)]
+    devices = pick_devices(config.device)
     if inline:
         _refuse_several_processes(config, devices)
     folder = config.folder
@@ -141,7 +140,7 @@ def _refuse_own_pictures(expansion: Expansion, folder: Path) -> None:
     for pairing in expansion.pairings:
         label = pairing.method.key
         place = (folder / images_of(label)).resolve()
-        for value in parse_options(pairing.spec, pairing.method.options).values():
+        for value in pairing.method.options.values():
             if isinstance(value, Path) and value.expanduser().resolve().is_relative_to(place):
                 raise UsageError(
                     f"{label} reads {value}, where this run keeps the pictures of {label}.",
@@ -211,7 +210,8 @@ def _prepare(
         if key in expansion.datasets:
             why = "beyond --limit or not in the data set any more" if config.limit else "not in the data set any more"
             watcher.notice(f"{key}: note: {count} samples of earlier runs are {why}; their rows are left out.")
-    units = units_of(planned, journal, pictures, keep=config.images)
+    processes = leaders(expansion.pairings, config)
+    units = units_of(planned, journal, pictures, processes, keep=config.images)
     pending = {job.fusion for unit in units for job in unit.jobs}
     watcher.starting(len(pending), sum(item.cell.fusion not in pending for item in planned))
     return units, {(key, sample): fact.stamps for key, known in facts.items() for sample, fact in known.items()}
@@ -241,8 +241,12 @@ def _compute(
         return
     executor: Executor
     if inline:
+        # They import torch, which a process that only supervises does without.
+        from fusionbench.runs.inline import InlineExecutor
+        from fusionbench.runs.session import Session
+
         prepare_process(config)
-        here = dataclasses.replace(config, device=str(pick_devices(config.device)[0]))
+        here = dataclasses.replace(config, device=pick_devices(config.device)[0])
         executor = InlineExecutor(Session(here, plugins, run.path.absolute(), opened))
     else:
         files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
@@ -252,7 +256,7 @@ def _compute(
     with contextlib.closing(executor):
         for unit, event in executor.execute(units):
             if isinstance(event, Remark):
-                remark = f"{unit.method} on {unit.dataset}: {event.message}"
+                remark = f"{event.method} on {unit.dataset}: {event.message}"
                 if remark not in told:  # a method says the same in each process that loads it
                     watcher.notice(remark)
                     told.add(remark)
@@ -278,13 +282,13 @@ def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -
         return event
     for picture in event.record.pictures:
         remove(folder, picture.path)
-    job = next(job for job in unit.jobs if job.sample == event.sample)
+    job = next(job for job in unit.jobs if (job.method, job.sample) == (event.method, event.sample))
     reason = f"{shown(changed[0])} changed while the run was going on; run the same command again."
-    return Outcome(event.sample, job.failed(reason))
+    return Outcome.failed(job, reason)
 
 
 def _rows(unit: Unit, event: Outcome) -> list[dict[str, Any]]:
-    shared = {"method": unit.method, "dataset": unit.dataset, "sample": event.sample, "status": event.record.status}
+    shared = {"method": event.method, "dataset": unit.dataset, "sample": event.sample, "status": event.record.status}
     scores = event.record.scores
     return [{**shared, "metric": m, "profile": p, "value": value} for (m, p, _), value in scores.items()] or [
         {**shared, "error": event.record.error}
@@ -298,14 +302,14 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
         spec = pairing.spec
         methods[pairing.method.key] = {
             "name": spec.name,
-            "title": pairing.method.label or spec.title or spec.name,
+            "title": pairing.method.request.label or spec.title or spec.name,
             "version": spec.version,
             "plugin": str(plugins.methods.origin(spec.name)),
             "takes": spec.takes,
-            "options": {k: str(v) for k, v in pairing.method.options.items()},
+            "options": {k: str(v) for k, v in pairing.method.request.options.items()},
         }
         if spec.isolated is not None:
-            found = interpreter(spec, parse_options(spec, pairing.method.options))
+            found = interpreter(spec, pairing.method.options)
             methods[pairing.method.key]["environment"] = {"python": found.python, "packages": dict(found.packages)}
     return {
         "config": config.to_dict(),

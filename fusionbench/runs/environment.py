@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from fusionbench.allocator import keep_freed_memory
+from fusionbench.cores import usable_cores
 from fusionbench.runs.config import RunConfig
 
 
@@ -13,7 +16,7 @@ def prepare_process(config: RunConfig, *, threads: int = 0, device: str = "") ->
 
     Args:
         config: The run's settings.
-        threads: With how many threads torch computes; 0 leaves that to it.
+        threads: With how many threads torch computes; 0 for as many as it likes, and as there are cores for.
         device: What the process has for itself: also what ``cuda`` alone means there, so that a method that names no
             number takes no memory of another process's device.
     """
@@ -22,6 +25,9 @@ def prepare_process(config: RunConfig, *, threads: int = 0, device: str = "") ->
 
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)
+    if not threads and not os.environ.get("OMP_NUM_THREADS"):
+        # torch counts the cores of the machine, also where a container gives the process fewer.
+        threads = min(torch.get_num_threads(), usable_cores())
     if threads:
         torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False

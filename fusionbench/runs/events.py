@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusionbench.results.journal import FusionRecord
+from fusionbench.results.records import FusionRecord
+from fusionbench.runs.units import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Fusing:
     """The method is about to see these samples; a supervisor may start its clock."""
 
+    method: str
     samples: tuple[str, ...]
 
 
@@ -18,21 +20,29 @@ class Fusing:
 class Fused:
     """The method has returned; scoring and writing follow."""
 
+    method: str
     samples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A sample is finished, well or not."""
+    """A sample is finished by a method, well or not."""
 
+    method: str
     sample: str
     record: FusionRecord
+
+    @classmethod
+    def failed(cls, job: Job, reason: str) -> Outcome:
+        """That a job ended without a result, and why."""
+        return cls(job.method, job.sample, job.failed(reason))
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Something a method said while it was made ready, for the user to read."""
 
+    method: str
     message: str
 
 

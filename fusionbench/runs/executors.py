@@ -1,4 +1,4 @@
-"""Who executes units of work: what every executor does, this process, and one supervised worker process."""
+"""Who executes units of work: what every executor does, and one supervised worker process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
 from fusionbench.runs.launching import command_line
-from fusionbench.runs.session import Session
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.runs.worker_log import WorkerLog
@@ -61,22 +60,6 @@ class Executor(Protocol):
         """Give back what the executor holds; what it is executing is ended."""
 
 
-class InlineExecutor:
-    """Executes in this process: for methods that exist only here (functions in a notebook, tests)."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def execute(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Event]]:
-        """See :class:`Executor`. A method that hangs cannot be interrupted here."""
-        for unit in units:
-            for event in self._session.execute(unit):
-                yield unit, event
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
 class ProcessExecutor:
     """Executes each unit in a process of its own, under a worker that is replaced when it dies or a method hangs.
 
@@ -105,39 +88,50 @@ class ProcessExecutor:
 
     def execute(self, unit: Unit) -> Iterator[Event]:
         """The events of one unit, with an :class:`Outcome` for each of its jobs; fewer if it is closed meanwhile."""
-        remaining = {job.sample: job for job in unit.jobs}
-        alone: list[str] = []
+        remaining = {_key(job): job for job in unit.jobs}
+        alone: list[_Key] = []
         starts = 0
         while remaining:
-            alone = [sample for sample in alone if sample in remaining]
+            alone = [key for key in alone if key in remaining]
             todo = [remaining[alone[0]]] if alone else list(remaining.values())
             lost: _Lost | None = None
             begun = False
             try:
                 for event in self._attempt(dataclasses.replace(unit, jobs=tuple(todo))):
                     begun = True
-                    if not isinstance(event, Outcome) or remaining.pop(event.sample, None) is not None:
+                    if not isinstance(event, Outcome) or remaining.pop(_key(event), None) is not None:
                         yield event
             except _Lost as error:
                 lost = error
             if self._closed:
                 return
             starts = 0 if begun else starts + 1
-            left = [job.sample for job in todo if job.sample in remaining]
+            left = [key for key in map(_key, todo) if key in remaining]
             if lost is None:
-                for sample in left:
-                    yield _failed(remaining.pop(sample), "its process ended without a result.")
+                for key in left:
+                    yield Outcome.failed(remaining.pop(key), "its process ended without a result.")
                 continue
             if not begun and lost.died and starts < _STARTS:
                 continue
-            suspects = [sample for sample in lost.suspects if sample in remaining] or left[:_NEAR]
+            suspects = [key for key in lost.suspects if key in remaining]
+            if not suspects and len({method for method, _ in left}) > 1:
+                # Nothing tells which of the methods it was.
+                yield from self._one_by_one(dataclasses.replace(unit, jobs=tuple(remaining.values())))
+                return
+            suspects = suspects or left[:_NEAR]
             if begun and len(suspects) > 1:
                 alone = suspects
                 continue
             # One sample is guilty, or none of them was begun and so it is the method.
-            for sample in suspects if begun else left:
-                yield _failed(remaining.pop(sample), lost.reason)
+            for key in suspects if begun else left:
+                yield Outcome.failed(remaining.pop(key), lost.reason)
             alone = []
+
+    def _one_by_one(self, unit: Unit) -> Iterator[Event]:
+        """The events of a unit whose methods get a process each."""
+        for method in unit.methods:
+            own = tuple(job for job in unit.jobs if job.method == method)
+            yield from self.execute(dataclasses.replace(unit, jobs=own))
 
     def _attempt(self, unit: Unit) -> Iterator[Event]:
         with self._changing:
@@ -150,11 +144,11 @@ class ProcessExecutor:
                 )
                 self._worker = WorkerProcess(command, self._log)
             worker = self._worker
-        self._log.begin(f"{unit.method} on {unit.dataset}")
+        self._log.begin(unit.title)
         worker.send(unit_to_line(unit))
-        fusing: tuple[str, ...] = ()
-        unwritten: dict[str, None] = {}
-        limit = None if self._timeout is None else self._timeout + _START_UP
+        fusing: tuple[_Key, ...] = ()
+        unwritten: dict[_Key, None] = {}
+        limit = None if self._timeout is None else self._timeout * len(unit.methods) + _START_UP
         what = "get ready"
         done = False
         broken = ""
@@ -186,14 +180,14 @@ class ProcessExecutor:
                 case Broken(reason):
                     broken, limit = reason, None
                     continue
-                case Fusing(samples):
-                    fusing, limit, what = samples, self._timeout, "return"
-                case Fused(samples):
+                case Fusing(method, samples):
+                    fusing, limit, what = tuple((method, sample) for sample in samples), self._timeout, "return"
+                case Fused(method, samples):
                     fusing, limit = (), None
-                    unwritten |= dict.fromkeys(samples)
-                case Outcome(sample):
-                    unwritten.pop(sample, None)
-                    fusing = tuple(other for other in fusing if other != sample)
+                    unwritten |= dict.fromkeys((method, sample) for sample in samples)
+                case Outcome():
+                    unwritten.pop(_key(message), None)
+                    fusing = tuple(other for other in fusing if other != _key(message))
                     limit = limit if fusing else None
                 case _:
                     pass
@@ -234,15 +228,19 @@ class _Lost(Exception):
     ``died`` tells that it ended without saying why, which may be the fault of another process.
     """
 
-    def __init__(self, suspects: Sequence[str], reason: str, *, died: bool = False) -> None:
+    def __init__(self, suspects: Sequence[_Key], reason: str, *, died: bool = False) -> None:
         super().__init__(reason)
         self.suspects = tuple(suspects)
         self.reason = reason
         self.died = died
 
 
-def _failed(job: Job, reason: str) -> Outcome:
-    return Outcome(job.sample, job.failed(reason))
+_Key = tuple[str, str]
+"""The method and the sample of a job."""
+
+
+def _key(job: Job | Outcome) -> _Key:
+    return job.method, job.sample
 
 
 def _obituary(status: int, log: WorkerLog) -> str:

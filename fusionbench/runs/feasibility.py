@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from fusionbench.data import check_dataset
-from fusionbench.fusing import Fuser, load_fuser, pick_devices
+from fusionbench.devices import pick_device, pick_devices
+from fusionbench.fusing import Fuser, load_fuser
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
@@ -70,12 +70,11 @@ def _loading(pairing: Pairing, config: RunConfig) -> Iterator[str]:
 
 
 def _load(pairing: Pairing, config: RunConfig) -> Fuser:
-    weights = pairing.method.weights
     fuser = load_fuser(
         pairing.spec,
-        device=pick_devices(config.device)[0],
+        device=pick_device(pick_devices(config.device)[0]),
         task=pairing.dataset.task,
-        weights=Path(weights) if weights else None,
+        weights=pairing.weights,
         options=pairing.method.options,
         precision=config.precision,
     )

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusionbench.fusing.loading import parse_options, weights_for
 from fusionbench.images.hashing import file_sha256
 from fusionbench.isolation.environments import described as interpreter
 from fusionbench.plugins.neighbours import code_files
-from fusionbench.runs.config import MethodRequest, RunConfig
-from fusionbench.types import Dataset, FusionBenchError, MethodError, MethodSpec, Task, described, raised_at, resolve
+from fusionbench.runs.config import RunConfig
+from fusionbench.runs.matrix import Pairing
+from fusionbench.types import FusionBenchError, MethodError, MethodSpec, described, raised_at, resolve
 from fusionbench.weights.recognition import weights_digest
 
 
@@ -24,35 +24,29 @@ def digest_of(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def method_identity(
-    spec: MethodSpec, request: MethodRequest, task: Task, config: RunConfig, origin_code: Callable[[str], str]
-) -> str:
-    """Digest of everything about a method that determines its results on a task.
+def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[str], str]) -> str:
+    """Digest of everything about a method that determines its results on a data set's task.
 
     Args:
-        spec: The method.
-        request: Its options and weights.
-        task: Chooses among weights for several tasks.
+        pairing: The method with its options, and its weights for the task.
         config: The run's settings.
         origin_code: Digest of a method's source code where it can change without a version.
 
     Raises:
-        WeightsError, UsageError: As of :func:`fusionbench.fusing.loading.weights_for`, and of
-            :func:`fusionbench.isolation.environments.interpreter_of`.
+        UsageError: As of :func:`fusionbench.isolation.environments.interpreter_of`.
     """
-    options = parse_options(spec, request.options)
-    weights = weights_for(spec, task, Path(request.weights) if request.weights else None, options)
+    spec = pairing.spec
     return digest_of(
         spec.name,
         spec.version,
-        options,
-        weights_digest(spec, weights) if weights else "",
+        pairing.method.options,
+        weights_digest(spec, pairing.weights) if pairing.weights else "",
         origin_code(spec.name),
         config.precision if spec.lowers_precision else "float32",
         config.compile,
         config.colour if spec.takes == "luma" else "",
         config.seed,
-        *([] if spec.isolated is None else [interpreter(spec, options).digest]),
+        *([] if spec.isolated is None else [interpreter(spec, pairing.method.options).digest]),
     )
 
 
@@ -79,17 +73,18 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
         return ""
 
 
-def fingerprints(spec: MethodSpec, request: MethodRequest, dataset: Dataset) -> Mapping[str, str]:
+def fingerprints(pairing: Pairing) -> Mapping[str, str]:
     """By sample id, digests of what a method's results depend on besides sources and weights; often empty.
 
     Raises:
         FusionBenchError: The method's hook cannot tell; without it nothing identifies the results.
     """
+    spec = pairing.spec
     if spec.fingerprint is None:
         return {}
     try:
         compute = resolve(spec.fingerprint, owner=f"method {spec.name}")
-        found = compute(parse_options(spec, request.options), dataset)
+        found = compute(pairing.method.options, pairing.dataset)
         if not isinstance(found, Mapping):
             raise MethodError(
                 f"method {spec.name}: fingerprint returned {type(found).__name__}, expected digests by sample id."

@@ -10,9 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-import torch
-
-from fusionbench.fusing import pick_devices
+from fusionbench.cores import usable_cores
+from fusionbench.devices import pick_devices
 from fusionbench.runs.events import Event
 from fusionbench.runs.executors import ProcessExecutor, RunContext
 from fusionbench.runs.units import Unit
@@ -43,7 +42,7 @@ class LocalExecutor:
         devices = pick_devices(context.config.device)
         threads = threads_of_each(len(devices))
         self._workers = [
-            ProcessExecutor(context, device=str(device), number=number, threads=threads)
+            ProcessExecutor(context, device=device, number=number, threads=threads)
             for number, device in enumerate(devices, start=1)
         ]
         self._threads: list[threading.Thread] = []
@@ -110,10 +109,10 @@ class LocalExecutor:
 
 
 def threads_of_each(processes: int) -> int:
-    """Threads that each process computes with; 0 to leave that to torch."""
+    """Threads that each process computes with; 0 for as many as it may use."""
     if processes == 1 or os.environ.get("OMP_NUM_THREADS"):
         return 0
-    return max(1, torch.get_num_threads() // processes)
+    return max(1, usable_cores() // processes)
 
 
 def split_units(units: Iterable[Unit], workers: int) -> list[Unit]:

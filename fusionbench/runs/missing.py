@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 from fusionbench.results import Journal
 from fusionbench.runs.pictures import Pictures, Wanted
@@ -11,7 +12,14 @@ from fusionbench.runs.plan import Planned
 from fusionbench.runs.units import Job, Unit
 
 
-def units_of(planned: Sequence[Planned], journal: Journal, pictures: Pictures, *, keep: bool) -> list[Unit]:
+def units_of(
+    planned: Sequence[Planned],
+    journal: Journal,
+    pictures: Pictures,
+    leaders: Mapping[tuple[str, str], str],
+    *,
+    keep: bool,
+) -> list[Unit]:
     """The units of work for what is missing.
 
     A fusion that stands for several cells (two labels of a method, samples of equal content) is computed once and its
@@ -21,6 +29,7 @@ def units_of(planned: Sequence[Planned], journal: Journal, pictures: Pictures, *
         planned: All cells of the run, journaled already.
         journal: What exists.
         pictures: The run's pictures.
+        leaders: By method and data set, the method whose unit has its samples (:mod:`fusionbench.runs.sharing`).
         keep: Whether pictures are wanted.
     """
     wanted = {
@@ -32,7 +41,7 @@ def units_of(planned: Sequence[Planned], journal: Journal, pictures: Pictures, *
     # An unreadable sample keeps its picture: a network disk that is away must not cost what was computed.
     pictures.clear(item.cell.image for item in planned if item.cell.image not in places and not item.error)
     jobs: dict[str, Job] = {}
-    owners: dict[str, tuple[str, str]] = {}
+    datasets: dict[str, str] = {}
     for item in planned:
         job = _job(item, journal, places, pictures, keep=keep)
         if job is None:
@@ -41,16 +50,22 @@ def units_of(planned: Sequence[Planned], journal: Journal, pictures: Pictures, *
             jobs[job.fusion] = _together(jobs[job.fusion], job)
         else:
             jobs[job.fusion] = job
-            owners[job.fusion] = (item.cell.method, item.cell.dataset)
-    units: dict[tuple[str, str], list[Job]] = {}
+            datasets[job.fusion] = item.cell.dataset
+    units: dict[tuple[str, str], dict[str, list[Job]]] = {}
     for fusion, job in jobs.items():
-        units.setdefault(owners[fusion], []).append(job)
-    return [Unit(method=method, dataset=dataset, jobs=tuple(part)) for (method, dataset), part in units.items()]
+        dataset = datasets[fusion]
+        unit = units.setdefault((leaders[job.method, dataset], dataset), {})
+        unit.setdefault(job.sample, []).append(job)
+    return [
+        Unit(dataset=dataset, jobs=tuple(itertools.chain.from_iterable(samples.values())))
+        for (_, dataset), samples in units.items()
+    ]
 
 
 def _job(item: Planned, journal: Journal, places: set[str], pictures: Pictures, *, keep: bool) -> Job | None:
     cell = item.cell
     job = Job(
+        method=cell.method,
         sample=cell.sample,
         fusion=cell.fusion,
         image=cell.image if keep else None,

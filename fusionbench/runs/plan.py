@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from fusionbench.fusing.loading import parse_options, weights_for
-from fusionbench.metrics.loading import identified
 from fusionbench.metrics.selection import is_list, select
+from fusionbench.metrics.versions import identified
 from fusionbench.plugins import Plugins
+from fusionbench.plugins.options import parse_options
 from fusionbench.results.folder import image_path
 from fusionbench.results.records import Cell
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.identity import digest_of, fingerprints, method_identity
-from fusionbench.runs.matrix import Expansion, Pairing
+from fusionbench.runs.matrix import Expansion, Pairing, ResolvedMethod
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
 from fusionbench.runs.requirements import examined
 from fusionbench.types import (
     FusionBenchError,
-    MethodSpec,
     MetricSpec,
     Sample,
     Task,
@@ -30,6 +28,7 @@ from fusionbench.types import (
     first_line,
 )
 from fusionbench.types.complaints import Complaints
+from fusionbench.weights.finding import weights_for
 
 
 def expand(
@@ -64,12 +63,12 @@ def expand(
     for request in requests:
         try:
             spec = plugins.methods[request.name]
-            options = parse_options(spec, request.options)
-            pairings = _pair(request, spec, config, opened.values(), expansion.skipped)
+            method = ResolvedMethod(request=request, spec=spec, options=parse_options("method", spec, request.options))
+            pairings = _pair(method, config, opened.values(), expansion.skipped)
             served = {task for task in absent if task in spec.tasks or config.allow_other_tasks}
-            for task in sorted({pairing.dataset.task for pairing in pairings} | served):
-                weights_for(spec, task, Path(request.weights) if request.weights else None, options)
-            pairings, remarks = examined(pairings, options, config.precision)
+            weights = _weights(method, {pairing.dataset.task for pairing in pairings} | served)
+            pairings = [replace(pairing, weights=weights[pairing.dataset.task]) for pairing in pairings]
+            pairings, remarks = examined(pairings, config.precision)
         except (WeightsError, UsageError) as error:
             if request.key in explicit:
                 found.add(error)
@@ -127,29 +126,31 @@ def _checked_metrics(
 
 
 def _pair(
-    request: MethodRequest,
-    spec: MethodSpec,
-    config: RunConfig,
-    datasets: Any,
-    skipped: list[str],
+    method: ResolvedMethod, config: RunConfig, datasets: Iterable[OpenedDataset], skipped: list[str]
 ) -> list[Pairing]:
     pairings = []
+    tasks = method.spec.tasks
     for dataset in datasets:
-        fits = dataset.task in spec.tasks
+        fits = dataset.task in tasks
         if fits or config.allow_other_tasks:
-            pairings.append(Pairing(method=request, spec=spec, dataset=dataset, marks=_marks(request, spec, fits)))
+            pairings.append(Pairing(method=method, dataset=dataset, marks=_marks(method, fits)))
         else:
-            skipped.append(f"{request.key} on {dataset.key}: it serves {', '.join(spec.tasks)}, not {dataset.task}")
+            skipped.append(f"{method.key} on {dataset.key}: it serves {', '.join(tasks)}, not {dataset.task}")
     return pairings
 
 
-def _marks(request: MethodRequest, spec: MethodSpec, fits: bool) -> str:
+def _weights(method: ResolvedMethod, tasks: Collection[Task]) -> dict[Task, Path | None]:
+    given = Path(method.request.weights) if method.request.weights else None
+    return {task: weights_for(method.spec, task, given, method.options) for task in sorted(tasks)}
+
+
+def _marks(method: ResolvedMethod, fits: bool) -> str:
     """What a reader of the table has to know: another task than the method's, options other than the default."""
-    marks = [] if fits else [f"other task than {'/'.join(spec.tasks)}"]
-    given = parse_options(spec, request.options)
+    marks = [] if fits else [f"other task than {'/'.join(method.spec.tasks)}"]
+    given = method.options
     marks += [
         f"{name}={given[name]}"
-        for name, option in spec.options.items()
+        for name, option in method.spec.options.items()
         if not option.required and not isinstance(given[name], Path) and given[name] != option.default
     ]
     return ", ".join(marks)
@@ -174,7 +175,7 @@ def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec
     metrics, lacking = [], []
     for spec in _asked_for(config, plugins):
         try:
-            metrics.append(identified(spec))
+            metrics.append(identified(spec, config.scoring))
         except WeightsError as error:
             lacking.append(error)
     return tuple(metrics), lacking
@@ -223,10 +224,10 @@ def plan_cells(
     """
     planned = []
     for pairing in expansion.pairings:
-        identity = method_identity(pairing.spec, pairing.method, pairing.dataset.task, config, origin_code)
+        identity = method_identity(pairing, config, origin_code)
         unidentified = ""
         try:
-            extra = fingerprints(pairing.spec, pairing.method, pairing.dataset)
+            extra = fingerprints(pairing)
         except FusionBenchError as error:
             extra, unidentified = {}, str(error)
         for sample in pairing.dataset.samples:

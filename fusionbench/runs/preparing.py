@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fusionbench.fusing import pick_devices
+from fusionbench.devices import pick_devices
 from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.runs import plan
 from fusionbench.runs.choosing import chosen_executor

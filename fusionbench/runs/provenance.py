@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fusionbench
+from fusionbench.cores import usable_cores
 
 _LIBRARIES = ("torch", "numpy", "pandas", "scikit-image", "scipy", "pillow", "pluggy", "transformers")
 
@@ -23,9 +24,7 @@ def now() -> str:
 
 
 def environment(devices: Sequence[str]) -> dict[str, Any]:
-    """Versions, machine and the device of each process as plain data."""
-    import torch
-
+    """Versions, machine and the device of each process as plain data. On the CPU no torch is imported for it."""
     facts: dict[str, Any] = {
         "version": fusionbench.__version__,
         "git": _git(),
@@ -39,9 +38,11 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
         },
         "device": ", ".join(devices),
         "argv": sys.argv,
-        "threads": torch.get_num_threads(),
+        "threads": _threads(),
     }
     if gpus := [device for device in devices if device.startswith("cuda")]:
+        import torch
+
         properties = torch.cuda.get_device_properties(torch.device(gpus[0]))
         facts["gpu"] = {
             "name": properties.name,
@@ -62,6 +63,16 @@ def peak_memory() -> int | None:
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024
     return max(own, children) * unit
+
+
+def _threads() -> int:
+    """With how many threads a process computes that nobody limits."""
+    if torch := sys.modules.get("torch"):
+        return int(torch.get_num_threads())
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if given.isdecimal() and int(given):
+        return int(given)
+    return usable_cores()
 
 
 def _version(name: str) -> str | None:

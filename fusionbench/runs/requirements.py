@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from fusionbench.fusing.loading import weights_for
 from fusionbench.isolation.environments import interpreter_of
 from fusionbench.runs.matrix import Pairing
-from fusionbench.runs.opening import OpenedDataset
-from fusionbench.types import FusionBenchError, MethodSpec, UsageError, WeightsError, resolve
+from fusionbench.types import FusionBenchError, UsageError, WeightsError, resolve
 from fusionbench.weights.recognition import examine
 
 
-def examined(
-    pairings: Sequence[Pairing], options: Mapping[str, Any], precision: str
-) -> tuple[list[Pairing], list[str]]:
+def examined(pairings: Sequence[Pairing], precision: str) -> tuple[list[Pairing], list[str]]:
     """Check what pairings of one method need, and mark those whose rows have to say more than their method.
 
     Args:
         pairings: Of one method with its data sets.
-        options: The method's options, parsed.
         precision: That of the run.
 
     Returns:
@@ -30,14 +23,14 @@ def examined(
 
     Raises:
         UsageError: Something is missing that the method needs for every sample.
-        WeightsError: The weights are missing or damaged.
+        WeightsError: The weights are damaged.
     """
     found, remarks = [], []
     for pairing in pairings:
-        spec, request, dataset = pairing.spec, pairing.method, pairing.dataset
-        weights = weights_for(spec, dataset.task, Path(request.weights) if request.weights else None, options)
-        _require(spec, options, weights, dataset)
-        remark, mark = ("", "") if weights is None else examine(spec, weights, dataset.task, options)
+        _require(pairing)
+        remark, mark = "", ""
+        if pairing.weights is not None:
+            remark, mark = examine(pairing.spec, pairing.weights, pairing.dataset.task, pairing.method.options)
         remarks += [remark] if remark else []
         found.append(replace(pairing, marks=", ".join(filter(None, (pairing.marks, mark)))))
     if pairings and precision != "float32" and not pairings[0].spec.lowers_precision:
@@ -45,19 +38,20 @@ def examined(
     return found, list(dict.fromkeys(remarks))
 
 
-def _require(spec: MethodSpec, options: Mapping[str, Any], weights: Path | None, dataset: OpenedDataset) -> None:
+def _require(pairing: Pairing) -> None:
+    spec, dataset = pairing.spec, pairing.dataset
     if spec.text == "required" and all(sample.features() is None for sample in dataset.samples):
         raise UsageError(
             f"method {spec.name} needs text features, and no sample of {dataset.key} has any.",
             hint="Make them with `fusionbench text`, or point --text-features to a folder of .npy files.",
         )
     if spec.isolated is not None:
-        interpreter_of(spec, options)  # now, as no time limit of a sample is running
+        interpreter_of(spec, pairing.method.options)  # now, as no time limit of a sample is running
     if spec.requirements is None:
         return
     check = resolve(spec.requirements, owner=f"method {spec.name}")
     try:
-        check(options, weights, dataset)
+        check(pairing.method.options, pairing.weights, dataset)
     except (UsageError, WeightsError):
         raise
     except FusionBenchError as error:

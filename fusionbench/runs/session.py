@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusionbench.fusing import Fuser, load_fuser, pick_device
+from fusionbench.devices import pick_device
+from fusionbench.fusing import Fuser, load_fuser
 from fusionbench.plugins import Plugins
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.runs.events import Event
@@ -44,8 +45,8 @@ class Session:
             self._samples[unit.dataset] = {sample.id: sample for sample in dataset.samples}
         batch_size = self.config.batch_size or (_GPU_BATCH if device.type == "cuda" else 1)
 
-        def load() -> Fuser:
-            return self._load(unit.method, dataset)
+        def load(method: str) -> Fuser:
+            return self._load(method, dataset)
 
         yield from stream(
             unit,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from fusionbench.runs.config import Colour, Precision
+from fusionbench.runs.config import Colour, Precision, Scoring
 
 
 class RunSettings(TypedDict, total=False):
@@ -25,6 +25,7 @@ class RunSettings(TypedDict, total=False):
     limit: int | None
     shard: str | None
     precision: Precision
+    scoring: Scoring
     compile: bool
     colour: Colour
     images: bool

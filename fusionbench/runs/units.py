@@ -9,9 +9,10 @@ from fusionbench.results.records import FusionRecord, MetricKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One sample of a unit of work.
+    """One sample to be fused by one method, or to be scored only.
 
     Attributes:
+        method: The method, as results name it.
         sample: Sample id.
         fusion: Identity of the fused image.
         image: Path of its PNG relative to the run folder, None if it is not kept.
@@ -22,6 +23,7 @@ class Job:
         error: Why the sample cannot be used at all (an unreadable file, ...).
     """
 
+    method: str
     sample: str
     fusion: str
     image: str | None
@@ -40,8 +42,26 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit of work: samples of one data set for one method. Executors need nothing else but the configuration."""
+    """A unit of work: samples of one data set for methods that share a process. Executors need nothing else but the
+    configuration.
 
-    method: str
+    Any part of the jobs is a unit, too. One with all methods of a sample costs least: the sample is then decoded once,
+    and what the metrics need of its sources is computed once.
+
+    Attributes:
+        dataset: The data set, as results name it.
+        jobs: The jobs, those of a sample together.
+    """
+
     dataset: str
     jobs: tuple[Job, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods, in the order of their first jobs."""
+        return tuple(dict.fromkeys(job.method for job in self.jobs))
+
+    @property
+    def title(self) -> str:
+        """How a log names it."""
+        return f"{', '.join(self.methods)} on {self.dataset}"

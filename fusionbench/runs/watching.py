@@ -27,7 +27,7 @@ class Watcher(Protocol):
         """So many samples are to be computed, so many were finished earlier."""
 
     def finished(self, unit: Unit, outcome: Outcome) -> None:
-        """One sample is finished."""
+        """One sample is finished by one method."""
 
 
 class SilentWatcher:

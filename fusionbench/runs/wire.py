@@ -52,11 +52,11 @@ def _plain(message: Message) -> dict[str, Any]:
             record["pictures"] = [dataclasses.asdict(picture) for picture in message.record.pictures]
             record["scores"] = [[*metric, value] for metric, value in message.record.scores.items()]
             record["score_errors"] = [[*metric, error] for metric, error in message.record.score_errors.items()]
-            return {"type": "outcome", "sample": message.sample, "record": record}
+            return {"type": "outcome", "method": message.method, "sample": message.sample, "record": record}
         case Fusing() | Fused():
-            return {"type": type(message).__name__.lower(), "samples": message.samples}
+            return {"type": type(message).__name__.lower(), "method": message.method, "samples": message.samples}
         case Remark():
-            return {"type": "remark", "message": message.message}
+            return {"type": "remark", "method": message.method, "message": message.message}
         case Broken():
             return {"type": "broken", "reason": message.reason}
         case Ended():
@@ -87,11 +87,11 @@ def _message(data: dict[str, Any]) -> Message:
         record["pictures"] = tuple(PictureRecord(**picture) for picture in record["pictures"])
         record["scores"] = {tuple(entry[:3]): entry[3] for entry in record["scores"]}
         record["score_errors"] = {tuple(entry[:3]): entry[3] for entry in record["score_errors"]}
-        return Outcome(data["sample"], FusionRecord(**record))
+        return Outcome(data["method"], data["sample"], FusionRecord(**record))
     if kind in ("fusing", "fused"):
-        return (Fusing if kind == "fusing" else Fused)(tuple(data["samples"]))
+        return (Fusing if kind == "fusing" else Fused)(data["method"], tuple(data["samples"]))
     if kind == "remark":
-        return Remark(data["message"])
+        return Remark(data["method"], data["message"])
     if kind == "broken":
         return Broken(data["reason"])
     if kind == "ended":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import subprocess
 import threading
@@ -32,6 +33,8 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Threads that wait by spinning take the cores that others wait for; on a loaded machine everything stops.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             # Ctrl-C at a terminal is the run's to deal with.
             start_new_session=True,
         )

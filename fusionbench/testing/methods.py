@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from fusionbench.fusing import DecodedSample, Fuser
 from fusionbench.fusing.fuser import network_of
-from fusionbench.fusing.loading import load_fuser_or_untrained, parse_options
+from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.fusing.padding import pad_to_multiple
 from fusionbench.isolation.method import IsolatedMethod
+from fusionbench.plugins.options import parse_options
 from fusionbench.testing.devices import cuda_device
 from fusionbench.testing.findings import Broken, Check, NotApplicable
 from fusionbench.testing.samples import Size, sample, sizes
@@ -129,7 +130,7 @@ def _facts(trial: MethodTrial) -> str:
     found = [what for what, is_wrong in wrong.items() if is_wrong]
     if found:
         raise Broken("; ".join(found) + ".", "See fusionbench.MethodSpec.")
-    parse_options(spec, trial.options)
+    parse_options("method", spec, trial.options)
     lacking = [name for name, has in (("summary", spec.summary), ("paper", spec.paper)) if not has]
     return f"no {' and no '.join(lacking)}: `fusionbench info` and `cite` have nothing to say" if lacking else ""
 

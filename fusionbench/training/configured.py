@@ -9,7 +9,7 @@ from typing import Any
 from fusionbench.configuration.assignments import OwnedOptions, assignments
 from fusionbench.configuration.documents import parse_yaml, read_yaml
 from fusionbench.data import DatasetRef
-from fusionbench.fusing import pick_device
+from fusionbench.devices import pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.training.config import TrainingConfig, ValidationConfig, read_section
 from fusionbench.training.loop import Progress, TrainingResult, seed_everything, train

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor
 
+from fusionbench.devices import pick_device
 from fusionbench.extras import require
-from fusionbench.fusing import pick_device
 from fusionbench.training.config import TrainingConfig
 from fusionbench.training.launching import refuse_missing_processes
 from fusionbench.types import FusionBenchError, UsageError, first_line

@@ -135,6 +135,9 @@ class MethodSpec:
             a package, a second file or text features.
         trainer: Optional ``trainer`` for ``fusionbench train``.
         training_configs: Name -> YAML file of configurations that it brings for ``fusionbench train``.
+        shares_process: Whether a run may execute it in one process with other methods that say so, sample by sample,
+            which saves decoding each sample and scoring its sources again for each of them: it changes nothing of its
+            process that others could notice, as ``fusionbench check`` tests.
         autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
             is not made for half precision. Isolated methods compute as they do.
         isolated: The environment of its own in which ``factory``, then a text, is executed. Such a method has the
@@ -164,6 +167,7 @@ class MethodSpec:
     requirements: Loadable | None = None
     trainer: Loadable | None = None
     training_configs: Mapping[str, Path] = field(default_factory=dict)
+    shares_process: bool = False
     autocast: bool | None = None
     isolated: Isolated | None = None
     summary: str = ""

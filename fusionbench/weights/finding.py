@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.printable import command_line
-from fusionbench.types import MethodSpec, MetricSpec, Task, WeightsError, WeightSpec
+from fusionbench.types import MethodSpec, MetricSpec, Task, UsageError, WeightsError, WeightSpec
 from fusionbench.weights.hub import fetch, is_hub_id
 from fusionbench.weights.tensorflow_bundle import bundle_index
 
@@ -90,6 +90,24 @@ def find_weights(
     if found is None:
         raise WeightsError(f"{spec.name}: weights {weight.name!r} are not installed.", hint=how_to_get(spec, weight))
     return found
+
+
+def weights_for(
+    spec: MethodSpec, task: Task | None, given: Path | None, options: Mapping[str, Any] | None = None
+) -> Path | None:
+    """The weights file to load, or None for a method without any.
+
+    ``options`` matter to methods that have weights for each value of an option (``WeightSpec.when``).
+
+    Raises:
+        WeightsError: There is none; the message says where to get it and where to put it.
+        UsageError: Weights were given to a method that has none.
+    """
+    if not spec.weights:
+        if given is not None:
+            raise UsageError(f"method {spec.name} has no weights, but {given} was given.")
+        return None
+    return find_weights(spec, task, given, options=options)
 
 
 def find_metric_weights(spec: MetricSpec) -> dict[str, Path]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fusionbench.fusing.loading import parse_options
+from fusionbench.plugins.options import parse_options
 from fusionbench.types import Batch, MethodSpec, UsageError, resolve
 from fusionbench_classic.catalogue import METHODS
 
@@ -37,7 +37,7 @@ def pictures(count: int, spec: MethodSpec, size: tuple[int, int], *, batch: int 
 
 
 def fuse(spec: MethodSpec, sources: list[Tensor], **options: object) -> Tensor:
-    method = resolve(spec.factory)(**parse_options(spec, options))
+    method = resolve(spec.factory)(**parse_options("method", spec, options))
     method.load(torch.device("cpu"), None)
     return method.fuse(Batch(sources=tuple(sources), task=spec.tasks[0]))
 

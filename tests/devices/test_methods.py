@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.fusing import DecodedSample, Fuser
-from fusionbench.fusing.loading import parse_options
 from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.plugins import current_plugins
+from fusionbench.plugins.options import parse_options
 from fusionbench.testing.pretended_cuda import CUDA
 from fusionbench.types import FusionBenchError, MethodSpec, Task, resolve
 from fusionbench_ddfm import method as ddfm
@@ -61,7 +61,7 @@ def made(spec: MethodSpec, task: Task, device: torch.device, precision: str = "f
     """The method with weights that ship, or with random ones that are the same on every device."""
     given: dict[str, Any] = {"task": str(task)} if "task" in spec.options else {}
     torch.manual_seed(0)
-    method = resolve(spec.factory)(**parse_options(spec, given | OPTIONS.get(spec.name, {})))
+    method = resolve(spec.factory)(**parse_options("method", spec, given | OPTIONS.get(spec.name, {})))
     own = next((known.package_file for known in spec.weights if known.package_file and task in known.tasks), None)
     if own is not None or not spec.weights:
         method.load(device, own)

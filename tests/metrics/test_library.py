@@ -177,7 +177,7 @@ def test_a_plugin_metric_is_scored_like_ours(tmp_path, monkeypatch) -> None:
 
 
 def test_a_plugin_metric_reads_whole_images_and_loads_its_weights(tmp_path, monkeypatch) -> None:
-    from fusionbench.metrics.loading import identified
+    from fusionbench.metrics.versions import identified
     from fusionbench.plugins import load_plugins
 
     plugin = tmp_path / "shades.py"

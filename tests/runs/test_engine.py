@@ -314,12 +314,12 @@ def test_scoring_a_folder_that_does_not_exist_computes_nothing(tmp_path: Path) -
 def test_large_images_are_scored_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from fusionbench.runs import stream
+    from fusionbench.runs import finishing
 
     inside, most = [0], [0]
-    scores = stream.Scorer.scores
+    scores = finishing.Scorer.scores
 
-    def counted(self: stream.Scorer, *arguments: object, **named: object):
+    def counted(self: finishing.Scorer, *arguments: object, **named: object):
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         time.sleep(0.05)
@@ -328,12 +328,12 @@ def test_large_images_are_scored_one_at_a_time(tmp_path: Path, monkeypatch: pyte
         finally:
             inside[0] -= 1
 
-    monkeypatch.setattr(stream.Scorer, "scores", counted)
+    monkeypatch.setattr(finishing.Scorer, "scores", counted)
     dataset = pairs_dataset(tmp_path, 4)
     fb.run(mean, dataset, metrics=("EN",), out=str(tmp_path / "small"))
     assert most == [2]
     most[0] = 0
-    monkeypatch.setattr(stream, "_LARGE", 64 * 72 - 1)
+    monkeypatch.setattr(finishing, "_LARGE", 64 * 72 - 1)
     fb.run(mean, dataset, metrics=("EN",), out=str(tmp_path / "large"))
     assert most == [1]
 
@@ -341,7 +341,7 @@ def test_large_images_are_scored_one_at_a_time(tmp_path: Path, monkeypatch: pyte
 def test_disk_full_while_writing_an_image_is_a_failed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from fusionbench.runs import stream
+    from fusionbench.runs import finishing
 
     written = []
 
@@ -351,7 +351,7 @@ def test_disk_full_while_writing_an_image_is_a_failed_row(tmp_path: Path, monkey
             raise OSError(errno.ENOSPC, "No space left on device")
         Image.fromarray(pixels).save(path)
 
-    monkeypatch.setattr(stream, "write_png", full)
+    monkeypatch.setattr(finishing, "write_png", full)
     run = fb.run(mean, pairs_dataset(tmp_path, 3), out=str(tmp_path / "run"))
     frame = run.frame()
     assert run.failed == 1

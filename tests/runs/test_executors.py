@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import fusionbench as fb
 from fusionbench.cli.main import main
-from fusionbench.fusing import pick_devices
+from fusionbench.devices import pick_devices
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.local import split_units, threads_of_each
@@ -30,7 +30,7 @@ TWO = method(FUSES) + method("return batch.sources[0]", name="other")
 BACKWARDS = """
 import dataclasses
 from pathlib import Path
-from fusionbench.runs.executors import InlineExecutor
+from fusionbench.runs.inline import InlineExecutor
 from fusionbench.runs.session import Session
 from fusionbench.plugins import current_plugins
 
@@ -61,8 +61,8 @@ def rows(folder: str | Path) -> list[tuple[object, ...]]:
 
 
 def unit(name: str, count: int) -> Unit:
-    jobs = tuple(Job(sample=f"{i:03}", fusion=f"{name}{i}", image=None, metrics=()) for i in range(count))
-    return Unit(method=name, dataset="d", jobs=jobs)
+    jobs = tuple(Job(method=name, sample=f"{i:03}", fusion=f"{name}{i}", image=None, metrics=()) for i in range(count))
+    return Unit(dataset="d", jobs=jobs)
 
 
 @pytest.mark.parametrize("workers", [2, 3, 16])
@@ -79,17 +79,16 @@ def test_pieces_have_all_jobs_in_order_and_there_is_work_for_every_worker(
 
 
 def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    assert pick_devices("CPU") == (cpu,)
-    assert pick_devices("cpu:3") == (cpu, cpu, cpu)
-    assert pick_devices("cpu, cpu:2") == (cpu, cpu, cpu)
+    assert pick_devices("CPU") == ("cpu",)
+    assert pick_devices("cpu:3") == ("cpu", "cpu", "cpu")
+    assert pick_devices("cpu, cpu:2") == ("cpu", "cpu", "cpu")
     for wrong in ("cpu:0", "cpu:100", "cpu:", "cpu,", "", "cpu:-1", "gpu:all"):
         with pytest.raises(UsageError, match="unknown device"):
             pick_devices(wrong)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [str(device) for device in pick_devices("cuda:all")] == ["cuda:0", "cuda:1"]
-    assert [str(device) for device in pick_devices("cuda:1,cuda:0,cpu")] == ["cuda:1", "cuda:0", "cpu"]
+    assert pick_devices("cuda:all") == ("cuda:0", "cuda:1")
+    assert pick_devices("cuda:1,cuda:0,cpu") == ("cuda:1", "cuda:0", "cpu")
     with pytest.raises(UsageError, match="only 2 CUDA devices"):
         pick_devices("cuda:0,cuda:2")
 
@@ -98,11 +97,16 @@ def test_a_process_has_its_device_and_its_threads_for_itself(monkeypatch: pytest
     done: list[object] = []
     monkeypatch.setattr(torch.cuda, "set_device", done.append)
     monkeypatch.setattr(torch, "set_num_threads", done.append)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
     prepare_process(RunConfig(), threads=2, device="cuda:1")
     prepare_process(RunConfig(), device="cpu")
     assert done == ["cuda:1", 2]
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr("fusionbench.runs.environment.usable_cores", lambda: 3)
+    prepare_process(RunConfig(), device="cpu")
+    assert done[2:] == [3]
+    monkeypatch.setattr("fusionbench.runs.local.usable_cores", lambda: 8)
     assert [threads_of_each(processes) for processes in (1, 2, 3, 16)] == [0, 4, 2, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert threads_of_each(2) == 0

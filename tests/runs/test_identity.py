@@ -10,8 +10,9 @@ import torch
 from fusionbench.images import file_sha256
 from fusionbench.metrics.selection import find
 from fusionbench.plugins.neighbours import code_files
+from fusionbench.runs.config import RunConfig
+from fusionbench.runs.finishing import Finisher
 from fusionbench.runs.identity import code_digest
-from fusionbench.runs.stream import _Scoring
 from fusionbench.types import MethodSpec, Task, WeightsError
 
 SPEC = MethodSpec(name="mine", tasks=(Task.IVF,), factory="mine:Mine")
@@ -64,6 +65,6 @@ def test_a_file_that_cannot_be_parsed_is_known_by_its_bytes(tmp_path: Path) -> N
 
 
 def test_a_metric_that_is_another_one_here_than_where_the_run_was_planned_is_told(tmp_path: Path) -> None:
-    scoring = _Scoring([find("EN", "zhao")], tmp_path, torch.device("cpu"), keep=False)
+    finisher = Finisher([find("EN", "zhao")], RunConfig(), tmp_path, torch.device("cpu"))
     with pytest.raises(WeightsError, match=r"EN: another version, or other weights, than where the run was planned"):
-        scoring._scorer((("EN", "zhao", "1+0123456789abcdef"),))
+        finisher._scorer((("EN", "zhao", "1+0123456789abcdef"),))

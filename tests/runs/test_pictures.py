@@ -401,7 +401,7 @@ def test_one_unreadable_picture_does_not_stop_further_metrics(tmp_path: Path) ->
 def test_further_metrics_that_fail_leave_the_scores_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fusionbench.runs import stream
+    from fusionbench.runs import finishing
 
     dataset = pairs_dataset(tmp_path, 1)
     fb.run("average", dataset, out=tmp_path / "run", metrics=("EN",))
@@ -409,7 +409,7 @@ def test_further_metrics_that_fail_leave_the_scores_that_are_there(
     def fails(path: Path) -> None:
         raise FusionBenchError("the disk is away")
 
-    monkeypatch.setattr(stream, "_stored_pixels", fails)
+    monkeypatch.setattr(finishing, "_stored_pixels", fails)
     run = fb.run("average", dataset, out=tmp_path / "run", metrics=("EN", "SD"))
     frame = run.frame().set_index("metric")
     assert frame.status.to_dict() == {"EN": "ok", "SD": "failed"}

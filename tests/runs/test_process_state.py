@@ -15,7 +15,7 @@ from tests.helpers.workshop import FUSES, Workshop, failures, method
 # What a method may do to the process it runs in.
 DEEDS = {
     "file-size-limit": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))",
-    "patched-writer": "import fusionbench.runs.stream; fusionbench.runs.stream.write_png = None",
+    "patched-writer": "import fusionbench.runs.finishing; fusionbench.runs.finishing.write_png = None",
     "patched-pillow": "import PIL.Image; PIL.Image.open = None; PIL.Image.fromarray = None",
     "patched-torch": "torch.maximum = torch.minimum",
     "no-stdout": "sys.stdout = sys.stderr = None",

@@ -221,3 +221,18 @@ def test_a_worker_that_finds_another_plugin_of_the_name_refuses_to_compute(tmp_p
     done = run(["-c", code], plugin.parent, PYTHONPATH=os.pathsep.join([str(ROOT), str(other)]))
     assert "plugin my_plugin is" in done.stdout, done.stderr
     assert str(other) in done.stdout
+
+
+def test_the_supervising_process_imports_no_torch(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", count=2)
+    code = (
+        "import sys, fusionbench as fb\n"
+        "run = fb.run(['average'], {'name': 'folder', 'root': sys.argv[1], 'options': {'task': 'IVF',\n"
+        "    'patterns': ['ir/*', 'vi/*']}}, out=sys.argv[2])\n"
+        "print(run.computed, sorted({'torch', 'pandas', 'scipy'} & set(sys.modules)))\n"
+    )
+    for computed in (2, 0):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "data"), str(tmp_path / "run")], capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == (f"{computed} []\n", "")

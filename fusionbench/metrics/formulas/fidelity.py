@@ -127,11 +127,19 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
 
 def _vif_by(kernel: Kernel, planes: Planes) -> list[Tensor]:
     rows = []
-    for fused, *sources in zip(planes.fused, *planes.sources, strict=True):
-        sides = [kernel.source_information(source.contiguous()) for source in sources]
+    known = [_information(planes, index) for index in planes.source_indices]
+    for fused, *sides in zip(planes.fused, *known, strict=True):
         transmitted = kernel.transmitted(fused.contiguous(), [side for side, _ in sides])
         rows.append([found / held if held else math.nan for found, (_, held) in zip(transmitted, sides, strict=True)])
     return list(torch.tensor(rows, dtype=torch.float64).unbind(1))
+
+
+@shared_by_images
+def _information(planes: Planes, index: int) -> list[tuple[Tensor, float]]:
+    """What the kernel has to know of one image to compare with, for each of its planes."""
+    kernel = kernel_for(planes[index])
+    assert kernel is not None, "asked for where it is at hand"
+    return [kernel.source_information(plane.contiguous()) for plane in planes[index]]
 
 
 def _scipy_accepts(height: int, width: int) -> bool:

@@ -24,7 +24,7 @@ def pick_device(name: str) -> str:
     Raises:
         UsageError: No such device.
     """
-    from fusionbench.fusing import pick_device as picked
+    from fusionbench.devices import pick_device as picked
 
     return str(picked(name))
 

@@ -1,0 +1,25 @@
+"""Executing units of work in the process of the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fusionbench.runs.events import Event
+from fusionbench.runs.session import Session
+from fusionbench.runs.units import Unit
+
+
+class InlineExecutor:
+    """Executes in this process: for methods that exist only here (functions in a notebook, tests)."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def execute(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Event]]:
+        """See :class:`fusionbench.runs.executors.Executor`. A method that hangs cannot be interrupted here."""
+        for unit in units:
+            for event in self._session.execute(unit):
+                yield unit, event
+
+    def close(self) -> None:
+        """Nothing to give back."""

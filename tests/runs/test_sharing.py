@@ -1,0 +1,136 @@
+"""Methods that share a process: what is done once for all of them, and that none suffers from another."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import fusionbench as fb
+from fusionbench.metrics import Scorer
+from fusionbench.metrics.sources import KnownSources
+from fusionbench.plugins import current_plugins
+from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
+from fusionbench.runs.matrix import Pairing, ResolvedMethod
+from fusionbench.runs.opening import OpenedDataset
+from fusionbench.runs.sharing import leaders
+from fusionbench.types import MethodSpec, Task, UsageError
+from tests.helpers.scenes import scene
+from tests.helpers.workshop import FUSES, Workshop, failures, method
+
+SHARES = {"shares_process": "True"}
+LEAVES_ITS_PROCESS = """
+    from pathlib import Path
+    folder = Path({folder!r})
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}-{{batch.ids[0]}}").write_text(str(os.getpid()))
+    return torch.maximum(*batch.sources)
+"""
+
+
+def pairing(name: str, dataset: str = "d", **facts: object) -> Pairing:
+    spec = MethodSpec(name=name, tasks=(Task.IVF,), factory="x:Y", **facts)  # type: ignore[arg-type]
+    resolved = ResolvedMethod(request=MethodRequest(name=name), spec=spec, options={})
+    opened = OpenedDataset(dataset, DatasetRequest(name=dataset), Task.IVF, (), ())
+    return Pairing(method=resolved, dataset=opened)
+
+
+def test_who_shares_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusionbench.runs.sharing._TOGETHER", 100)
+    for name, size in (("small", 40), ("large", 70)):
+        (tmp_path / name).write_bytes(bytes(size))
+    sharing = [
+        pairing("a", shares_process=True),
+        pairing("alone"),
+        pairing("reads", shares_process=True, text="optional"),
+        dataclasses.replace(pairing("b", shares_process=True), weights=tmp_path / "small"),
+        dataclasses.replace(pairing("c", shares_process=True), weights=tmp_path / "large"),
+        pairing("e", shares_process=True),
+        pairing("a", "other", shares_process=True),
+    ]
+    found = leaders(sharing, RunConfig())
+    assert {method: leader for (method, dataset), leader in found.items() if dataset == "d"} == {
+        "a": "a", "alone": "alone", "reads": "reads", "b": "a", "c": "c", "e": "c",
+    }  # fmt: skip
+    assert found["a", "other"] == "a"
+    assert all(leader == name for (name, _), leader in leaders(sharing, RunConfig(compile=True)).items())
+
+
+def test_the_suites_methods_share() -> None:
+    alone = {
+        name for name, spec in current_plugins().methods.items() if not spec.shares_process and spec.text == "none"
+    }
+    # One reads files of its user, one takes minutes an image, one is a variant of a method that reads text.
+    assert alone == {"precomputed", "ddfm", "film-no-text"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked where that is possible")
+def test_methods_that_share_fuse_sample_by_sample_in_one_process(workshop: Workshop, tmp_path: Path) -> None:
+    folder = str(tmp_path / "seen")
+    code = "".join(
+        method(LEAVES_ITS_PROCESS.format(folder=folder, name=name), name=name, **facts)
+        for name, facts in (("first", SHARES), ("second", SHARES), ("third", {}))
+    )
+    assert fb.run(**workshop(code, methods=["first", "second", "third"]), device="cpu").complete
+    seen = sorted((path.stat().st_mtime_ns, path.name, path.read_text()) for path in (tmp_path / "seen").iterdir())
+    shared = [(name, process) for _, name, process in seen if not name.startswith("third")]
+    assert [name for name, _ in shared[:4]] == ["first-000", "second-000", "first-001", "second-001"]
+    assert len({process for _, process in shared}) == 1
+    assert not {process for _, process in shared} & {process for _, name, process in seen if name.startswith("third")}
+
+
+@pytest.mark.parametrize("fault", ["os._exit(7)", "os.kill(os.getpid(), signal.SIGSEGV)", "time.sleep(600)", "1 / 0"])
+@pytest.mark.parametrize("device", ["cpu", "cpu:2"])
+def test_only_the_guilty_sample_of_the_guilty_method_fails(workshop: Workshop, fault: str, device: str) -> None:
+    body = f"if '002' in batch.ids:\n    {fault}\nreturn batch.sources[0]"
+    code = method(FUSES, **SHARES) + method(body, name="guilty", **SHARES) + method(FUSES, name="last", **SHARES)
+    run = fb.run(**workshop(code, methods=["mine", "guilty", "last"]), device=device, timeout=5)
+    assert run.failed == 1
+    assert set(failures(run, "guilty")) == {"002"}
+
+
+@pytest.mark.parametrize("fault", ["os._exit(7)", "time.sleep(600)", "raise ValueError('no')"])
+def test_a_method_that_cannot_be_loaded_costs_the_others_nothing(
+    workshop: Workshop, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusionbench.runs.executors._START_UP", 10.0)
+    code = method(FUSES, **SHARES) + method(FUSES, name="guilty", load=fault, **SHARES)
+    code += method(FUSES, name="warns", load="import warnings; warnings.warn('hello')", **SHARES)
+    run = fb.run(**workshop(code, count=2, methods=["warns", "guilty", "mine"]), device="cpu", timeout=1)
+    assert run.failed == 2
+    assert set(failures(run, "guilty")) == {"000", "001"}
+
+
+def test_known_sources_change_no_value() -> None:
+    """Every convention, gray and in colour, in any order of calls: as if each image were scored by itself."""
+    torch.manual_seed(0)
+    infrared, visible = (torch.from_numpy(image) for image in scene(3, 70, 90))
+    sources = [image[None] if image.ndim == 2 else image.permute(2, 0, 1) for image in (infrared, visible)]
+    images = [sources[1], sources[1].float().mean(0, keepdim=True).byte(), sources[0], torch.flip(sources[1], (2,))]
+    specs = [spec for spec in current_plugins().metrics.values() if spec.operands == "F|A,B" and not spec.weights]
+    scorer = Scorer.of_specs(specs)
+    known = KnownSources([source[None] for source in sources])
+    for image in images:
+        alone = scorer.scores(image[None], [source[None] for source in sources])
+        together = scorer.scores(image[None], known)
+        assert alone.errors == together.errors
+        for key, value in alone.values.items():
+            torch.testing.assert_close(together.values[key], value, rtol=0, atol=0, equal_nan=True, msg=key)
+
+
+def test_scores_of_less_precision_are_another_version_and_close(workshop: Workshop) -> None:
+    settings = workshop(method(FUSES), count=2)
+    exact = fb.run(**settings).frame()
+    run = fb.run(**settings, scoring="float32")
+    assert run.computed == 2
+    rough = run.frame()
+    assert {spec["version"] for spec in run.info["metrics"].values()} == {"1+float32"}
+    assert (exact.value != rough.value).any()
+    assert rough.value.to_numpy() == pytest.approx(exact.value.to_numpy(), rel=1e-4)
+    # The former ones are still there, and come back without being computed.
+    assert fb.run(**settings).computed == 0
+    with pytest.raises(UsageError, match="scoring must be float64 or float32"):
+        fb.run(**settings, scoring="float16")
