@@ -29,7 +29,7 @@ from torch import Tensor
 import fusionbench as fb
 from fusionbench.atomic import replacing
 from fusionbench.data import open_dataset
-from fusionbench.fusing import DecodedSample, Fuser, decode_sample
+from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
 from fusionbench.fusing.cost import measure_cost
 from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.metrics import Scorer
@@ -106,16 +106,18 @@ def scenes(task: Task, count: int = 2) -> list[DecodedSample]:
     return [decode_sample(sample) for sample in dataset.samples[:count]]
 
 
+def result_of(fuser: Fuser, sample: DecodedSample) -> FusedImage:
+    """The fused image; a failure is raised."""
+    torch.manual_seed(0)
+    (result,) = fuser.fuse_samples([sample])
+    if isinstance(result, FusionBenchError):
+        raise result
+    return result
+
+
 def fused(fuser: Fuser, samples: Sequence[DecodedSample]) -> list[Tensor]:
-    """Their fused images, uint8; a failure is raised."""
-    pictures = []
-    for sample in samples:
-        torch.manual_seed(0)
-        (result,) = fuser.fuse_samples([sample])
-        if isinstance(result, FusionBenchError):
-            raise result
-        pictures.append(result.pixels)
-    return pictures
+    """The pixels of their fused images."""
+    return [result_of(fuser, sample).pixels for sample in samples]
 
 
 def attempted(records: Iterator[Record], **facts: Any) -> Iterator[Record]:
@@ -181,7 +183,7 @@ def precision(bench: Bench) -> Iterator[Record]:
             if way == "channels-last":
                 fuser.network.to(memory_format=torch.channels_last)
             if way == "compiled":
-                fuser.method.network = torch.compile(fuser.network)  # type: ignore[attr-defined]  # learned methods have one
+                fuser.method.network = torch.compile(fuser.network)
             pictures = fused(fuser, samples)
             started = time.perf_counter()
             fused(fuser, samples)
@@ -282,19 +284,16 @@ def _limited(spec: MethodSpec, sample: DecodedSample, device: torch.device) -> I
     fuser = loaded(spec, Task.IVF, device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    (whole,) = fuser.fuse_samples([sample])
+    whole = result_of(fuser, sample)
     needed = torch.cuda.max_memory_allocated(device) - before
     torch.cuda.empty_cache()
     try:
         torch.cuda.set_per_process_memory_fraction((before + needed / 2) / total, device)
-        (cut,) = fuser.fuse_samples([sample])
+        cut = result_of(fuser, sample)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, device)
-    for result in (whole, cut):
-        if isinstance(result, FusionBenchError):
-            raise result
-    levels = int((whole.pixels.int() - cut.pixels.int()).abs().max())  # type: ignore[union-attr]  # errors are raised
-    yield {"method": spec.name, "needed": needed, "levels": levels, "notes": list(cut.notes)}  # type: ignore[union-attr]
+    levels = int((whole.pixels.int() - cut.pixels.int()).abs().max())
+    yield {"method": spec.name, "needed": needed, "levels": levels, "notes": list(cut.notes)}
 
 
 def two_workers(bench: Bench) -> Iterator[Record]:

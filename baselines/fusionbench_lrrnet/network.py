@@ -17,8 +17,8 @@ _WIDTH = 256
 _HALF = _WIDTH // 2
 _ITERATIONS = 4
 _EPSILON = 1e-5
-# Pixels of 256 channels that fit a core's cache; an accelerator takes whole images.
-_CHUNK = 2048
+# Pixels of 256 channels that fit the second level of a core's cache; an accelerator takes whole images.
+_CHUNK = 512
 
 
 class _Convolution(nn.Module):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fusionbench.metrics import native
+from fusionbench.metrics.formulas import feature_information
 from fusionbench.metrics.formulas.fidelity import vif_of_sources
 from fusionbench.metrics.formulas.gradients import edge_preservation, edges
 from fusionbench.metrics.formulas.statistics import average_gradient, spatial_frequency, standard_deviation
@@ -78,6 +79,29 @@ def test_kernel_and_formulas_agree(
     frequency = math.sqrt(across / (height * (width - 1)) + down / ((height - 1) * width))
     assert close(frequency, float(spatial_frequency(exact)), bound)
     assert close(gradients / (height * width), float(average_gradient(exact)), bound)
+
+
+@needs_kernel
+@pytest.mark.parametrize("size", [(3, 3), (4, 35), (9, 34), (23, 67)])
+@pytest.mark.parametrize("second", ["noise", "levels", "same", "flat", "tiny"])
+@pytest.mark.parametrize("first", ["noise", "levels", "flat", "steps"])
+def test_feature_information_is_that_of_the_formulas(first: str, second: str, size: tuple[int, int]) -> None:
+    """On features with ties, flat and equal windows, and at sizes around the width of the kernel's blocks."""
+    kernel = native.kernel()
+    assert kernel is not None
+    generator = torch.Generator().manual_seed(size[1])
+    fused = torch.randint(0, 3, size, generator=generator).double()
+    features = {
+        "noise": torch.randn(size, generator=generator, dtype=torch.float64),
+        "levels": torch.randint(0, 3, size, generator=generator).double(),
+        "flat": torch.zeros(size, dtype=torch.float64),
+        "same": fused.clone(),
+        "steps": torch.arange(size[1]).double().expand(size).contiguous(),
+        "tiny": torch.randn(size, generator=generator, dtype=torch.float64) * 1e-200,
+    }
+    maps = features[first], features[second], fused
+    expected = float(feature_information._scores(*map(feature_information._windows, maps)).sum())
+    assert kernel.feature_information(*maps) == pytest.approx(expected, rel=1e-11, abs=1e-11)
 
 
 def test_the_switch_turns_the_kernel_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,8 +32,8 @@ LEAVES_ITS_PROCESS = """
 """
 
 
-def pairing(name: str, dataset: str = "d", **facts: object) -> Pairing:
-    spec = MethodSpec(name=name, tasks=(Task.IVF,), factory="x:Y", **facts)  # type: ignore[arg-type]
+def pairing(name: str, dataset: str = "d", **facts: Any) -> Pairing:
+    spec = MethodSpec(name=name, tasks=(Task.IVF,), factory="x:Y", **facts)
     resolved = ResolvedMethod(request=MethodRequest(name=name), spec=spec, options={})
     opened = OpenedDataset(dataset, DatasetRequest(name=dataset), Task.IVF, (), ())
     return Pairing(method=resolved, dataset=opened)

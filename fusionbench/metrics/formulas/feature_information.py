@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.formulas.transforms import dct, meyer_wavelet, sobel_edges
+from fusionbench.metrics.native import kernel_for
 from fusionbench.metrics.planes import Planes, shared
 
 _WINDOW = 9
@@ -87,7 +88,14 @@ def _scores(first: Tensor, second: Tensor, fused: Tensor) -> Tensor:
     return (score_first + score_second) / 2
 
 
-def _mean_score(first: Tensor, second: Tensor, fused: Tensor) -> Tensor:
+def _mean_score(maps: list[Tensor]) -> Tensor:
+    """Mean over all windows of three H x W maps: of both sources and of the fused image."""
+    kernel = kernel_for(*maps)
+    if kernel is not None:
+        first, second, fused = (feature.contiguous() for feature in maps)
+        count = (fused.shape[0] - 2) * (fused.shape[1] - 2)
+        return torch.tensor(kernel.feature_information(first, second, fused) / count, dtype=torch.float64)
+    first, second, fused = map(_windows, maps)
     total = torch.zeros((), dtype=torch.float64, device=fused.device)
     step = _CHUNK.get(fused.device.type, _CHUNK["cuda"])
     for parts in zip(first.split(step, 1), second.split(step, 1), fused.split(step, 1), strict=True):
@@ -109,7 +117,7 @@ def _feature_information(planes: Planes, features: Callable[[Tensor], Tensor]) -
     maps = [features(planes[index].double()) for index in (1, 2, 0)]
     if min(maps[0].shape[-2:]) < 3:
         return planes.filled(torch.nan).double()
-    score = _mean_score_binary if features is sobel_edges else lambda parts: _mean_score(*map(_windows, parts))
+    score = _mean_score_binary if features is sobel_edges else _mean_score
     return torch.stack([score([feature[plane] for feature in maps]) for plane in range(len(planes))])
 
 

@@ -1,4 +1,5 @@
-// Metrics on the CPU in few passes over memory: VIF, edges and Qabf, and the activity of the fused image.
+// Metrics on the CPU in few passes over memory: VIF, edges and Qabf, feature mutual
+// information, and the activity of the fused image.
 //
 // A plain C interface, called through ctypes; nothing here knows Python. On x86-64 the arithmetic is compiled for
 // three instruction sets and the best one that the processor has is taken at the first call. No option that
@@ -25,10 +26,11 @@
         static double edges_(const T *p, int h, int w, T *g, T *a) { return edges(p, h, w, g, a); }                    \
         static double preserved_(size_t n, const T *gf, const T *af, const T *g, const T *a, T unit) { return preserved(n, gf, af, g, a, unit); } \
         static void activity_(const T *p, int h, int w, double *out) { activity(p, h, w, out); }                       \
+        static double windows_(const T *a, const T *b, const T *f, int h, int w) { return windows(a, b, f, h, w); }    \
     };                                                                                                                 \
     template <class T> static Table<T> table() {                                                                       \
         using E = Entry<T>;                                                                                            \
-        return {E::prepare_, E::vif_, E::edges_, E::preserved_, E::activity_};                                         \
+        return {E::prepare_, E::vif_, E::edges_, E::preserved_, E::activity_, E::windows_};                                       \
     }
 
 template <class T> struct Table {
@@ -37,6 +39,7 @@ template <class T> struct Table {
     double (*edges)(const T *, int, int, T *, T *);
     double (*preserved)(size_t, const T *, const T *, const T *, const T *, T);
     void (*activity)(const T *, int, int, double *);
+    double (*windows)(const T *, const T *, const T *, int, int);
 };
 
 #define VECTOR_BYTES 16
@@ -89,7 +92,7 @@ template <class T> static const Table<T> &entries() {
     return table;
 }
 
-EXPORT int fb_version() { return 1; }
+EXPORT int fb_version() { return 2; }
 EXPORT const char *fb_instructions() { return chosen(); }
 EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
 
@@ -102,7 +105,10 @@ EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
     EXPORT double fb_preserved_##suffix(size_t n, const T *gf, const T *af, const T *g, const T *a, T unit) {          \
         return entries<T>().preserved(n, gf, af, g, a, unit);                                                          \
     }                                                                                                                  \
-    EXPORT void fb_activity_##suffix(const T *p, int h, int w, double *out) { entries<T>().activity(p, h, w, out); }
+    EXPORT void fb_activity_##suffix(const T *p, int h, int w, double *out) { entries<T>().activity(p, h, w, out); }   \
+    EXPORT double fb_windows_##suffix(const T *a, const T *b, const T *f, int h, int w) {                              \
+        return entries<T>().windows(a, b, f, h, w);                                                                    \
+    }
 
 TYPED(double, f64)
 TYPED(float, f32)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 SWITCH = "FUSIONBENCH_NATIVE"
 # The library's own version: raised with every change of its interface.
-_VERSION = 1
+_VERSION = 2
 _POINTER = ctypes.c_void_p
 _SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
 _REAL = {torch.float64: ctypes.c_double, torch.float32: ctypes.c_float}
@@ -31,7 +31,7 @@ class Kernel:
         library.fb_side_size.restype = ctypes.c_size_t
         library.fb_instructions.restype = ctypes.c_char_p
         for suffix in _SUFFIX.values():
-            for name in ("prepare", "edges", "preserved"):
+            for name in ("prepare", "edges", "preserved", "windows"):
                 self._function(name, suffix).restype = ctypes.c_double
 
     @property
@@ -70,6 +70,12 @@ class Kernel:
         planes = (_address(plane) for plane in (*fused, *source))
         count = ctypes.c_size_t(fused[0].numel())
         return self._function("preserved", _SUFFIX[dtype])(count, *planes, _REAL[dtype](unit))
+
+    def feature_information(self, first: Tensor, second: Tensor, fused: Tensor) -> float:
+        """Sum over all 3 x 3 windows of the mean score of two sources, see ``formulas.feature_information``."""
+        height, width = fused.shape
+        planes = (_address(plane) for plane in (first, second, fused))
+        return self._function("windows", _SUFFIX[fused.dtype])(*planes, height, width)
 
     def activity(self, plane: Tensor) -> tuple[float, float, float, float]:
         """Sums of squared deviations from the mean, of squared first differences across and down, of gradients."""
