@@ -37,10 +37,10 @@ MARK = "fusionbench.json"
 # Part of the digest: raised when environments are made otherwise.
 _FORMAT = 1
 _PROBE_LIMIT = 120.0
-_SHOWN = 6
+_SHOWN, _LONGEST = 6, 240
 # What installs packages is not what results depend on.
 _INSTALLERS = ("pip", "setuptools", "wheel")
-_UNREACHABLE = ("Failed to establish a new connection", "name resolution", "Network is unreachable", "ProxyError")
+_UNREACHABLE = "connection broken by"
 # What would lead an interpreter to the modules of another environment, or pip to another place.
 _MISLEADING = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__"),
@@ -291,10 +291,12 @@ def _complaint(log: Path) -> str:
     """What a failed step said: its errors, else its last lines."""
     text = log.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.upper().startswith("ERROR")]
-    if any(words in text for words in _UNREACHABLE):
+    errors = [line for line in lines if line.upper().startswith("ERROR") and "Ignored the following" not in line]
+    if _UNREACHABLE in text:
         errors.append("No index of packages could be reached.")
-    return printable(" ".join((errors or lines)[-_SHOWN:])[:1500]) or "nothing."
+    # Lines may list every version that there is.
+    shown = (line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in (errors or lines)[-_SHOWN:])
+    return printable(" ".join(shown)) or "nothing."
 
 
 def _digest(parts: Sequence[Any]) -> str:

@@ -16,7 +16,7 @@ _MANY = 60
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint for a name that is not among ``known``: the nearest ones; where none is near, all that are not too many."""
+    """The hint for a name that is not among ``known``: the nearest ones; where none is near all, if they are few."""
     lowered = {item.lower(): item for item in known}
     # Two letters of a short name may be half of it.
     cutoff = 0.5 if len(name) < 5 else 0.55

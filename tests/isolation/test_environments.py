@@ -110,6 +110,17 @@ def no_numpy(mine: MethodSpec) -> None:
 
 
 @pytest.mark.slow
+def test_an_index_that_cannot_be_reached_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    settings = {"INDEX_URL": "http://127.0.0.1:9/simple", "CONFIG_FILE": os.devnull, "RETRIES": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (folder / "requirements.txt").write_text("tinything\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="No index of packages could be reached"):
+        interpreter_of(spec(requirements=folder / "requirements.txt"), {})
+
+
+@pytest.mark.slow
 def test_two_processes_make_one_environment(folder: Path) -> None:
     path = requirements(folder)
     code = (
