@@ -97,12 +97,12 @@ def test_the_cost_is_that_of_its_process(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_what_new_writes_passes_its_checks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    invoke("new", "method", "tried-isolated", "--isolated")
-    package = folder / "fusionbench-tried-isolated/src/fusionbench_tried_isolated"
+    invoke("new", "method", "checked-isolated", "--isolated")
+    package = folder / "fusionbench-checked-isolated/src/fusionbench_checked_isolated"
     environment = described(load_plugins(("old_fusion.py",)).methods["old-fusion"], {}).path
     monkeypatch.syspath_prepend(str(package.parent))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(package.parent), str(ROOT))))
     python = f"python={environment}"
-    done = invoke("check", "-p", "fusionbench_tried_isolated", "method:tried-isolated", "--option", python)
+    done = invoke("check", "-p", "fusionbench_checked_isolated", "method:checked-isolated", "--option", python)
     assert "keeps its contract" in done.output
     assert (package / "requirements.txt").read_text(encoding="utf-8").splitlines()[1].startswith("numpy")
