@@ -48,12 +48,12 @@ def check(
     Exit status: 0 nothing wrong, 1 samples that cannot be used, 2 wrong use.
     """
     from fusionbench.cli.progress import bar
-    from fusionbench.data import DatasetRef, check_dataset
+    from fusionbench.data import DatasetRequest, check_dataset
 
     datasets = open_chosen(references, data_root, options)
     reports = []
     for text, dataset in zip(references, datasets, strict=True):
-        name = DatasetRef.parse(text).key
+        name = DatasetRequest.parse(text).key
         with bar(name, len(dataset.samples)) as advance:
             reports.append(check_dataset(dataset, workers, name=name, decode=not headers_only, progress=advance))
     if as_json:
@@ -126,11 +126,11 @@ def verify(
     """
     from dataclasses import replace
 
-    from fusionbench.data import DatasetRef
+    from fusionbench.data import DatasetRequest
     from fusionbench.data.opening import registered
     from fusionbench.data.splits import compare, split_list
 
-    ref = DatasetRef.parse(reference)
+    ref = DatasetRequest.parse(reference)
     split = split_list(registered(ref.name), ref.split or "")
     (dataset,) = open_chosen(str(replace(ref, split="all")), data_root, options)
     found = compare(dataset, split)

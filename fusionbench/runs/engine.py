@@ -17,7 +17,7 @@ from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import info_of
-from fusionbench.runs import plan, provenance
+from fusionbench.runs import leakage, plan, provenance
 from fusionbench.runs.choosing import engage_executor
 from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
@@ -198,6 +198,9 @@ def _prepare(
         origin = plugins.methods.origin(name)
         return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
 
+    expansion.pairings, leaks = leakage.marked(expansion.pairings, facts)
+    for message in leaks:
+        watcher.notice(f"note: {message}")
     planned = plan.plan_cells(expansion, config, facts, code)
     identities: dict[str, dict[str, str]] = {}
     for item in planned:

@@ -66,12 +66,12 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
                 digests=tuple(contents[str(name)].values()),
                 limited=bool((info.get("limited") or {}).get(name)),
             )
-            for name, part in frame.groupby("dataset", sort=False)
+            for name, part in frame.groupby("dataset", sort=False, observed=True)
         },
         methods={name: _method(name, info, plugins) for name in frame["method"].unique()},
         results=tuple(
             _result(str(method), str(dataset), part, list(contents[str(dataset)]))
-            for (method, dataset), part in frame.groupby(["method", "dataset"], sort=False)
+            for (method, dataset), part in frame.groupby(["method", "dataset"], sort=False, observed=True)
         ),
     )
 
@@ -94,7 +94,7 @@ def _method(label: str, info: Mapping[str, Any], plugins: Plugins) -> ExportedMe
 
 def _result(method: str, dataset: str, part: pd.DataFrame, samples: list[str]) -> ExportedResult:
     values: dict[str, tuple[float | None, ...]] = {}
-    for key, rows in part.groupby("key", sort=False):
+    for key, rows in part.groupby("key", sort=False, observed=True):
         found = dict(zip(rows["sample"], rows["value"].where(rows["status"] == "ok"), strict=True))
         values[str(key)] = tuple(_value(found.get(sample, math.nan)) for sample in samples)
     each = part.drop_duplicates("sample").set_index("sample")

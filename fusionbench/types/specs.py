@@ -87,6 +87,8 @@ class WeightSpec:
         beside: Official names of further files that are read with it from the same folder.
         when: Option name -> values of that option for which these weights are the right ones; for
             methods with several networks, such as one per fusion rule.
+        training_list: Where the list of the images lies that it was trained on, ``package:splits/name.csv``, of the
+            form of :attr:`DatasetSpec.lists`; tables mark results on them. Empty where that is not known.
     """
 
     name: str
@@ -103,6 +105,7 @@ class WeightSpec:
     how: str = ""
     beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    training_list: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
