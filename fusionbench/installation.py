@@ -26,6 +26,7 @@ _EXTRAS = {
     "text": ("transformers",),
     "train": ("accelerate", "h5py", "tensorboard"),
     "plot": ("matplotlib",),
+    "pyiqa": ("pyiqa",),
 }
 
 

@@ -30,6 +30,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=_PAGE,
                     official=("model_10.pth",),
                     sha256=("075b636954cbd425fc29be808bcfb42232e29b203f054c2a637ed301300d5a1d",),
+                    content_sha256="3da5b931c32ca79a63ed286cace2138fa54a432c293ef330e1fd266d40b068fb",
                     size=65189,
                 ),
             ),

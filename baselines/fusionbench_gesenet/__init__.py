@@ -38,6 +38,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/model",
                     official=("GeSeNet.pth",),
                     sha256=("3ecbeb6321d190a088a96adac244fcb384506cbfaf31880f08462d2aba518909",),
+                    content_sha256="409f5ce20e73405827a05e63d02a46a79be583081a7671d7ca156bf95eed3c44",
                     size=991703,
                     licence="MIT",
                     package_file=Path(__file__).parent / "weights" / "GeSeNet.safetensors",

@@ -34,6 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/master/checkpoint",
                     official=("MEFNet_release.pt",),
                     sha256=("8d524b43086cff513c36ae34814669ea4d1cbee4014d394b1a921b5114360b1b",),
+                    content_sha256="cc4d738e082296cb1beb22e870ba7d781f6b0445340f22a58d12e185bb1f63b5",
                     size=333528,
                 ),
             ),

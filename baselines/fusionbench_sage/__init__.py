@@ -38,6 +38,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/checkpoints",
                     official=("checkpoints.pt",),
                     sha256=("ecfde477ca4cd65401f207d5dc91ce6c475a49891d768dbdb7a66366255ee836",),
+                    content_sha256="e9728ccdc260cd25900058350343aff99a0669e14b4e895fbc54d2e749ff7c46",
                     size=579020,
                     licence="MIT",
                     package_file=Path(__file__).parent / "weights" / "SAGE.safetensors",

@@ -35,6 +35,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page="https://github.com/Linfeng-Tang/VIF-Benchmark/tree/main/Checkpoint/SeAFusion",
                     official=("SeAFusion.pth",),
                     sha256=("8d65a7f9a50f36349803368cf9920f40420776995e7e8cc8a56d8d30e499431d",),
+                    content_sha256="ca48240baf777fa7ce3d90c82b12a83ea17647b2d9d7f42bd30be2d5c71e8e3c",
                     size=682043,
                     licence="MIT",
                     package_file=Path(__file__).parent / "weights" / "SeAFusion.safetensors",

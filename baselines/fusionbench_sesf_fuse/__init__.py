@@ -33,6 +33,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/master/nets/parameters",
                     official=("lp+lssim_se_sf_net_times30.pkl",),
                     sha256=("8758fcab88f19f673e31c9a8d1dc60e67f5b655572462ea099c49248b36fdaa3",),
+                    content_sha256="1f99bcb2cf2c23b3555c67e4de8aff22d527c288fdd93696c29b7237793d22a5",
                     size=311937,
                     licence="LGPL-2.1",
                 ),

@@ -34,6 +34,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=_PAGE,
                     official=("model.pth",),
                     sha256=("cb923ed0265765e8471c7fcb15a08d1cee296809254e03e97418c664d655d179",),
+                    content_sha256="0900973db2d2f4e5272c5ed7d436e235193415560f68b29050448f26559cc173",
                     size=254009,
                     licence="an MIT badge, no licence file",
                 ),

@@ -35,6 +35,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/weights",
                     official=("stackmffv4.pth",),
                     sha256=("4e9f0e6a1d54712d9a970508d44d382aab71828983a1e57661a351b7c93353bf",),
+                    content_sha256="e31c4af0ef39af317c9e6da83173bce9b9a227275ab61c9180596f3a9c949a96",
                     size=3972415,
                     licence="MIT",
                 ),

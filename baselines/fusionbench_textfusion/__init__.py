@@ -45,6 +45,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/models",
                     official=("LLVIP_pretrained.model",),
                     sha256=("4471c6c376b8f7c5d63b2766d0dd9f5c361c740e1dc937658ed418febcd7d657",),
+                    content_sha256="d149ddffa6cc3f914f2558b3829f5057e76a0d3adab50b5abc4c852b85a2e398",
                     size=347072,
                     licence="an MIT file with OpenAI's copyright line",
                 ),

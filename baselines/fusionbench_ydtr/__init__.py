@@ -33,6 +33,7 @@ def fusionbench_methods() -> list[MethodSpec]:
                     page=f"{_PAGE}/tree/main/models",
                     official=("model_10.pth",),
                     sha256=("183c31a103ada74063e644b300d6708ed567dcc231a9d0f8d52e098c6c2a0d32",),
+                    content_sha256="f9559e9831d4f356620f823fae119bb56845f19bafd49e7dcd1696d235eef9df",
                     size=893678,
                 ),
             ),

@@ -57,8 +57,8 @@ def _formula(spec: Any) -> Iterator[tuple[str, str]]:
 def _facts(spec: Any) -> Iterator[tuple[str, str]]:
     for item in dataclasses.fields(spec):
         value = getattr(spec, item.name)
-        if item.name == "name" or value in ("", None, (), {}, False):
-            continue
+        if item.name == "name" or value in ("", None, (), {}) or (value is False and item.default is False):
+            continue  # a direction that is False says that lower is better
         if item.name == "options":
             for key, option in value.items():
                 choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""

@@ -1,6 +1,7 @@
 """Fusion metrics in the conventions of the field: exact, batched, on any device.
 
 * ``evaluate`` scores images and returns a table; ``Scorer`` does so for many batches.
+* ``adapted`` makes a function of another library a metric.
 * ``functional`` has every metric as a pure function, ``functional.qabf(fused, sources, profile="zhao")``.
 * ``Qabf(profile="zhao")`` and so on are objects with ``update``, ``compute`` and ``reset``; the class of a
   metric is named like the metric, with ``_`` for ``-``.
@@ -38,7 +39,7 @@ def _class(name: str) -> type[StatefulMetric] | None:
 
 __getattr__, __dir__, __all__ = names(
     __name__,
-    {"scorer": ("MetricWarning", "Scorer", "evaluate")},
+    {"adapting": ("adapted",), "scorer": ("MetricWarning", "Scorer", "evaluate")},
     modules=("functional",),
     more=_classes,
     find=_class,

@@ -2,6 +2,7 @@
 import torch
 
 from fusionbench.metrics import functional as functional
+from fusionbench.metrics.adapting import adapted as adapted
 from fusionbench.metrics.scorer import MetricWarning as MetricWarning
 from fusionbench.metrics.scorer import Scorer as Scorer
 from fusionbench.metrics.scorer import evaluate as evaluate

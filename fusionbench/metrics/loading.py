@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.planes import Planes
+from fusionbench.metrics.versions import check_packages
 from fusionbench.types import MetricSpec, resolve
 from fusionbench.weights.finding import find_metric_weights
 from fusionbench.weights.metrics import load_metric
@@ -25,10 +26,12 @@ def function_of(spec: MetricSpec, place: torch.device) -> Function:
     """What computes a metric on a device: its function, or what its function loads from the weights.
 
     Raises:
+        MissingExtraError: A library that computes it is not installed.
         WeightsError: Weights are missing.
         PluginError: The function cannot be imported.
         MetricError: What it returned cannot be called.
     """
+    check_packages(spec)
     function = resolve(spec.function, owner=f"metric {spec.key}")
     if not spec.weights:
         return function

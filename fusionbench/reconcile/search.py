@@ -178,15 +178,21 @@ def _compared(
 def _values(
     samples: Iterable[Sample], metrics: Sequence[str], wanted: set[str] | None, done: Callable[[str], None]
 ) -> dict[str, dict[Candidate, float]]:
-    """Value of every candidate on every image."""
+    """Value of every candidate on every image; without those that are the plain definition on all of them."""
     found = {}
+    different: set[Candidate] = set()
     for group in _groups(sample for sample in samples if wanted is None or sample[0] in wanted):
         operands = [tuple(_tensor(image) for image in (fused, *sources)) for _, fused, sources in group]
         # The planes of one image are too small to share among cores.
-        for (name, *_), values in zip(group, together(partial(_candidates, metrics=metrics), operands), strict=True):
+        results = together(partial(_candidates, metrics=metrics), operands)
+        for (name, *_), (values, idle) in zip(group, results, strict=True):
             found[name] = values
+            different |= values.keys() - idle
             done(name)
-    return found
+    return {
+        name: {candidate: value for candidate, value in values.items() if candidate in different}
+        for name, values in found.items()
+    }
 
 
 def _groups(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -207,32 +213,52 @@ def _tensor(image: np.ndarray) -> Tensor:
     return tensor[None, None] if tensor.ndim == 2 else tensor.movedim(-1, 0)[None]
 
 
-def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> dict[Candidate, float]:
-    """Every definition of the metrics under every deviation that changes these images."""
-    colour = any(image.shape[1] == 3 for image in images)
+def _candidates(images: tuple[Tensor, ...], metrics: Sequence[str]) -> tuple[dict[Candidate, float], set[Candidate]]:
+    """Every definition of the metrics under every deviation, and which of these change nothing on these images."""
     definitions = [definition for metric in metrics for definition in _definitions(metric)]
     found: dict[Candidate, float] = {}
+    idle: set[Candidate] = set()
     memory = Memory()  # a deviation leaves some of the images as they are, and so what was computed of them
+    plain: dict[str, float] = {}
     for deviation in IMAGE_DEVIATIONS:
-        if deviation.colour_only and not colour:
-            continue
-        fused, *sources = deviation.apply(images)
         chosen = [
             (profiles, spec)
             for profiles, spec in definitions
             if spec.operands != "F" or deviation.name != "sources exchanged"
         ]
-        operands = images_of(fused, sources, dtype=torch.float64)
-        operands.memory = memory
-        values, errors = score_images([spec for _, spec in chosen], operands)
+        changed = deviation.apply(images)
+        known = plain if deviation.name and _same(changed, images) else {}
+        left = [spec for _, spec in chosen if spec.key not in known]
+        values = known | (_scores(left, changed, memory) if left else {})
+        if not deviation.name:
+            plain = {key: value for key, value in values.items() if not math.isnan(value)}
         for profiles, spec in chosen:
-            if spec.key in errors:  # a definition for fewer sources explains nothing here
+            if spec.key not in values:  # a definition for fewer sources explains nothing here
                 continue
-            value = float(values[spec.key].mean())
             factors = [factor for factor in VALUE_DEVIATIONS if spec.name in factor.metrics]
             for factor in (None, *factors):
-                found[Candidate(spec.name, profiles, deviation, factor)] = scaled(value, factor)
-    return found
+                candidate = Candidate(spec.name, profiles, deviation, factor)
+                found[candidate] = scaled(values[spec.key], factor)
+                if spec.key in known:
+                    idle.add(candidate)
+    return found, idle
+
+
+def _same(changed: tuple[Tensor, ...], images: tuple[Tensor, ...]) -> bool:
+    """Whether a deviation leaves what images show as it is; gray ones may be stored with three channels.
+
+    Where only some of them are, a definition may have a value only after the others were made gray, too.
+    """
+    return all(
+        torch.equal(new, old) or bool((old == old[:, :1]).all() and (new == old[:, :1]).all())
+        for new, old in zip(changed, images, strict=True)
+    )
+
+
+def _scores(specs: Sequence[MetricSpec], images: tuple[Tensor, ...], memory: Memory) -> dict[str, float]:
+    operands = images_of(images[0], images[1:], dtype=torch.float64)
+    operands.memory = memory
+    return {key: float(value.mean()) for key, value in score_images(specs, operands).values.items()}
 
 
 def _decimals(value: float) -> int:

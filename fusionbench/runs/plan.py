@@ -22,6 +22,7 @@ from fusionbench.runs.requirements import examined
 from fusionbench.types import (
     FusionBenchError,
     MetricSpec,
+    MissingExtraError,
     Sample,
     Task,
     UsageError,
@@ -105,7 +106,7 @@ def expand(
 
 def _checked_metrics(
     config: RunConfig, plugins: Plugins, complaints: Complaints
-) -> tuple[tuple[MetricSpec, ...], list[WeightsError]]:
+) -> tuple[tuple[MetricSpec, ...], list[FusionBenchError]]:
     """As :func:`metrics_of`, and what those left out lack; every name that is unknown, and every metric that was
     named and lacks its weights, goes to the complaints."""
     before = len(complaints.errors)
@@ -164,7 +165,7 @@ def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
 
     Raises:
         UnknownNameError: No such metric or profile.
-        WeightsError: A metric that was named lacks its weights.
+        WeightsError, MissingExtraError: A metric that was named lacks its weights or its library.
     """
     metrics, lacking = _with_weights(config, plugins)
     if lacking and not is_list(config.metrics):
@@ -172,12 +173,13 @@ def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
     return metrics
 
 
-def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec, ...], list[WeightsError]]:
-    metrics, lacking = [], []
+def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec, ...], list[FusionBenchError]]:
+    metrics: list[MetricSpec] = []
+    lacking: list[FusionBenchError] = []
     for spec in _asked_for(config, plugins):
         try:
             metrics.append(identified(spec, config.scoring))
-        except WeightsError as error:
+        except (MissingExtraError, WeightsError) as error:
             lacking.append(error)
     return tuple(metrics), lacking
 

@@ -82,6 +82,7 @@ class WeightSpec:
         licence: As stated at the source, or ``not stated``.
         hub: ``(repo_id, filename, revision)`` where the authors publish on the Hugging Face hub.
         package_file: A file inside the plugin's own package, for weights that ship with it.
+        elsewhere: Further places where it may lie, such as the cache of the library that it belongs to.
         how: What a person does to get them, in place of the sentence about downloading; ``{target}``
             stands for the path under which they are looked for.
         beside: Official names of further files that are read with it from the same folder.
@@ -102,6 +103,7 @@ class WeightSpec:
     licence: str = "not stated"
     hub: tuple[str, str, str] | None = None
     package_file: Path | None = None
+    elsewhere: tuple[Path, ...] = ()
     how: str = ""
     beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -268,6 +270,9 @@ class MetricSpec:
             gray plane per image (0.299 R + 0.587 G + 0.114 B, rounded); ``rgb`` is whole images of three channels.
         weights: Files that it needs, all of them; found in the user's weights folder as ``<name>/<filename>``, or
             in the plugin's package. Their digests enter the result's key.
+        packages: Import names of the libraries that compute it, where they are not the suite's own. Without them it
+            is not computed; their versions enter the result's key.
+        extra: The extra of the plugin's package that installs them; empty where their own names do.
         differentiable: Whether gradients with respect to the fused image are useful.
         original_name: What the original code calls it, where that differs.
         max_sources: Most sources it is defined for; None for any number.
@@ -294,6 +299,8 @@ class MetricSpec:
     summary: str = ""
     default: bool = False
     weights: tuple[WeightSpec, ...] = ()
+    packages: tuple[str, ...] = ()
+    extra: str = ""
 
     @property
     def key(self) -> str:
@@ -353,6 +360,8 @@ class PublishedSpec:
         metrics: Printed name -> the metrics that it is, ``name`` or ``name@profile``; without an entry
             the one of that name in ``profile``. Several where profiles share a definition.
         pairs: Printed data set -> number of samples its means are over, where that is known.
+        rows: Number of a table of which the file has no values, as it is printed -> our names of the methods in its
+            rows, in its order: the shape of a table whose numbers are not at hand.
     """
 
     name: str
@@ -363,6 +372,7 @@ class PublishedSpec:
     methods: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

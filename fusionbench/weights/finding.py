@@ -144,7 +144,7 @@ def installed_file(spec: Owner, weight: WeightSpec) -> Path | None:
     found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
         return weight.package_file
-    return found
+    return found or next((path for path in weight.elsewhere if path.is_file()), None)
 
 
 def presence(spec: Owner) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fusionbench.plugins import Plugins, current_plugins
 from fusionbench.plugins.registry import unknown_registered
-from fusionbench.types import MetricSpec, UsageError, WeightSpec
+from fusionbench.types import MethodSpec, MetricSpec, UsageError, WeightSpec
 from fusionbench.weights.finding import Owner
 
 
@@ -36,10 +36,7 @@ def owner(name: str) -> Owner:
     """
     plugins = current_plugins()
     if name in plugins.methods:
-        spec = plugins.methods[name]
-        if not spec.weights:
-            raise UsageError(f"method {name} needs no weights.")
-        return spec
+        return method_with_weights(name)
     metrics = [spec for spec in plugins.metrics.values() if name.lower() in (spec.key.lower(), spec.name.lower())]
     if not metrics:
         owners = [spec.name for spec in _owners(plugins)]
@@ -53,6 +50,19 @@ def owner(name: str) -> Owner:
             hint=f"Say which: {', '.join(spec.key for spec in found)}.",
         )
     return found[0]
+
+
+def method_with_weights(name: str) -> MethodSpec:
+    """A method that has weights.
+
+    Raises:
+        UnknownNameError: There is no such method.
+        UsageError: It needs none.
+    """
+    spec = current_plugins().methods[name]
+    if not spec.weights:
+        raise UsageError(f"method {name} needs no weights.")
+    return spec
 
 
 def _owners(plugins: Plugins) -> list[Owner]:

@@ -516,6 +516,7 @@ def test_info_shows_options_paper_and_origin() -> None:
 
 
 def test_info_of_a_metric_prints_its_formula_and_those_it_refers_to() -> None:
+    assert "  higher_is_better: False" in invoke("info", "CE@vifb").output
     output = invoke("info", "qabf@VIFB").output
     assert "formula: qabf of gray levels multiplied by a further 255" in output
     assert "qabf: Edge transfer: sum_S Q_S g_S / sum_S g_S" in output

@@ -82,6 +82,31 @@ def test_exchanged_sources_are_found_against_the_order_of_the_program(samples: l
     assert found[(found.error < 1e-12) & (found.deviations == 0)].candidate.tolist() == ["vifb"] * 2
 
 
+@pytest.mark.parametrize("fused_channels", [1, 3])
+def test_deviations_that_change_nothing_are_not_named(samples: list[Sample], fused_channels: int) -> None:
+    """Gray images that files store as R = G = B, as all of TNO are."""
+
+    def stored(plane: np.ndarray, channels: int = 3) -> np.ndarray:
+        return np.repeat(plane[..., None], channels, 2) if channels > 1 else plane
+
+    gray = [
+        (name, stored(fused[..., 0], fused_channels), (stored(a), stored(b[..., 0]))) for name, fused, (a, b) in samples
+    ]
+    value = np.mean(measured(gray, "EN", "zhao"))
+    found = reconcile(pd.DataFrame({"method": ["Ours"], "EN": [value], "MI": [1.0]}), lambda method: gray)
+    said = " ".join(found.candidate)
+    assert "sources exchanged" in said
+    assert not any(word in said for word in ("MATLAB", "OpenCV", "mean of R, G, B", "red and blue", "channels"))
+    plain = reconcile(
+        pd.DataFrame({"method": ["Ours"], "EN": [value], "MI": [1.0]}),
+        lambda method: [(name, f if f.ndim == 2 else f[..., 0], (a[..., 0], b[..., 0])) for name, f, (a, b) in gray],
+    )
+    wanted = ["metric", "candidate", "error"]
+    truncated = found.candidate.str.contains("truncated")
+    ordered = [table[wanted].sort_values(wanted[:2], ignore_index=True) for table in (found[~truncated], plain)]
+    pd.testing.assert_frame_equal(*ordered)
+
+
 def test_metrics_of_two_sources_explain_nothing_of_stacks() -> None:
     fused, a, b = (image[0, 0].numpy() for image in scenes(1, 48, 50))
     value = evaluate(fused, [a, b, a], metrics="VIF").iloc[0, 0]
