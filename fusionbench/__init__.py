@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = names(
             "Dataset",
             "DatasetSpec",
             "FusionBenchError",
+            "Isolated",
             "Method",
             "MethodSpec",
             "MetricSpec",

@@ -17,6 +17,7 @@ from fusionbench.types import Citation as Citation
 from fusionbench.types import Dataset as Dataset
 from fusionbench.types import DatasetSpec as DatasetSpec
 from fusionbench.types import FusionBenchError as FusionBenchError
+from fusionbench.types import Isolated as Isolated
 from fusionbench.types import Method as Method
 from fusionbench.types import MethodSpec as MethodSpec
 from fusionbench.types import MetricSpec as MetricSpec

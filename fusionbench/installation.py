@@ -12,6 +12,7 @@ import torch
 
 import fusionbench
 from fusionbench.data import open_dataset
+from fusionbench.isolation.environments import environments_folder, kept, present, probed
 from fusionbench.metrics import native
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import counted
@@ -53,6 +54,7 @@ def examined(data_root: Path | None = None) -> Iterator[Finding]:
     yield from _plugins()
     yield from _data(data_root)
     yield from _weights()
+    yield from _environments()
 
 
 def _versions() -> Iterator[Finding]:
@@ -126,3 +128,29 @@ def _weights() -> Iterator[Finding]:
             yield Finding(f"  {remark}")
     if os.environ.get("FUSIONBENCH_PLUGINS"):
         yield Finding(f"FUSIONBENCH_PLUGINS: {os.environ['FUSIONBENCH_PLUGINS']}")
+
+
+def _environments() -> Iterator[Finding]:
+    """Of isolated methods: what those that are registered have, and what nobody needs."""
+    isolated = [spec for spec in current_plugins().methods.values() if spec.isolated is not None]
+    unused = set(kept())
+    if isolated or unused:
+        yield Finding(f"environments of isolated methods: {len(unused)} in {environments_folder()}")
+    for spec in isolated:
+        try:
+            path = present(spec, {})
+            if path is None:
+                yield Finding(f"  {spec.name}: not made yet; its first run does it")
+                continue
+            found = probed(path)
+        except FusionBenchError as error:
+            yield Finding(str(error), problem=True)
+            continue
+        unused -= {folder for folder in unused if path.is_relative_to(folder)}
+        numpy = found.packages.get("numpy")
+        if numpy is None:
+            yield Finding(f"method {spec.name}: {path} has no NumPy; install it there.", problem=True)
+        else:
+            yield Finding(f"  {spec.name}: {path}, Python {found.python}, NumPy {numpy}")
+    for folder in sorted(unused):
+        yield Finding(f"  {folder}: of no method that is registered; it may be removed")

@@ -42,6 +42,7 @@ ROOMS = (
     "plugins",
     "executors",
     "images",
+    "isolation",
     "weights",
     "nn",
     "methods",

@@ -56,7 +56,8 @@ def command(
     given = assignments(options, "--option")
     failed, rows = 0, []
     for name in names:
-        for report in check(name, options=given, weights=weights, root=root, text=text, worker=worker):
+        found = check(name, options=given, weights=weights, root=root, text=text, worker=worker, plugins=plugins)
+        for report in found:
             failed += bool(report.failures)
             if as_json:
                 rows.append(report.as_dict())

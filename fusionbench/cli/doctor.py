@@ -17,7 +17,7 @@ from fusionbench.printable import counted
 )
 @plugin_option
 def command(data_root: Path | None, plugins: tuple[str, ...]) -> None:
-    """Check the installation: versions, devices, plugins, data, weights; say what to do about problems."""
+    """Check the installation: versions, devices, plugins, data, weights, environments; say what to do."""
     from fusionbench.installation import examined
 
     problems = []

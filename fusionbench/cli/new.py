@@ -29,7 +29,8 @@ from fusionbench.printable import command_line
     type=click.Choice(["IVF", "MIF", "MEF", "MFF"], case_sensitive=False),
     help="Of a method or data set.",
 )
-def command(kind: str, name: str, parent: Path, task: str) -> None:
+@click.option("--isolated", is_flag=True, help="A method with an environment of its own, such as another NumPy.")
+def command(kind: str, name: str, parent: Path, task: str, isolated: bool) -> None:
     """Begin a plugin: a package that installs, is found and passes its tests at once.
 
     It has an entry point, a working example to replace, a test that holds it against its contract, a README with a
@@ -38,7 +39,7 @@ def command(kind: str, name: str, parent: Path, task: str) -> None:
     from fusionbench.scaffold import Project, write_project
     from fusionbench.types import Task
 
-    folder = write_project(Project(kind, name, Task(task.upper())), parent)
+    folder = write_project(Project(kind, name, Task(task.upper()), isolated), parent)
     click.echo(f"Wrote {folder}. Next:")
     click.echo(f"  {command_line('pip', 'install', '-e', folder)}")
     click.echo(f"  {command_line('python', '-m', 'pytest', folder)}")

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from fusionbench.fusing.fuser import Fuser, network_of
 from fusionbench.fusing.loading import load_fuser_or_untrained
+from fusionbench.isolation.method import IsolatedMethod
 from fusionbench.types import Batch, MethodSpec, Task, UsageError
 
 # Operators that move or make data, or cost nothing; everything else that the counter does not know is named.
@@ -120,13 +121,19 @@ def measure_cost(
     )
     network = network_of(fuser.method)
     parameters = sum(p.numel() for p in network.parameters()) if network is not None else 0
-    batch = images.batch(batch_size)
-    before = _resident(device)
-    fuser.fuse(batch)
-    _wait(device)
-    memory = _most_resident(device)
-    single = images.batch(1)
-    flops, uncounted = count_flops(lambda: fuser.fuse(single))
+    batch, single = images.batch(batch_size), images.batch(1)
+    uncounted: tuple[str, ...]
+    if isinstance(fuser.method, IsolatedMethod):
+        before = fuser.method.resident
+        fuser.fuse(batch)
+        memory = fuser.method.peak if device.type == "cpu" else None
+        flops, uncounted = 0, (f"all of {spec.name}, which computes in a process of its own",)
+    else:
+        before = _resident(device)
+        fuser.fuse(batch)
+        _wait(device)
+        memory = _most_resident(device)
+        flops, uncounted = count_flops(lambda: fuser.fuse(single))
     seconds = [_timed(fuser, batch, device) for _ in range(repeats + 1)][1:]
     times = torch.tensor(seconds, dtype=torch.float64)
     first, median, third = torch.quantile(times, torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)).tolist()

@@ -10,19 +10,18 @@ from typing import Any, cast
 import torch
 
 from fusionbench.fusing.fuser import Colour, Fuser
+from fusionbench.isolation.method import build
 from fusionbench.plugins.options import parse_options
 from fusionbench.types import (
     FusionBenchError,
     HasNetwork,
     LoadsUntrained,
-    Method,
     MethodError,
     MethodSpec,
     Task,
     WeightsError,
     described,
     raised_at,
-    resolve,
 )
 from fusionbench.weights.finding import weights_for
 from fusionbench.weights.recognition import examine
@@ -65,7 +64,7 @@ def load_fuser(
     if remark and warn:
         warnings.warn(f"{remark}.", stacklevel=3)
     try:
-        method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
+        method = build(spec, parsed)
         method.load(device, path)
         if compiled and isinstance(method, HasNetwork) and method.network is not None:
             # Any: methods declare the class of their network, and its compiled form is of another.
@@ -99,7 +98,7 @@ def load_fuser_or_untrained(
         fuser = load_fuser(spec, device=device, task=task, weights=weights, options=options, precision=precision)
     except WeightsError:
         parsed = _parsed(spec, task, options)
-        method: Method = resolve(spec.factory, owner=f"method {spec.name}")(**parsed)
+        method = build(spec, parsed)
         if weights is not None or not isinstance(method, LoadsUntrained):
             raise
         method.load_untrained(device)

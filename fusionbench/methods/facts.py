@@ -32,5 +32,6 @@ class MethodFacts(TypedDict, total=False):
     trainer: Loadable | None
     training_configs: Mapping[str, Path]
     autocast: bool | None
+    shares_process: bool
     summary: str
     meta: Mapping[str, Any]

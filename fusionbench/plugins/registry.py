@@ -11,15 +11,21 @@ from typing import Any, Generic, TypeVar
 from fusionbench.types import Origin, PluginError, UnknownNameError
 
 T = TypeVar("T")
+# More names than these help nobody who reads them in an error.
+_MANY = 60
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The hint for a name that is not among ``known``: the nearest ones, or all where none is near."""
+    """The hint for a name that is not among ``known``: the nearest ones; where none is near all, if they are few."""
     lowered = {item.lower(): item for item in known}
     # Two letters of a short name may be half of it.
     cutoff = 0.5 if len(name) < 5 else 0.55
     near = [lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=cutoff)]
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    if len(lowered) > _MANY:
+        return f"None of {len(lowered)} names is near; `fusionbench list` has them."
+    return f"Known: {', '.join(sorted(lowered.values())) or 'none'}."
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:

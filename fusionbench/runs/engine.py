@@ -10,6 +10,7 @@ from typing import Any
 
 from fusionbench.devices import pick_devices
 from fusionbench.images.names import shown
+from fusionbench.isolation.environments import described as interpreter
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import ReportedRun
@@ -315,6 +316,9 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             "takes": spec.takes,
             "options": {k: str(v) for k, v in pairing.method.request.options.items()},
         }
+        if spec.isolated is not None:
+            found = interpreter(spec, pairing.method.options)
+            methods[pairing.method.key]["environment"] = {"python": found.python, "packages": dict(found.packages)}
     return {
         "config": config.to_dict(),
         "profiles": list(config.profiles),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.images.hashing import file_sha256
+from fusionbench.isolation.environments import described as interpreter
 from fusionbench.plugins import Plugins
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import RunConfig
@@ -31,6 +32,9 @@ def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[
         pairing: The method with its options, and its weights for the task.
         config: The run's settings.
         origin_code: Digest of a method's source code where it can change without a version.
+
+    Raises:
+        UsageError: As of :func:`fusionbench.isolation.environments.interpreter_of`.
     """
     spec = pairing.spec
     return digest_of(
@@ -43,6 +47,7 @@ def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[
         config.compile,
         config.colour if spec.takes == "luma" else "",
         config.seed,
+        *([] if spec.isolated is None else [interpreter(spec, pairing.method.options).digest]),
     )
 
 

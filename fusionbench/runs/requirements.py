@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fusionbench.isolation.environments import interpreter_of
 from fusionbench.runs.matrix import Pairing
 from fusionbench.types import FusionBenchError, UsageError, WeightsError, resolve
 from fusionbench.weights.recognition import examine
@@ -44,6 +45,8 @@ def _require(pairing: Pairing) -> None:
             f"method {spec.name} needs text features, and no sample of {dataset.key} has any.",
             hint="Make them with `fusionbench text`, or point --text-features to a folder of .npy files.",
         )
+    if spec.isolated is not None:
+        interpreter_of(spec, pairing.method.options)  # now, as no time limit of a sample is running
     if spec.requirements is None:
         return
     check = resolve(spec.requirements, owner=f"method {spec.name}")

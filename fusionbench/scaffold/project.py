@@ -39,15 +39,19 @@ class Project:
         kind: One of :data:`KINDS`.
         name: Under which the method, data set, metric, table format or text encoder is registered.
         task: Of a method or data set.
+        isolated: Whether the method is executed in an environment of its own.
     """
 
     kind: str
     name: str
     task: Task = Task.IVF
+    isolated: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"{printable(self.kind)} is none of {', '.join(KINDS)}.")
+        if self.isolated and self.kind != "method":
+            raise UsageError(f"only methods are isolated, not a {self.noun}.")
         proper = _WORDS.fullmatch(self.name) and len(self.name) <= _LONGEST
         if not proper or (self.kind != "metric" and self.name != self.name.lower()):
             raise UsageError(f"{printable(self.name)!r} cannot be the name of a {self.noun}: {_RULE}.")
@@ -58,6 +62,11 @@ class Project:
     def noun(self) -> str:
         """The kind in words."""
         return _NOUNS.get(self.kind, self.kind)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The folders of templates that it is made from; a file of a later one takes the place of an earlier one's."""
+        return ("common", self.kind, *(["isolated-method"] if self.isolated else []))
 
     @property
     def distribution(self) -> str:
@@ -110,19 +119,14 @@ def write_project(project: Project, parent: Path) -> Path:
 def files(project: Project) -> dict[str, str]:
     """The text of every file by its path in the project."""
     environment = _environment()
+    facts = {"project": project, "version": fusionbench.__version__, "year": datetime.now(UTC).year}
     found = {}
-    for template in sorted(environment.list_templates()):
-        group, _, place = template.partition("/")
-        if group not in ("common", project.kind) or not place.endswith(".j2"):
-            continue
-        facts = {
-            "project": project,
-            "version": fusionbench.__version__,
-            "year": datetime.now(UTC).year,
-        }
-        target = str(PurePosixPath(place.removesuffix(".j2").replace("PACKAGE", project.package)))
-        target = target.replace("DOT", ".")
-        found[target] = environment.get_template(template).render(facts)
+    for folder in project.templates:
+        for template in environment.list_templates():
+            group, _, place = template.partition("/")
+            if group == folder and place.endswith(".j2"):
+                target = str(PurePosixPath(place.removesuffix(".j2").replace("PACKAGE", project.package)))
+                found[target.replace("DOT", ".")] = environment.get_template(template).render(facts)
     return found
 
 

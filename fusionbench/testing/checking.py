@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def check(
     root: Path | None = None,
     text: Size = (7, 768),
     worker: bool = True,
+    plugins: Sequence[str] = (),
 ) -> Iterator[Report]:
     """Hold what is registered under a name against its contract, with tiny synthetic samples.
 
@@ -41,6 +42,7 @@ def check(
         root: Folder or file of the data set, whose samples are then looked at, too.
         text: Rows and columns of the text features, for methods that read some.
         worker: Whether methods are also run as ``fusionbench run`` does it, in a process of their own.
+        plugins: Modules and files of plugins that are loaded beside those that are installed, also in that process.
 
     Yields:
         What was found, one thing after the other.
@@ -50,8 +52,9 @@ def check(
         PluginError: The file cannot be loaded.
         UsageError: Options, weights or a folder for what has none.
     """
-    plugins = load_plugins((name,)) if name.endswith(".py") else current_plugins()
-    found = list(named(name, plugins))
+    asked = (*plugins, name) if name.endswith(".py") else tuple(plugins)
+    loaded = load_plugins(asked) if name.endswith(".py") else current_plugins()
+    found = list(named(name, loaded))
     kinds = {kind for kind, _ in found}
     for what, given, meant in (
         ("weights", weights, {"method"}),
@@ -61,13 +64,12 @@ def check(
         if given and (len(found) != 1 or not kinds & meant):
             raise UsageError(f"{name}: {what} belong to one {' or '.join(sorted(meant))}.")
     for kind, key in found:
-        spec: Any = plugins.registry(KINDS[kind])[key]
+        spec: Any = loaded.registry(KINDS[kind])[key]
         title = _TITLES.get(kind, kind)
         trial: Any
         checks: Any
         if kind == "method":
-            own = (name,) if name.endswith(".py") else ()
-            trial = methods.MethodTrial(spec, options=options or {}, weights=weights, text=text, plugins=own)
+            trial = methods.MethodTrial(spec, options=options or {}, weights=weights, text=text, plugins=asked)
             checks = (*methods.CHECKS, WORKER) if worker else methods.CHECKS
         elif kind == "dataset":
             trial, checks = datasets.DatasetTrial(spec, root=root, options=options or {}), datasets.CHECKS

@@ -17,6 +17,7 @@ from fusionbench.fusing import DecodedSample, Fuser
 from fusionbench.fusing.fuser import network_of
 from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.fusing.padding import pad_to_multiple
+from fusionbench.isolation.method import IsolatedMethod
 from fusionbench.plugins.options import parse_options
 from fusionbench.testing.devices import cuda_device
 from fusionbench.testing.findings import Broken, Check, NotApplicable
@@ -150,6 +151,10 @@ def _loads(trial: MethodTrial) -> str:
     fuser = trial.fuser()
     if not isinstance(fuser.method, Method):
         raise Broken("its factory returns something without load and fuse.", "See fusionbench.Method.")
+    if isinstance(fuser.method, IsolatedMethod):
+        return "in its own environment: " + ", ".join(
+            f"{what} {version}" for what, version in fuser.method.versions.items()
+        )
     return "its weights are not here: a random network stands in" if trial.untrained else ""
 
 
@@ -285,6 +290,8 @@ def _state(trial: MethodTrial) -> str:
 
 
 def _device(trial: MethodTrial) -> str:
+    if trial.spec.isolated is not None and not torch.cuda.is_available():
+        raise NotApplicable("no CUDA device can be pretended in an environment of its own")
     given = trial.sample()
     expected = trial.image()
     with cuda_device() as device:

@@ -16,6 +16,7 @@ from fusionbench.types.errors import (
     on_one_line,
     raised_at,
 )
+from fusionbench.types.isolation import Isolated
 from fusionbench.types.labels import IGNORED, Box, BoxLabels, Labels, MaskLabels
 from fusionbench.types.option import Option
 from fusionbench.types.protocols import (
@@ -73,6 +74,7 @@ __all__ = [
     "HasNetwork",
     "HooksSpec",
     "ImageError",
+    "Isolated",
     "Labels",
     "LazyArray",
     "Loadable",

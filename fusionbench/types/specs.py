@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from fusionbench.types.errors import PluginError
+from fusionbench.types.isolation import PYTHON, Isolated
 from fusionbench.types.option import Option
 from fusionbench.types.protocols import Dataset, Method, RunView
 from fusionbench.types.references import Loadable, resolve
@@ -27,6 +29,7 @@ __all__ = [
     "ExecutorSpec",
     "ExporterSpec",
     "HooksSpec",
+    "Isolated",
     "Loadable",
     "Method",
     "MethodSpec",
@@ -141,7 +144,9 @@ class MethodSpec:
             which saves decoding each sample and scoring its sources again for each of them: it changes nothing of its
             process that others could notice, as ``fusionbench check`` tests.
         autocast: Whether ``--precision`` applies to it. None: if it has weights; the arithmetic of other methods
-            is not made for half precision.
+            is not made for half precision. Isolated methods compute as they do.
+        isolated: The environment of its own in which ``factory``, then a text, is executed. Such a method has the
+            option ``python`` as well.
         meta: Further facts for ``fusionbench info``, for people to read.
     """
 
@@ -169,12 +174,27 @@ class MethodSpec:
     training_configs: Mapping[str, Path] = field(default_factory=dict)
     shares_process: bool = False
     autocast: bool | None = None
+    isolated: Isolated | None = None
     summary: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.isolated is None:
+            return
+        if not isinstance(self.factory, str):
+            raise PluginError(
+                f"method {self.name}: an isolated method names its code, factory='package.module:attribute', so that "
+                "it is not imported here."
+            )
+        if self.options.get("python", PYTHON) is not PYTHON:
+            raise PluginError(f"method {self.name}: the option python of an isolated method names its interpreter.")
+        object.__setattr__(self, "options", {**self.options, "python": PYTHON})
 
     @property
     def lowers_precision(self) -> bool:
         """Whether ``--precision`` applies; other methods compute in float32 whatever is asked for."""
+        if self.isolated is not None:
+            return False
         return bool(self.weights) if self.autocast is None else self.autocast
 
 

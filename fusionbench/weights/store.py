@@ -14,9 +14,11 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
+from fusionbench.isolation.method import build
 from fusionbench.types import (
     ChecksWeights,
     FusionBenchError,
+    MethodError,
     MethodSpec,
     MetricSpec,
     WeightsError,
@@ -166,13 +168,16 @@ def _check_metric(spec: MetricSpec, files: Mapping[str, Path]) -> None:
 def _check_method(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     options = {name: option.default for name, option in spec.options.items()}
     options |= {name: values[0] for name, values in weight.when.items()}
-    method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
+    method = build(spec, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a run says them
         if isinstance(method, ChecksWeights):
             method.check_weights(weight.name, path)
-        else:
+            return
+        try:
             method.load(torch.device("cpu"), path)
+        except MethodError as error:  # what code in another environment raises has no type here
+            raise WeightsError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def fetch_named(spec: Owner, name: str | None) -> Iterator[Path]:

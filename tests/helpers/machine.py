@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -24,10 +25,7 @@ def program(name: str) -> str:
     """The path of a program of :data:`PACKAGES`; skips the test where the machine has none."""
     found = shutil.which(name)
     if found is None:
-        message = f"{name} is not installed (Debian: {PACKAGES[name]}); `make test-full` installs it"
-        if os.environ.get("FUSIONBENCH_TEST_FULL"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        absent(f"{name} is not installed (Debian: {PACKAGES[name]}); `make test-full` installs it")
     return found
 
 
@@ -38,3 +36,10 @@ def pdflatex(folder: Path, name: str) -> str:
     output = done.stdout.decode(errors="replace")
     assert done.returncode == 0, output[-2000:]
     return output
+
+
+def absent(what: str) -> NoReturn:
+    """Skip the test for want of something that a machine may lack; a failure where nothing may be skipped."""
+    if os.environ.get("FUSIONBENCH_TEST_FULL"):
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)

@@ -11,6 +11,7 @@ import pytest
 
 from fusionbench.plugins import load_plugins
 from fusionbench.plugins.current import BUILTIN
+from fusionbench.plugins.registry import nearest
 from fusionbench.types import Origin, PluginError, UnknownNameError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +162,14 @@ def test_missing_file_and_missing_module_are_explained() -> None:
         load_plugins(["nowhere.py"])
     with pytest.raises(PluginError, match="plugin no_such_package"):
         load_plugins(["no_such_package"])
+
+
+def test_where_no_name_is_near_a_few_are_told_and_many_are_not() -> None:
+    assert nearest("xyzzy", ["b", "a"]) == "Known: a, b."
+    assert nearest("xyzzy", []) == "Known: none."
+    many = [f"name-{number}" for number in range(100)]
+    assert nearest("xyzzy", many) == "None of 100 names is near; `fusionbench list` has them."
+    assert nearest("nam-7", many).startswith("Did you mean name-7")
 
 
 def test_unknown_names_answer_with_the_nearest(tmp_path: Path) -> None:

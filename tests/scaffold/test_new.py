@@ -142,9 +142,26 @@ def test_names_of_others_are_refused(tmp_path: Path, kind: str, name: str) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_isolated_method_is_written_clean_and_says_what_it_needs(tmp_path: Path) -> None:
+    folder = write_project(Project("method", "tried-isolated", isolated=True), tmp_path)
+    for words in (("check", "--select", "E,F,I,UP,B,ANN,PTH"), ("format", "--check")):
+        command = ["-m", "ruff", words[0], "--isolated", "--line-length", "120", *words[1:]]
+        python(*command, ".", where=folder, packages=tmp_path)
+    code = (folder / "src/fusionbench_tried_isolated/method.py").read_text(encoding="utf-8")
+    assert "import fusionbench" not in code
+    assert "import torch" not in code
+    assert '"requirements.txt"' in (folder / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_only_methods_are_isolated(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["new", "metric", "Mine", "--isolated", "--dir", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "only methods are isolated, not a metric" in done.output
+
+
 def test_nothing_of_a_template_is_left_over() -> None:
-    for kind in KINDS:
-        for place, text in files(Project(kind, NAMES[kind])).items():
+    for project in (*(Project(kind, NAMES[kind]) for kind in KINDS), Project("method", "mine", isolated=True)):
+        for place, text in files(project).items():
             assert "PACKAGE" not in place
             assert not place.endswith(".j2")
             assert "{%" not in text

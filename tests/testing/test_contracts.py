@@ -90,6 +90,21 @@ def test_a_method_works_in_a_worker() -> None:
     assert found["worker"].outcome == "pass", found["worker"]
 
 
+@pytest.mark.usefixtures("restored")
+def test_a_method_of_a_plugin_that_is_named_works_in_a_worker(tmp_path: Path) -> None:
+    """``-p FILE.py NAME`` is as good as ``FILE.py``, and plugins beside a file count, too."""
+    (tmp_path / "mine.py").write_text(broken.method("return (a + b) / 2"), encoding="utf-8")
+    (tmp_path / "other.py").write_text("import fusionbench as fb\n", encoding="utf-8")
+    for words in (
+        ["-p", str(tmp_path / "mine.py"), "broken"],
+        ["-p", str(tmp_path / "other.py"), str(tmp_path / "mine.py")],
+    ):
+        done = CliRunner().invoke(main, ["check", *words, "--json"])
+        (report,) = json.loads(done.stdout)
+        assert [found for found in report["findings"] if found["outcome"] == "fail"] == []
+        assert "other" in current_plugins().origins or words[-1] == "broken"
+
+
 @pytest.mark.parametrize("fault", broken.METHODS)
 @pytest.mark.usefixtures("restored")
 def test_a_fault_of_a_method_is_found(tmp_path: Path, fault: str) -> None:
