@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from fusionbench.catalogue import known_task
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import open_dataset
 from fusionbench.devices import pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registration import SPEC_ATTRIBUTE
@@ -109,7 +109,9 @@ def score(
         dataset: The data set they were made from.
         name: Label of the row; the folder's name by default.
         options: Further options of the ``precomputed`` method, such as ``suffix``.
-        config, isolate, watcher: As of :func:`run`.
+        config: As of :func:`run`.
+        isolate: As of :func:`run`.
+        watcher: As of :func:`run`.
         **settings: As of :func:`run`, e.g. ``profiles=("zhao", "vifb")``.
 
     Raises:
@@ -132,22 +134,27 @@ def compare(
     per: Per = "task",
     level: float = LEVEL,
     agreement: Coefficient = "kendall",
+    against: Path | str | RunResult | None = None,
 ) -> Comparison:
     """Compare the methods of runs: ranks, tests of all and of pairs, effect sizes, agreement of metrics.
 
     Args:
         *runs: Run folders, or runs.
-        methods, datasets, samples: Names or patterns of the rows to use; all if None.
+        methods: Names or patterns of the methods to use; all if None.
+        datasets: Names or patterns of the data sets to use, likewise.
+        samples: Names or patterns of the samples to use, likewise.
         metrics: Names; all that have a direction if None.
         per: Compare each ``task`` or each ``dataset`` by itself.
         level: Significance level.
         agreement: ``kendall`` or ``spearman``.
+        against: A downstream run of the same methods: which metric orders them as detection or segmentation does?
 
     Returns:
         The comparison: ``scopes`` with their ``tests`` and ``cautions``, and ``frame()``, everything as a tidy frame.
 
     Raises:
-        UsageError: There is nothing to compare: one method, no sample that all have, no metric with a direction.
+        UsageError: There is nothing to compare: one method, no sample that all have, no metric with a direction; or
+            fewer than three methods have scores in ``against``, too.
         DataError: A folder is no run, or two runs contradict each other.
 
     Examples:
@@ -161,16 +168,10 @@ def compare(
     """
     from fusionbench.reports.comparison.from_runs import compare_runs
 
-    loaded: dict[str, RunResult] = {}
-    for place, run_or_path in enumerate(runs):
-        if isinstance(run_or_path, Path | str):
-            loaded[str(run_or_path)] = load_run(Path(expanded(str(run_or_path))))
-        else:
-            loaded[str(getattr(run_or_path, "path", place))] = run_or_path
-    if not loaded:
+    if not runs:
         raise UsageError("there is no run to compare.", hint='fusionbench.compare("runs/mine")')
     return compare_runs(
-        loaded,
+        _loaded(runs),
         current_plugins(),
         methods=_names(methods),
         datasets=_names(datasets),
@@ -179,7 +180,19 @@ def compare(
         per=per,
         level=level,
         coefficient=agreement,
+        against=None if against is None else _loaded([against]),
     )
+
+
+def _loaded(runs: Sequence[Path | str | RunResult]) -> dict[str, RunResult]:
+    """Runs by their path, read where only that is given."""
+    found: dict[str, RunResult] = {}
+    for place, run_or_path in enumerate(runs):
+        if isinstance(run_or_path, Path | str):
+            found[str(run_or_path)] = load_run(Path(expanded(str(run_or_path))))
+        else:
+            found[str(getattr(run_or_path, "path", place))] = run_or_path
+    return found
 
 
 def _names(names: Sequence[str] | str | None) -> Sequence[str] | None:
@@ -249,12 +262,12 @@ def get_dataset(name: str, /, *, root: Path | str | None = None, split: str | No
         UnknownNameError: No such data set or split.
         DataError: The folder is absent or has the wrong layout; the message says what is expected.
     """
-    reference = DatasetRef.parse(name)
+    request = DatasetRequest.parse(name)
     if root is not None:
-        reference = dataclasses.replace(reference, root=Path(root))
+        request = dataclasses.replace(request, root=str(root))
     if split is not None:
-        reference = dataclasses.replace(reference, split=split)
-    return open_dataset(reference, options=options)
+        request = dataclasses.replace(request, split=split)
+    return open_dataset(request, options=options)
 
 
 def _base(config: RunConfig | Path | str | None) -> RunConfig:

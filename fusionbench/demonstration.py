@@ -13,7 +13,7 @@ from fusionbench.reports.writing import write_table
 from fusionbench.runs import DatasetRequest, MethodRequest, Run, RunConfig, execute
 from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import open_request
-from fusionbench.types import UsageError
+from fusionbench.types import Task, UsageError
 
 TABLES = ("latex", "markdown")
 
@@ -32,7 +32,7 @@ class Demonstration:
 
 
 def config_of(registries: Plugins, out: Path, *, limit: int | None = None, plugins: tuple[str, ...] = ()) -> RunConfig:
-    """The run of all methods without weights over all data sets without a folder, into ``out/run``.
+    """The run of all methods without weights over each task's first data set without a folder, into ``out/run``.
 
     Args:
         registries: What is registered.
@@ -48,7 +48,11 @@ def config_of(registries: Plugins, out: Path, *, limit: int | None = None, plugi
         for name, spec in registries.methods.items()
         if not spec.weights and not any(option.required for option in spec.options.values())
     ]
-    datasets = [name for name, spec in registries.datasets.items() if not spec.needs_root]
+    first: dict[Task, str] = {}
+    for name, spec in registries.datasets.items():
+        if not spec.needs_root:
+            first.setdefault(spec.task, name)
+    datasets = list(first.values())
     if not methods or not datasets:
         raise UsageError(
             "no method without weights or no data set without a folder is registered.",

@@ -18,6 +18,7 @@ from fusionbench.printable import counted
 from fusionbench.runs.provenance import environment
 from fusionbench.types import FusionBenchError, WeightsError
 from fusionbench.weights.finding import installed_file, weights_folder
+from fusionbench.weights.published import published
 from fusionbench.weights.recognition import examine
 
 _EXTRAS = {
@@ -108,7 +109,7 @@ def _data(root: Path | None) -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    known = [(spec, weight) for spec in current_plugins().methods.values() for weight in spec.weights]
+    known = list(published())
     present = [(spec, weight, path) for spec, weight in known if (path := installed_file(spec, weight)) is not None]
     shipped = sum(path == weight.package_file for _, weight, path in present)
     yield Finding(

@@ -53,6 +53,22 @@ def locked(folder: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
+def is_held(folder: Path, name: str) -> bool:
+    """Whether a process works in a folder, as far as this one may find out; nothing is made there."""
+    path = folder / name
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
 def _named(note: Path) -> str:
     """Who holds a folder, as far as the note tells."""
     try:

@@ -71,7 +71,7 @@ def test_no_reader_of_files_from_outside_waits_for_a_pipe(kind: str, tmp_path: P
         "configuration": ("pipe.yaml", read_yaml),
         "table": ("pipe.csv", read_table),
         "published": ("pipe.csv", lambda path: read_published(PublishedSpec(name="paper", path=path))),
-        "prompt": ("pipe.txt", lambda path: read_prompt(Task.IVF, str(path))),
+        "prompt": ("pipe.txt", lambda path: read_prompt(Task.IVF, path=path)),
     }
     name, read = readers[kind]
     os.mkfifo(tmp_path / name)

@@ -62,7 +62,7 @@ method: fb.Method = Forgets()
 
 @pytest.mark.slow
 def test_a_user_s_script_is_checked_against_the_types_that_are_shipped(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="the extra `dev` is not installed")
+    pytest.importorskip("mypy", reason="the extra `test` is not installed")
     for name, text in (("good.py", GOOD), ("bad.py", BAD)):
         (tmp_path / name).write_text(text, encoding="utf-8")
     # With the repository's settings, so that what `make lint` has read is not read again.

@@ -13,22 +13,27 @@ def _layer(inputs: int, outputs: int, *, stride: int = 1, last: bool = False) ->
 
 
 class MUFusion(nn.Module):
-    """Fuses two images of even height and width, at least 4."""
+    """Fuses two images of even height and width, at least 4.
 
-    def __init__(self) -> None:
+    Args:
+        width: Channels of the first layers; the published network has 32.
+    """
+
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.conv1 = _layer(2, 32)
-        self.conv2 = _layer(32, 32)
-        self.conv3 = _layer(64, 64, stride=2)
-        self.conv4 = _layer(64, 64)
-        self.conv5 = _layer(128, 64)
-        self.conv6 = _layer(192, 64)
-        self.conv66 = _layer(64, 64)
-        self.conv55 = _layer(128, 64)
-        self.conv44 = _layer(128, 64)
-        self.conv33 = _layer(128, 64)
-        self.conv22 = _layer(96, 32)
-        self.conv11 = _layer(64, 1, last=True)
+        wide = 2 * width
+        self.conv1 = _layer(2, width)
+        self.conv2 = _layer(width, width)
+        self.conv3 = _layer(2 * width, wide, stride=2)
+        self.conv4 = _layer(wide, wide)
+        self.conv5 = _layer(2 * wide, wide)
+        self.conv6 = _layer(3 * wide, wide)
+        self.conv66 = _layer(wide, wide)
+        self.conv55 = _layer(2 * wide, wide)
+        self.conv44 = _layer(2 * wide, wide)
+        self.conv33 = _layer(2 * wide, wide)
+        self.conv22 = _layer(width + wide, width)
+        self.conv11 = _layer(2 * width, 1, last=True)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Both N x 1 x H x W in [0, 1]; the fused image in (-1, 1)."""

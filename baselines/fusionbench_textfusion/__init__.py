@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fusionbench import Citation, MethodSpec, Option, Task, WeightSpec
 from fusionbench.hookspecs import hookimpl
 from fusionbench_film.text.hookspecs import ProviderSpec
@@ -28,10 +30,11 @@ def fusionbench_methods() -> list[MethodSpec]:
                     help="one sentence for all pairs; the authors advise an empty one for comparisons with methods "
                     "that take no text",
                 ),
-                "vector": Option(
-                    type=str,
-                    help="in place of a sentence: a .npy of shape (1, 512), or 'fitted', our estimate of what the "
-                    "authors' sample sentence does, which is not CLIP's vector and not for published comparisons",
+                "vector": Option(type=Path, help="in place of a sentence: a .npy of shape (1, 512)"),
+                "fitted": Option(
+                    default=False,
+                    help="in place of a sentence: our estimate of what the authors' sample sentence does, which is "
+                    "not CLIP's vector and not for published comparisons",
                 ),
                 "clip": Option(default=_CLIP, help="Hub id or folder of the CLIP model that encodes the sentence"),
             },

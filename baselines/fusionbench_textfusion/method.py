@@ -18,10 +18,11 @@ from fusionbench.types import MethodError, UsageError
 from fusionbench_textfusion.clip import ClipTextEncoder
 from fusionbench_textfusion.network import TEXT_WIDTH, TextFusion
 
-FITTED = "fitted"
+_FITTED = Path(__file__).parent / "fitted.npy"
 _HINT = (
     "Give a sentence (sentence='A pedestrian is walking on the sidewalk.'; sentence= for an empty one), a .npy of "
-    "shape (1, 512) (vector=FILE), or text features of one row for each sample, made by the text encoder clip."
+    "shape (1, 512) (vector=FILE), our estimate of one (fitted=true), or text features of one row for each sample, "
+    "made by the text encoder clip."
 )
 
 
@@ -32,18 +33,21 @@ class TextFusionMethod(LearnedMethod):
 
     Args:
         sentence: For all pairs; encoded by CLIP when the method is loaded.
-        vector: A ``.npy`` of shape (1, 512) in its place, or ``fitted``.
+        vector: A ``.npy`` of shape (1, 512) in its place.
+        fitted: Whether to take our estimate of the authors' sample vector in its place.
         clip: Hub id or folder of the CLIP model.
     """
 
     name = "textfusion"
     network: TextFusion
 
-    def __init__(self, *, sentence: str | None = None, vector: str | None = None, clip: str = "") -> None:
+    def __init__(
+        self, *, sentence: str | None = None, vector: Path | None = None, fitted: bool = False, clip: str = ""
+    ) -> None:
         super().__init__()
-        if sentence is not None and vector is not None:
-            raise UsageError("textfusion: sentence and vector exclude each other.", hint="Give one of them.")
-        self.sentence, self.vector, self.clip = sentence, vector, clip
+        if (sentence is not None) + (vector is not None) + fitted > 1:
+            raise UsageError("textfusion: sentence, vector and fitted exclude each other.", hint="Give one of them.")
+        self.sentence, self.vector, self.fitted, self.clip = sentence, vector, fitted, clip
         self._fixed: Tensor | None = None
 
     def build(self, state: object = None) -> TextFusion:
@@ -57,9 +61,10 @@ class TextFusionMethod(LearnedMethod):
             UsageError, DataError, MethodError: The vector's file does not exist, or holds something else.
         """
         super().load(device, weights)
-        if self.vector is not None:
-            vector = torch.from_numpy(read_features(_vector_file(self.vector)))
-            self._fixed = _checked(vector, f"vector={self.vector}").to(device)
+        path = _vector_file(self.vector, self.fitted)
+        if path is not None:
+            vector = torch.from_numpy(read_features(path))
+            self._fixed = _checked(vector, f"vector={path}").to(device)
         elif self.sentence is not None:
             encoder = ClipTextEncoder(model=self.clip)
             encoder.load(str(device))
@@ -99,14 +104,17 @@ def vector_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, st
     Raises:
         UsageError: There is no such file.
     """
-    if options["vector"] is None:
+    path = _vector_file(options["vector"], options["fitted"])
+    if path is None:
         return {}
-    digest = file_sha256(_vector_file(options["vector"]))
+    digest = file_sha256(path)
     return {sample.id: digest for sample in dataset.samples}
 
 
-def _vector_file(vector: str) -> Path:
-    path = Path(__file__).parent / "fitted.npy" if vector == FITTED else Path(vector).expanduser()
+def _vector_file(vector: Path | None, fitted: bool) -> Path | None:
+    if vector is None:
+        return _FITTED if fitted else None
+    path = vector.expanduser()
     if not path.is_file():
         raise UsageError(f"textfusion: vector={vector}: no such file.", hint=_HINT)
     return path

@@ -54,6 +54,12 @@ if TYPE_CHECKING:
     help="How the agreement of metrics is measured.",
 )
 @click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Results of `fusionbench downstream` for the same methods: which metric orders them as these do?",
+)
+@click.option(
     "--format",
     "format_name",
     type=click.Choice(["markdown", "csv", "json", "latex"], case_sensitive=False),
@@ -73,6 +79,7 @@ def command(
     level: float,
     pairs: Shown,
     coefficient: Coefficient,
+    against: Path | None,
     format_name: Format | None,
     output: Path | None,
     plugins: tuple[str, ...],
@@ -81,7 +88,7 @@ def command(
 
     Mean ranks over the samples, Friedman's test, Nemenyi's critical difference, Wilcoxon's test of each pair with
     Holm's correction, effect sizes, wins and losses; and how the metrics agree. Says where samples are too few or not
-    independent.
+    independent. With --against, says which metric orders the methods as detection or segmentation does.
     """
     from fusionbench.plugins import current_plugins
     from fusionbench.reports.comparison.formats import format_for, rendered, show
@@ -102,6 +109,7 @@ def command(
         per=per,
         level=level,
         coefficient=coefficient,
+        against={str(against): load_run(against)} if against else None,
     )
     if chosen is None:
         show(found, terminal.console(), pairs)

@@ -21,7 +21,7 @@ _SHOWN = 4
 
 @click.group("data", cls=FusionBenchGroup, path="data")
 def command() -> None:
-    """Check data sets and compare them with lists."""
+    """Check data sets, compare them with lists, describe them."""
 
 
 @command.command("check", short_help="Look at every file of one or more data sets.")
@@ -48,12 +48,12 @@ def check(
     Exit status: 0 nothing wrong, 1 samples that cannot be used, 2 wrong use.
     """
     from fusionbench.cli.progress import bar
-    from fusionbench.data import DatasetRef, check_dataset
+    from fusionbench.data import DatasetRequest, check_dataset
 
     datasets = open_chosen(references, data_root, options)
     reports = []
     for text, dataset in zip(references, datasets, strict=True):
-        name = DatasetRef.parse(text).key
+        name = DatasetRequest.parse(text).key
         with bar(name, len(dataset.samples)) as advance:
             reports.append(check_dataset(dataset, workers, name=name, decode=not headers_only, progress=advance))
     if as_json:
@@ -61,6 +61,47 @@ def check(
     else:
         click.echo("\n\n".join(_text(report) for report in reports))
     ctx.exit(1 if any(report.fatal for report in reports) else 0)
+
+
+@command.command("export", short_help="Describe a data set in a format of others.")
+@click.argument("reference", metavar=DATASET)
+@click.option("--croissant", "format_name", flag_value="croissant", help="As Croissant 1.0 (JSON-LD).")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The JSON file.")
+@click.option("--url", default="", metavar="URL", help="Address under which the folder of the file is published.")
+@data_root_option
+@options_option("Set an option of the data set, by its name or label.", metavar="[NAME.]KEY=VALUE")
+@plugin_option
+def export(
+    reference: str,
+    format_name: str | None,
+    output: Path,
+    url: str,
+    data_root: Path | None,
+    options: tuple[str, ...],
+    plugins: tuple[str, ...],
+) -> None:
+    """Describe a data set: its files with their SHA-256, which belong together, licence, page and paper.
+
+    Write the file into the data set's folder, or one above it: what it says of files is relative to where it lies.
+    """
+    from fusionbench.cli.progress import bar
+    from fusionbench.data import DatasetRequest
+    from fusionbench.data.opening import registered
+    from fusionbench.publishing.croissant import croissant
+    from fusionbench.reports.writing import write_text
+    from fusionbench.types import UsageError
+
+    if format_name is None:
+        raise UsageError("no format is named.", hint="--croissant is the one that there is.")
+    (dataset,) = open_chosen(reference, data_root, options)
+    name = DatasetRequest.parse(reference).name
+    with bar(name, len(dataset.samples)) as advance:
+        found = croissant(dataset, registered(name), output.parent, url=url, progress=advance)
+    write_text(output, json_text(found, indent=1) + "\n")
+    for problem in dataset.problems:
+        if problem.fatal:
+            click.echo(f"left out: {problem.message}", err=True)
+    click.echo(f"{output}: {counted(len(dataset.samples), 'sample')}")
 
 
 @command.command("splits", short_help="List the splits of data sets and whose lists they are.")
@@ -126,11 +167,11 @@ def verify(
     """
     from dataclasses import replace
 
-    from fusionbench.data import DatasetRef
+    from fusionbench.data import DatasetRequest
     from fusionbench.data.opening import registered
     from fusionbench.data.splits import compare, split_list
 
-    ref = DatasetRef.parse(reference)
+    ref = DatasetRequest.parse(reference)
     split = split_list(registered(ref.name), ref.split or "")
     (dataset,) = open_chosen(str(replace(ref, split="all")), data_root, options)
     found = compare(dataset, split)

@@ -17,8 +17,8 @@ from fusionbench.cli.options import plugin_option
 @plugin_option
 def command(name: str, plugins: tuple[str, ...]) -> None:
     """All that is known about a method, data set, metric or plugin."""
-    from fusionbench.plugins import Registry, current_plugins
-    from fusionbench.types import UnknownNameError
+    from fusionbench.plugins import current_plugins
+    from fusionbench.plugins.registry import unknown_registered
 
     found = current_plugins()
     shown = 0
@@ -34,15 +34,8 @@ def command(name: str, plugins: tuple[str, ...]) -> None:
         click.echo(f"plugin {found.origins[name]}: {', '.join(found.hooks[name])}")
         shown += 1
     if not shown:
-        everything: Registry[str] = Registry("name", lambda text: text)
-        for registry in (found.methods, found.datasets):
-            for key in registry:
-                if key not in everything:
-                    everything.add(key, registry.origin(key))
-        for key in {key.partition("@")[0] for key in found.metrics} - set(everything):
-            everything.add(key, found.metrics.origin(next(k for k in found.metrics if k.partition("@")[0] == key)))
-        error = everything.unknown(name)
-        raise UnknownNameError(error.message, hint=error.hint)
+        metrics = (spec.name for spec in found.metrics.values())
+        raise unknown_registered("name", name, [*found.methods, *found.datasets, *metrics])
 
 
 def _formula(spec: Any) -> Iterator[tuple[str, str]]:

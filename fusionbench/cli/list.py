@@ -12,7 +12,7 @@ from fusionbench.cli.options import plugin_option
 from fusionbench.printable import json_text, printable
 
 if TYPE_CHECKING:
-    from fusionbench.types import MethodSpec
+    pass
 
 
 _KINDS = ("methods", "datasets", "metrics", "executors", "plugins")
@@ -57,6 +57,7 @@ def _cell(value: Any) -> str:
 
 def _methods() -> list[dict[str, Any]]:
     from fusionbench.plugins import current_plugins
+    from fusionbench.weights.finding import presence
 
     methods = current_plugins().methods
     return [
@@ -64,27 +65,13 @@ def _methods() -> list[dict[str, Any]]:
             "name": name,
             "tasks": [str(task) for task in spec.tasks],
             "takes": spec.takes,
-            "weights": _weights(spec),
+            "weights": presence(spec),
             "title": spec.title or name,
             "year": spec.paper.year if spec.paper else None,
             "plugin": methods.origin(name).plugin,
         }
         for name, spec in sorted(methods.items())
     ]
-
-
-def _weights(spec: MethodSpec) -> str:
-    """Whether a method needs weights, and whether they are here."""
-    from fusionbench.weights.finding import installed_file
-
-    if not spec.weights:
-        return "none"
-    here = [path for weight in spec.weights if (path := installed_file(spec, weight)) is not None]
-    if not here:
-        return "needed"
-    if len(here) < len(spec.weights):
-        return f"{len(here)} of {len(spec.weights)} installed"
-    return "included" if {weight.package_file for weight in spec.weights} == set(here) else "installed"
 
 
 def _datasets() -> list[dict[str, Any]]:

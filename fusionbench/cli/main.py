@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "figure": ("fusionbench.cli.figure", "Figures of papers: the grid of pictures, charts of scores."),
     "report": ("fusionbench.cli.report", "A site over one or more runs: tables, pictures, samples."),
     "export": ("fusionbench.cli.export", "Write a run's results as a small file for others."),
+    "push": ("fusionbench.cli.push", "Publish a run or weights on the Hugging Face hub."),
     "leaderboard": ("fusionbench.cli.leaderboard", "A site that compares many people's exported results."),
     "cite": ("fusionbench.cli.cite", "BibTeX of the methods, data sets and metrics of a run."),
     "score": ("fusionbench.cli.score", "Score fused images that other code wrote."),
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fusionbench.cli.data", "Check data sets."),
     "demo": ("fusionbench.cli.demo", "Run the built-in demonstration on generated data."),
     "train": ("fusionbench.cli.train", "Train a learned method."),
+    "runs": ("fusionbench.cli.runs", "List, look at, compare and remove runs."),
     "merge": ("fusionbench.cli.merge", "Join runs that were made apart, such as shards on several machines."),
     "repair": ("fusionbench.cli.repair", "Save what can be read of a run's damaged journal."),
     "new": ("fusionbench.cli.new", "Begin a plugin: a package of a method, data set, metric or table format."),
@@ -51,6 +53,10 @@ _SYNONYMS = {
     "show": "info",
     "create": "new",
     "init": "new",
+    "publish": "push",
+    "upload": "push",
+    "diff": "runs",
+    "history": "runs",
 }
 
 

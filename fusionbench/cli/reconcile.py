@@ -80,7 +80,7 @@ def command(
         )
     if output is not None:
         comparison.to_csv(output, index=False)
-    for metric, candidates in verdict(comparison).groupby("metric", sort=False):
+    for metric, candidates in verdict(comparison).groupby("metric", sort=False, observed=True):
         click.echo(f"{metric} ({candidates['numbers'].iloc[0]} numbers)")
         for _, row in candidates.head(top).iterrows():
             click.echo(

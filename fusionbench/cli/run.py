@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fusionbench.cli.options import DATASET, options_option, plugin_option
-from fusionbench.cli.settings import build_config, run_options
+from fusionbench.cli.settings import run_options
 
 
 @click.command("run")
@@ -44,14 +44,10 @@ def command(
     failed, 2 wrong use.
     """
     from fusionbench.cli.running import dry, run_and_report
-    from fusionbench.plugins import load_plugins
-    from fusionbench.runs import RunConfig
+    from fusionbench.runs.building import build_config, read_base
     from fusionbench.types.complaints import Complaints
 
-    base = RunConfig.from_yaml(config) if config is not None else None
-    if config is not None and base is not None and base.plugins and not given["plugins"]:
-        load_plugins(base.plugins).warn_of_failures()
-        base = RunConfig.from_yaml(config)  # what is a label and what a data set may follow from its plugins
+    base = None if config is None else read_base(config, given["plugins"])
     complaints = Complaints()
     settings = build_config(
         given, base=base, methods=methods, datasets=datasets, options=options, weights=weights, complaints=complaints

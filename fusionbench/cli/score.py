@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fusionbench.cli.options import DATASET, options_option, plugin_option
-from fusionbench.cli.settings import build_config, run_options
+from fusionbench.cli.settings import run_options
 
 
 @click.command("score")
@@ -50,6 +50,7 @@ def command(
       fusionbench score --fused results/MyNet -d folder=/data/mine --option folder.task=IVF
     """
     from fusionbench.cli.running import run_and_report
+    from fusionbench.runs.building import build_config
     from fusionbench.runs.precomputed import fused_requests
     from fusionbench.types.complaints import Complaints
 

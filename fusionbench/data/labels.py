@@ -45,13 +45,13 @@ class YoloBoxes:
 
     def read(self, size: tuple[int, int]) -> tuple[Box, ...]:
         """See :class:`fusionbench.types.BoxLabels`."""
-        found = _Found(shown(self.path), size)
+        found = FoundBoxes(shown(self.path), size)
         for number, line in enumerate(read_lines(self.path), start=1):
             cells = line.split()
             if not cells:
                 continue
             where = f"line {number}"
-            values = [value for cell in cells[1:] if (value := _number(cell)) is not None]
+            values = [value for cell in cells[1:] if (value := number_or_none(cell)) is not None]
             if len(cells) != 5 or len(values) != 4:
                 found.complain(where, "expected 'class x y width height', five numbers")
             elif not cells[0].isascii() or not cells[0].isdigit() or int(cells[0]) >= len(self.order):
@@ -88,11 +88,11 @@ class VocBoxes:
 
     def read(self, size: tuple[int, int]) -> tuple[Box, ...]:
         """See :class:`fusionbench.types.BoxLabels`."""
-        found = _Found(shown(self.path), size)
+        found = FoundBoxes(shown(self.path), size)
         root = _xml(self.path)
         stated = root.find("size")
         if stated is not None:
-            width, height = (_number(stated.findtext(side) or "") for side in ("width", "height"))
+            width, height = (number_or_none(stated.findtext(side) or "") for side in ("width", "height"))
             if width and height and (width, height) != size:
                 found.complain("size", f"{width:g}x{height:g} is stated, the images are {size[0]}x{size[1]}")
         for number, item in enumerate(root.iter("object"), start=1):
@@ -113,14 +113,16 @@ class VocBoxes:
         box, polygon = item.find("bndbox"), item.find("polygon")
         if box is not None:
             texts = [box.findtext(edge) or "" for edge in ("xmin", "ymin", "xmax", "ymax")]
-            values = [value for text in texts if (value := _number(text)) is not None]
+            values = [value for text in texts if (value := number_or_none(text)) is not None]
             if len(values) != 4:
                 return None
             left, top, right, bottom = values
             return left - 1, top - 1, right, bottom
         if polygon is None:
             return None
-        points = [[_number(polygon.findtext(f"{axis}{corner}") or "") for corner in range(1, 5)] for axis in "xy"]
+        points = [
+            [number_or_none(polygon.findtext(f"{axis}{corner}") or "") for corner in range(1, 5)] for axis in "xy"
+        ]
         xs, ys = ([value for value in axis if value is not None] for axis in points)
         return (min(xs), min(ys), max(xs), max(ys)) if len(xs) == len(ys) == 4 else None
 
@@ -144,7 +146,7 @@ class GivenBoxes:
 
     def read(self, size: tuple[int, int]) -> tuple[Box, ...]:
         """See :class:`fusionbench.types.BoxLabels`."""
-        found = _Found(self.name, size)
+        found = FoundBoxes(self.name, size)
         for number, box in enumerate(self.boxes, start=1):
             if box.name not in self.classes:
                 found.complain(f"box {number}", f"unknown class {box.name!r}; known are {', '.join(self.classes)}")
@@ -197,7 +199,7 @@ class IndexMask:
         return shown(self.source)
 
 
-class _Found:
+class FoundBoxes:
     """The boxes of one file; all complaints are raised at once."""
 
     def __init__(self, name: str, size: tuple[int, int]) -> None:
@@ -206,9 +208,11 @@ class _Found:
         self._complaints: list[str] = []
 
     def complain(self, where: str, what: str) -> None:
+        """Something is wrong with an object; all such things are told together."""
         self._complaints.append(f"{where}: {what}")
 
     def add(self, where: str, name: str, xyxy: tuple[float, float, float, float], *, difficult: bool = False) -> None:
+        """An object, held against the image's size."""
         width, height = self._size
         left, top, right, bottom = xyxy
         if right <= left or bottom <= top:
@@ -223,6 +227,11 @@ class _Found:
             self._boxes.append(Box(name, cut, difficult))
 
     def all(self) -> tuple[Box, ...]:
+        """The boxes.
+
+        Raises:
+            DataError: There were complaints.
+        """
         if self._complaints:
             some = "; ".join(self._complaints[:_NAMED])
             more = f"; and {len(self._complaints) - _NAMED} more" if len(self._complaints) > _NAMED else ""
@@ -230,7 +239,8 @@ class _Found:
         return tuple(self._boxes)
 
 
-def _number(text: str) -> float | None:
+def number_or_none(text: str) -> float | None:
+    """A finite number; None for all else."""
     try:
         value = float(text)
     except ValueError:

@@ -1,11 +1,11 @@
-"""From what a user writes (``NAME[@SPLIT][=ROOT]``) to an open data set."""
+"""From what a user asks for to an open data set."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from fusionbench.configuration.assignments import OwnedOptions
 from fusionbench.data.beside import with_features_beside
 from fusionbench.data.dataset import ALL, LayoutError
 from fusionbench.data.names import usable_id
+from fusionbench.data.request import DatasetRequest
 from fusionbench.data.splits import restricted_to, split_list
 from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
@@ -39,65 +40,6 @@ DATA_ROOT = "FUSIONBENCH_DATA"
 """Environment variable with the folder that holds data sets, where none is given."""
 
 
-FORM = "[LABEL=]NAME[@SPLIT][=ROOT]"
-"""How a data set is written, in every command, configuration and call."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRef:
-    """A data set as users name it.
-
-    Attributes:
-        name: Name under which it is registered.
-        split: Split, or None for the data set's first.
-        root: Its folder, or None to look for it in the data root.
-        label: What results call it; see :attr:`key` where it is empty.
-    """
-
-    name: str
-    split: str | None = None
-    root: Path | None = None
-    label: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> DatasetRef:
-        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``. What stands before the first ``=`` is a label if no data set is called
-        so.
-
-        Raises:
-            UsageError: A part is empty.
-        """
-        left, equals, rest = text.partition("=")
-        label = left if equals and _is_label(left, rest) else ""
-        name, equals, root = rest.partition("=") if label else (left, equals, rest)
-        name, at, split = name.partition("@")
-        if not name or (at and not split) or (equals and not root):
-            raise UsageError(
-                f"data set {text!r}: expected NAME, NAME@SPLIT, NAME=ROOT or NAME@SPLIT=ROOT; LABEL= may precede it."
-            )
-        return cls(name, split or None, Path(expanded(root)) if root else None, label)
-
-    @property
-    def key(self) -> str:
-        """What results call it: the label, else the name with the split."""
-        return self.label or (f"{self.name}@{self.split}" if self.split else self.name)
-
-    def __str__(self) -> str:
-        label = f"{self.label}=" if self.label else ""
-        split = f"@{self.split}" if self.split else ""
-        return f"{label}{self.name}{split}" + (f"={self.root}" if self.root else "")
-
-
-def _is_label(left: str, rest: str) -> bool:
-    """Whether ``left=rest`` begins with a label and not with a data set's name."""
-    known = current_plugins().datasets
-    if not left or left.partition("@")[0] in known:
-        return False
-    name, another, _ = rest.partition("=")
-    # A mistyped name with a path behind it is answered as such, and so is one behind a label.
-    return name.partition("@")[0] in known or bool(another and "/" not in name and "\\" not in name)
-
-
 def open_named(
     texts: Sequence[str], *, data_root: Path | None = None, options: OwnedOptions | None = None
 ) -> list[Dataset]:
@@ -114,17 +56,18 @@ def open_named(
     """
     options = options or OwnedOptions("--option")
     complaints = Complaints()
-    refs, opened = [], []
+    requests, opened = [], []
     for text in texts:
         with complaints.gathered():
-            refs.append(DatasetRef.parse(text))
-    names = [name for ref in refs for name in (ref.name, ref.key)]
+            requests.append(DatasetRequest.parse(text))
+    names = [name for request in requests for name in (request.name, request.key)]
     for owner in options.strangers(names):
         hint = f"Data sets here: {', '.join(dict.fromkeys(names))}."
         complaints.add(UsageError(f"{options.what} names {owner!r}, which is no data set of this command.", hint=hint))
-    for ref in refs:
+    for request in requests:
         with complaints.gathered():
-            opened.append(open_dataset(ref, data_root=data_root, options=options.of(ref.name, ref.key)))
+            own = options.of(request.name, request.key)
+            opened.append(open_dataset(request, data_root=data_root, options=own))
     complaints.raise_all()
     return opened
 
@@ -150,14 +93,14 @@ class _Adjusted:
 
 
 def open_dataset(
-    ref: DatasetRef | str, *, data_root: Path | None = None, options: Mapping[str, Any] | None = None
+    request: DatasetRequest | str, *, data_root: Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Dataset:
     """Open a registered data set: list its samples, decode nothing.
 
     Args:
-        ref: The data set, its split and, if it is not in the data root, its folder.
+        request: The data set, its split and, if it is not in the data root, its folder.
         data_root: Folder with data sets; the environment variable ``FUSIONBENCH_DATA`` if None.
-        options: Settings of the data set.
+        options: Options beside those of the request.
 
     Raises:
         UnknownNameError: No such data set or option.
@@ -165,17 +108,16 @@ def open_dataset(
         DataError: The folder is absent or laid out differently, or it holds no complete sample. The
             message says what was looked for, how it must look, where to get it and how to point to it.
     """
-    ref = DatasetRef.parse(ref) if isinstance(ref, str) else ref
-    if ref.root is not None:
-        ref = replace(ref, root=Path(expanded(str(ref.root))))
-    spec = registered(ref.name)
+    request = DatasetRequest.parse(request) if isinstance(request, str) else request
+    spec = registered(request.name)
     try:
-        split = ALL if ref.split in spec.lists else one_of(ref.split or spec.splits[0], spec.splits)
+        split = ALL if request.split in spec.lists else one_of(request.split or spec.splits[0], spec.splits)
     except Misfit:
         hint = f"Splits: {', '.join([*spec.splits, *spec.lists])}."
-        raise UsageError(f"data set {ref.name} has no split {ref.split!r}.", hint=hint) from None
-    settings = parse_given("data set", spec, options or {})
-    root = _root(spec, ref, data_root) if spec.needs_root else ref.root
+        raise UsageError(f"data set {request.name} has no split {request.split!r}.", hint=hint) from None
+    settings = parse_given("data set", spec, {**request.options, **(options or {})})
+    given = None if request.root is None else Path(request.root)
+    root = _root(spec, given, data_root) if spec.needs_root else given
     opener = resolve(spec.opener, owner=f"data set {spec.name}")
     try:
         dataset = check_samples(opener(root, split, **settings), spec.name)
@@ -188,9 +130,9 @@ def open_dataset(
     listed = dataset.samples
     if root is not None and (samples := with_features_beside(listed, root)) is not listed:
         dataset = _Adjusted(dataset.name, dataset, samples)
-    if ref.split is not None and ref.split in spec.lists:
-        dataset = restricted_to(dataset, split_list(spec, ref.split))
-    return _Adjusted(ref.label, dataset, dataset.samples) if ref.label else dataset
+    if request.split is not None and request.split in spec.lists:
+        dataset = restricted_to(dataset, split_list(spec, request.split))
+    return _Adjusted(request.label, dataset, dataset.samples) if request.label else dataset
 
 
 def registered(name: str) -> DatasetSpec:
@@ -228,11 +170,11 @@ def remedy(spec: DatasetSpec) -> str:
     return "\n  ".join(line for line in lines if line)
 
 
-def _root(spec: DatasetSpec, ref: DatasetRef, data_root: Path | None) -> Path:
-    if ref.root is not None:
-        if not ref.root.is_dir() and not (ref.root.suffix in spec.file_suffixes and ref.root.is_file()):
-            raise DataError(f"data set {spec.name}: there is no folder {shown(ref.root)}.", hint=remedy(spec))
-        return _named_in_utf8(ref.root)
+def _root(spec: DatasetSpec, given: Path | None, data_root: Path | None) -> Path:
+    if given is not None:
+        if not given.is_dir() and not (given.suffix in spec.file_suffixes and given.is_file()):
+            raise DataError(f"data set {spec.name}: there is no folder {shown(given)}.", hint=remedy(spec))
+        return _named_in_utf8(given)
     if data_root is None and os.environ.get(DATA_ROOT):
         data_root = Path(os.environ[DATA_ROOT])
     data_root = Path(expanded(str(data_root))) if data_root is not None else None

@@ -94,11 +94,20 @@ def split_list(spec: DatasetSpec, name: str) -> SplitList:
     if name not in spec.lists:
         known = ", ".join(spec.lists) or "none"
         raise UnknownNameError(f"data set {spec.name} has no list {name!r}.", hint=f"Lists: {known}.")
-    return _read(name, spec.lists[name])
+    return packaged_list(name, spec.lists[name])
 
 
 @cache
-def _read(name: str, place: str) -> SplitList:
+def packaged_list(name: str, place: str) -> SplitList:
+    """The list in a file of a package.
+
+    Args:
+        name: What messages call it.
+        place: ``package:path/in/it.csv``.
+
+    Raises:
+        DataError: The file is absent or damaged.
+    """
     package, _, path = place.partition(":")
     try:
         text = resources.files(package).joinpath(path).read_text(encoding="utf-8")

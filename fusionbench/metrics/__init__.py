@@ -11,43 +11,36 @@ Importing this module loads no torch.
 
 from __future__ import annotations
 
-import importlib
-import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fusionbench.lazy import names
 
 if TYPE_CHECKING:
-    from fusionbench.metrics import functional
-    from fusionbench.metrics.adapting import adapted
-    from fusionbench.metrics.scorer import MetricWarning, Scorer, evaluate
-
-_HOMES = {
-    "adapted": "fusionbench.metrics.adapting",
-    "MetricWarning": "fusionbench.metrics.scorer",
-    "Scorer": "fusionbench.metrics.scorer",
-    "evaluate": "fusionbench.metrics.scorer",
-}
-
-__all__ = ["MetricWarning", "Scorer", "adapted", "evaluate", "functional"]
+    from fusionbench.metrics.stateful import StatefulMetric
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name == "functional":
-        return importlib.import_module("fusionbench.metrics.functional")
-    if not name.startswith("_"):
-        from fusionbench.metrics.selection import attribute_name, metric_names
-
-        for metric in metric_names():
-            if attribute_name(metric) == name:
-                from fusionbench.metrics.stateful import metric_class
-
-                return globals().setdefault(name, metric_class(metric))
-    # With name and object Python offers the nearest of what ``__dir__`` lists.
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
-
-
-def __dir__() -> list[str]:
+def _classes() -> Iterable[str]:
     from fusionbench.metrics.selection import attribute_names
 
-    return sorted({*__all__, *attribute_names()})
+    return attribute_names()
+
+
+def _class(name: str) -> type[StatefulMetric] | None:
+    from fusionbench.metrics.selection import attribute_name, metric_names
+
+    for metric in metric_names():
+        if attribute_name(metric) == name:
+            from fusionbench.metrics.stateful import metric_class
+
+            return metric_class(metric)
+    return None
+
+
+__getattr__, __dir__, __all__ = names(
+    __name__,
+    {"adapting": ("adapted",), "scorer": ("MetricWarning", "Scorer", "evaluate")},
+    modules=("functional",),
+    more=_classes,
+    find=_class,
+)

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from fusionbench.metrics.planes import Planes
 from fusionbench.metrics.versions import check_packages
-from fusionbench.types import MetricError, MetricSpec, resolve
+from fusionbench.types import MetricSpec, resolve
 from fusionbench.weights.finding import find_metric_weights
+from fusionbench.weights.metrics import load_metric
 from fusionbench.weights.recognition import weights_digest
 
 Function = Callable[[Planes], Tensor]
@@ -44,12 +45,4 @@ def function_of(spec: MetricSpec, place: torch.device) -> Function:
 def _loaded(
     key: str, load: Any, place: str, weights: tuple[tuple[str, Path], ...], digests: tuple[str, ...]
 ) -> Function:
-    # Networks draw random numbers before they read their weights: scoring in training must not change its course.
-    with torch.random.fork_rng(devices=[]):
-        function = load(torch.device(place), dict(weights))
-    if not callable(function):
-        raise MetricError(
-            f"metric {key} has weights, and its function returned {type(function).__name__}.",
-            hint="With weights, function is load(device, weights), which returns the function of planes.",
-        )
-    return function
+    return load_metric(key, load, torch.device(place), dict(weights))

@@ -119,7 +119,9 @@ class Scorer:
         """Values of every column for a batch.
 
         Args:
-            fused, sources, reference: The images, as of :meth:`scores`.
+            fused: The fused images, as of :meth:`scores`.
+            sources: Their sources, likewise.
+            reference: Their ground truth, likewise.
             ids: Sample names for messages; numbers if not given.
 
         Returns:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fusionbench.metrics.conventions import SPECS
 from fusionbench.metrics.describing import by_name, class_documentation, default_profile, function_documentation
 from fusionbench.metrics.selection import attribute_name
+from fusionbench.stubs import imports
 from fusionbench.types import MetricSpec
 
 FOLDER = Path(__file__).parent
@@ -36,14 +37,10 @@ from torch import Tensor
 
 from fusionbench.metrics.computing import compute as compute
 """
-_PACKAGE = """\
+_PACKAGE = f"""\
 import torch
 
-from fusionbench.metrics import functional as functional
-from fusionbench.metrics.adapting import adapted as adapted
-from fusionbench.metrics.scorer import MetricWarning as MetricWarning
-from fusionbench.metrics.scorer import Scorer as Scorer
-from fusionbench.metrics.scorer import evaluate as evaluate
+{imports("fusionbench.metrics")}\
 from fusionbench.metrics.stateful import StatefulMetric
 """
 

@@ -24,6 +24,7 @@ from fusionbench.types import (
     DatasetSpec,
     ExecutorSpec,
     ExporterSpec,
+    FusionBenchError,
     HooksSpec,
     MethodSpec,
     MetricSpec,
@@ -117,7 +118,7 @@ class Plugins:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            reason = str(error) if isinstance(error, PluginError) else described(error)
+            reason = str(error) if isinstance(error, FusionBenchError) else described(error)
             self.failures.append(PluginFailure(source.name, reason, requested))
 
     def settle(self, *, last: bool = True) -> None:

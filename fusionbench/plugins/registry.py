@@ -27,6 +27,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     return UnknownNameError(f"unknown {kind} {name!r}.", hint=nearest(name, known))
 
 
+def unknown_registered(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The same for what plugins register, of which one may have been meant by its file."""
+    if not name.endswith(".py"):
+        return unknown_name(kind, name, known)
+    hint = f"A plugin file is loaded with -p {shlex.quote(name)}; its {kind} is called by the name that it has there."
+    return UnknownNameError(f"unknown {kind} {name!r}.", hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Registered(Generic[T]):
     """A spec and the plugin it came from."""
@@ -112,10 +120,4 @@ class Registry(Mapping[str, T]):
 
     def unknown(self, name: str) -> UnknownNameError:
         """The error for a name that is not registered, with the nearest ones."""
-        if not name.endswith(".py"):
-            return unknown_name(self.kind, name, self._items)
-        return UnknownNameError(
-            f"unknown {self.kind} {name!r}.",
-            hint=f"A plugin file is loaded with -p {shlex.quote(name)}; its {self.kind} is called by the name "
-            "that it has there.",
-        )
+        return unknown_registered(self.kind, name, self._items)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fusionbench.configuration.assignments import assignments, split_assignment
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import DatasetRequest, open_dataset
 from fusionbench.data.matching import match
 from fusionbench.files import open_regular
 from fusionbench.images.decode import read_image
@@ -72,7 +72,7 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
         if not folders[method].is_dir():
             raise UsageError(f"--fused {method}={folder}: expected METHOD=DIR with an existing folder.")
     if run is not None:
-        reference = DatasetRef.parse(dataset)
+        reference = DatasetRequest.parse(dataset)
         images = run_folder(run) / IMAGES
         known = (escape(file_name(reference.key)), escape(file_name(reference.name)))
         for name in (*known, f"{known[1]}@*"):

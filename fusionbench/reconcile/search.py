@@ -121,7 +121,7 @@ def reconcile(
         )
     per_image = "image" in published.columns
     rows: list[dict[str, Any]] = []
-    for method, printed in published.groupby("method", sort=False):
+    for method, printed in published.groupby("method", sort=False, observed=True):
         wanted = set(printed["image"].astype(str)) if per_image else None
         values = _values(samples(str(method)), sorted(set(columns.values())), wanted, partial(progress, str(method)))
         if not values:
@@ -275,10 +275,12 @@ def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
     Those that the numbers cannot tell apart, because both give the printed digits or are off by the same, stand in one
     row, joined by ``=``. A candidate that is undefined for some of the numbers comes after those that explain all.
     """
-    decimals = comparison.groupby("metric")["published"].transform(lambda column: column.map(_decimals).max())
+    decimals = comparison.groupby("metric", observed=True)["published"].transform(
+        lambda column: column.map(_decimals).max()
+    )
     off = (comparison["value"] - comparison["published"]).abs()
     comparison = comparison.assign(printed=off <= 0.5000001 * 10.0**-decimals)
-    groups = comparison.groupby(["metric", "candidate"], sort=False)
+    groups = comparison.groupby(["metric", "candidate"], sort=False, observed=True)
     table = groups.agg(
         numbers=("error", "count"),
         median_error=("error", "median"),
@@ -291,7 +293,7 @@ def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
         table[f"{column}_shown"] = [f"{value:.6e}" if value > 1e-12 else "0" for value in table[column]]
         table.loc[table["printed"], f"{column}_shown"] = "0"
     alike = ["metric", "numbers", "deviations", "median_error_shown", "largest_error_shown"]
-    table = table.groupby(alike, sort=False).agg(
+    table = table.groupby(alike, sort=False, observed=True).agg(
         candidate=("candidate", " = ".join),
         median_error=("median_error", "first"),
         largest_error=("largest_error", "first"),
@@ -300,7 +302,7 @@ def verdict(comparison: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index()
     within = table["median_error"].where(~table["printed"], 0.0)
     table["level"] = np.ceil(np.log2(within.clip(lower=1e-4)))
-    table["missing"] = table.groupby("metric")["numbers"].transform("max") - table["numbers"]
+    table["missing"] = table.groupby("metric", observed=True)["numbers"].transform("max") - table["numbers"]
     table = table.sort_values(
         ["metric", "missing", "level", "deviations", "median_error"], kind="stable", ignore_index=True
     )

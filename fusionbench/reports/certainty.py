@@ -61,7 +61,7 @@ def with_ties(cells: Cells, data: pd.DataFrame, groups: Sequence[Group], metrics
         if not directed or part.empty:
             continue
         tests = wilcoxon_holm(part, directed)
-        for key, pairs in tests.groupby("metric", sort=False):
+        for key, pairs in tests.groupby("metric", sort=False, observed=True):
             measured = {
                 row: cell.mean
                 for (row, dataset, metric), cell in cells.items()

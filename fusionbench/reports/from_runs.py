@@ -53,7 +53,8 @@ def table_from_runs(
         plugins: Where titles, metric directions and published tables are looked up.
         published: Names of published tables, or paths of CSV files, to set beside the measured rows.
         like: A published table, or one part of it (``film2024:1``, as it is numbered in print), whose data sets,
-            metrics and order of methods the table follows as far as the runs have them.
+            metrics and order of methods the table follows as far as the runs have them; of a part that is known by its
+            rows alone, its methods and metrics.
         methods, datasets, samples: Names or patterns of the rows to use, see
             :func:`fusionbench.reports.choosing.chosen`. Samples that were chosen are all that there are: what a run
             had planned beside them is not missing.
@@ -74,7 +75,8 @@ def table_from_runs(
                 whole.add(dataset)
     frame = merge_frames({name: run.frame() for name, run in runs.items()})
     if like:
-        settings, datasets = _following(like, plugins, frame, settings, datasets)
+        among = chosen(frame, methods=methods)  # the order of methods that are not shown would be one of no rows
+        settings, methods, datasets = _following(like, plugins, among, settings, methods, datasets)
     frame = chosen(frame, methods=methods, datasets=datasets, samples=samples)
     if samples is not None:
         pairs, whole = dict.fromkeys(pairs, 0), set()
@@ -113,27 +115,42 @@ def table_from_runs(
 
 
 def _following(
-    like: str, plugins: Plugins, frame: pd.DataFrame, settings: TableOptions, datasets: Sequence[str] | None
-) -> tuple[TableOptions, Sequence[str]]:
+    like: str,
+    plugins: Plugins,
+    frame: pd.DataFrame,
+    settings: TableOptions,
+    methods: Sequence[str] | None,
+    datasets: Sequence[str] | None,
+) -> tuple[TableOptions, Sequence[str] | None, Sequence[str] | None]:
     """The settings that make a table follow a published one: its metrics, methods and data sets, where given none."""
     name, _, part = like.partition(":")
-    source = read_published(plugins.published[name])
-    if part and part not in source.tables:
-        raise unknown_name(f"table of {name}", part, source.tables)
-    among = source.tables[part] if part else tuple(source.datasets)
-    shown = [dataset for dataset in among if dataset in set(frame["dataset"])]
-    if not shown:
-        raise UsageError(
-            f"{like} has none of the data sets of these runs.", hint=f"Its data sets are {', '.join(among)}."
-        )
-    measured = set(frame["metric"] + "@" + frame["profile"].fillna(""))
+    spec = plugins.published[name]
+    source = read_published(spec)
+    if part and part not in source.tables and part not in spec.rows:
+        raise unknown_name(f"table of {name}", part, [*source.tables, *spec.rows])
+    measured, measured_as = set(frame["metric"] + "@" + frame["profile"].fillna("")), _measured_as(frame, plugins)
+    rows = spec.rows.get(part, tuple(source.methods))
+    order = [measured_as[word] for row in rows if (word := row.casefold()) in measured_as]
+    among = source.tables.get(part, tuple(source.datasets))
+    if part in spec.rows:
+        if not order:
+            raise UsageError(
+                f"{like} has none of the methods of these runs.", hint=f"Its methods are {', '.join(rows)}."
+            )
+        methods = methods or order
+    else:
+        shown = [dataset for dataset in among if dataset in set(frame["dataset"])]
+        if not shown:
+            raise UsageError(
+                f"{like} has none of the data sets of these runs.", hint=f"Its data sets are {', '.join(among)}."
+            )
+        datasets = datasets or shown
     keys = dict.fromkeys(key for _, dataset, key in source.values if dataset in among)
-    measured_as = _measured_as(frame, plugins)
-    order = [measured_as[word] for name in source.methods if (word := name.casefold()) in measured_as]
     follow = TableOptions(metrics=[key for key in keys if key in measured] or None)
     if order and not settings.get("sort"):
         follow["order"] = order
-    return {**follow, **{k: v for k, v in settings.items() if v is not None}}, datasets or shown  # type: ignore[typeddict-item]  # **settings keeps its keys
+    follow |= {k: v for k, v in settings.items() if v is not None}  # type: ignore[typeddict-item]  # keeps its keys
+    return follow, methods, datasets
 
 
 def _measured_as(frame: pd.DataFrame, plugins: Plugins) -> dict[str, str]:

@@ -82,7 +82,7 @@ def _leading(frame: pd.DataFrame, metrics: Mapping[str, MetricSpec]) -> list[str
     against_truth = [spec.name for spec in metrics.values() if spec.operands == "F|GT"]
     judged = frame[frame["metric"].isin(against_truth)]
     ranks = average_ranks(frame if judged.empty else judged, metrics)
-    return list(ranks.groupby("method")["rank"].mean().sort_values(kind="stable").index)
+    return list(ranks.groupby("method", observed=True)["rank"].mean().sort_values(kind="stable").index)
 
 
 def source_names(sample: Sample) -> list[str]:

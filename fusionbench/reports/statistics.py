@@ -84,7 +84,7 @@ def wilcoxon_holm(frame: pd.DataFrame, metrics: Metrics = None, *, block: Block 
     rows = []
     for key, scores in blocks(frame, metrics, block):
         pairs = [_compare(scores, a, b) for a, b in itertools.combinations(scores.columns, 2)]
-        corrected = _holm([p for *_, p, _, _ in pairs])
+        corrected = holm([p for *_, p, _, _ in pairs])
         rows += [
             (key, *compared, holm, len(scores), effect, *outcomes)
             for (*compared, effect, outcomes), holm in zip(pairs, corrected, strict=True)
@@ -157,7 +157,7 @@ def blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tupl
     data = keyed(frame)
     specs = _specs(metrics, data["key"].unique())
     methods = list(data["method"].unique())
-    for key, rows in data[data["counts"]].groupby("key", sort=False):
+    for key, rows in data[data["counts"]].groupby("key", sort=False, observed=True):
         spec = metric_spec(specs, str(key))
         if spec is None or spec.higher_is_better is None:
             continue
@@ -165,7 +165,7 @@ def blocks(frame: pd.DataFrame, metrics: Metrics, block: Block) -> Iterator[tupl
         order = pd.MultiIndex.from_frame(rows[["dataset", "sample"]].drop_duplicates())
         scores = scores.reindex(index=order, columns=methods).dropna()
         if block == "dataset":
-            scores = scores.groupby(level="dataset", sort=False).mean()
+            scores = scores.groupby(level="dataset", sort=False, observed=True).mean()
         if not scores.empty:
             yield str(key), scores if spec.higher_is_better else -scores
 
@@ -236,7 +236,7 @@ def _compare(scores: pd.DataFrame, a: str, b: str) -> tuple[str, str, float, flo
     return a, b, median, p, effect, (wins, ties, losses)
 
 
-def _holm(p: list[float]) -> list[float]:
+def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down correction (Scand. J. Statist. 6, 1979)."""
     corrected = np.empty(len(p))
     order = np.argsort(p, kind="stable")

@@ -103,6 +103,9 @@ def _session(row: Mapping[str, Any]) -> str:
         return "provenance: a method's title is no text"
     if not all(better is None or isinstance(better, bool) for better in directions):
         return "provenance: a metric's direction is neither true nor false"
+    identities = facts.get("identities") or {}
+    if not isinstance(identities, dict) or not all(isinstance(found, dict) for found in identities.values()):
+        return "provenance: identities are not facts by name"
     pairs = facts.get("pairs", {})
     if not isinstance(pairs, dict) or not all(_is_count(count) for count in pairs.values()):
         return "provenance: pairs are not numbers by name"

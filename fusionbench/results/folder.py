@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from fusionbench.atomic import replacing
@@ -15,6 +16,10 @@ IMAGES = "images"
 """The folder of the fused images."""
 LOCK = "run.lock"
 """Held by the process that works in the folder."""
+# What SQLite, a repair and the lock keep beside their files, and what workers print.
+_BESIDE = re.compile(
+    r"journal(\.damaged-[\d-]+)?\.sqlite(-wal|-shm|-journal)?|run\.lock\.holder|worker(-\d+)?\.log(\.\d+)?"
+)
 
 
 def run_folder(path: Path) -> Path:
@@ -49,6 +54,12 @@ def write_config(folder: Path, text: str) -> None:
 def log_name(worker: int) -> str:
     """The file of what a worker prints; workers are numbered from 1."""
     return "worker.log" if worker == 1 else f"worker-{worker}.log"
+
+
+def written_here(name: str) -> bool:
+    """Whether a run makes something of this name in its folder: journal, configuration, pictures, logs, locks."""
+    parts = (JOURNAL, CONFIG, IMAGES, LOCK)
+    return name in parts or _BESIDE.fullmatch(name) is not None
 
 
 def image_path(method: str, dataset: str, sample: str) -> str:

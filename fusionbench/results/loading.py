@@ -69,14 +69,19 @@ def info_of(journal: Journal) -> dict[str, Any]:
 
 
 def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The latest session's facts; methods, metrics and numbers of pairs of all sessions together, and of versions
-    and colour rules what holds for the rows that there are.
+    """The latest session's facts; methods, their identities, metrics and numbers of pairs of all sessions together, and
+    of versions and colour rules what holds for the rows that there are.
 
     ``limited`` says of each data set whether the session that listed it last took only its first samples.
     """
     facts = dict(sessions[-1]) if sessions else {}
     for name in ("methods", "pairs", "metrics"):
         facts[name] = {key: value for session in sessions for key, value in session.get(name, {}).items()}
+    identities: dict[str, dict[str, str]] = {}
+    for session in sessions:
+        for method, by_dataset in (session.get("identities") or {}).items():
+            identities.setdefault(method, {}).update(by_dataset)
+    facts["identities"] = identities
     latest = {
         (method, dataset): session
         for session in sessions

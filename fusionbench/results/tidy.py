@@ -18,6 +18,7 @@ FURTHER = ("image", "marks", "notes", "image_sha256")
 
 _OTHER_IMAGES = "computed from other images than the sample has now; run the method again"
 _NOT_COMPUTED = "not computed"
+_HAS_TEXTS = bool(pd.isna(pd.array([None], dtype="str")[0]))
 
 
 def tidy_frame(journal: Journal, info: Mapping[str, Any], folder: Path) -> pd.DataFrame:
@@ -144,4 +145,6 @@ def _objects(items: Sequence[Any]) -> np.ndarray:
 def _texts(items: Sequence[str | None] | np.ndarray, at: np.ndarray | None = None) -> Any:
     """A column of text; of few distinct objects, so that a million rows do not hold a million texts."""
     found = items if isinstance(items, np.ndarray) else _objects(items)
-    return pd.array(found if at is None else found[at], dtype="str")
+    column = found if at is None else found[at]
+    # Before pandas 3 there is no such type, and None would become the text 'None'.
+    return pd.array(column, dtype="str") if _HAS_TEXTS else column

@@ -13,14 +13,14 @@ from typing import Any, Literal, get_args
 
 from fusionbench.configuration.assignments import split_assignment, split_names
 from fusionbench.configuration.documents import MAX_DIGITS, read_yaml, yaml_text
-from fusionbench.data import DatasetRef
+from fusionbench.data import DatasetRequest
 from fusionbench.plugins import current_plugins
 from fusionbench.plugins.registry import nearest
 from fusionbench.printable import encodable, is_text, printable
 from fusionbench.runs.sharding import parse_shard
 from fusionbench.types import DEFAULT_PROFILE, UsageError
 from fusionbench.types.complaints import Complaints
-from fusionbench.types.values import Misfit, convert, expanded, one_of, written
+from fusionbench.types.values import Misfit, convert, expanded, one_of
 
 # Settings that change how a run is carried out but not what it finds.
 INCIDENTAL = ("device", "executor", "executor_options", "batch_size", "workers", "timeout", "fail_fast", "out")
@@ -70,46 +70,6 @@ class MethodRequest:
     def key(self) -> str:
         """How results name it."""
         return self.label or self.name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetRequest:
-    """A data set of a run.
-
-    Attributes:
-        name: Registered name.
-        label: What results call it. Two requests need two labels.
-        split: One of its splits; None for the first.
-        root: Its folder.
-        options: Options by name; one called ``name`` is a label, too.
-    """
-
-    name: str
-    label: str = ""
-    split: str | None = None
-    root: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, text: str) -> DatasetRequest:
-        """Read ``[LABEL=]NAME[@SPLIT][=ROOT]``; see :class:`fusionbench.data.DatasetRef`.
-
-        Raises:
-            UsageError: A part is empty.
-        """
-        found = DatasetRef.parse(text)
-        root = None if found.root is None else str(found.root)
-        return cls(name=found.name, label=found.label, split=found.split, root=root)
-
-    def __post_init__(self) -> None:
-        _expand(self, "root")
-
-    @property
-    def key(self) -> str:
-        """How results name it; a split other than the default is part of the name."""
-        own = self.options.get("name")
-        label = self.label or (written(own) or "" if own is not None else "")
-        return label or (f"{self.name}@{self.split}" if self.split else self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

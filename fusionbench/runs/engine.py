@@ -16,13 +16,13 @@ from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import info_of
-from fusionbench.runs import plan, provenance
+from fusionbench.runs import leakage, plan, provenance
 from fusionbench.runs.choosing import engage_executor
 from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import Executor, RunContext
-from fusionbench.runs.identity import code_digest, digest_of
+from fusionbench.runs.identity import digest_of, origin_code
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.missing import units_of
 from fusionbench.runs.opening import OpenedDataset
@@ -114,7 +114,7 @@ def execute(
         try:
             plugins.notify("fusionbench_run_started", run=run)
             units, stamps = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
-            _compute(units, stamps, run, config, plugins, journal, session, watcher, data, inline=inline)
+            _compute(units, stamps, run, config, plugins, journal, session, watcher, data, facts, inline=inline)
             outcome = "complete" if run.complete else "failures"
         finally:
             facts["peak_memory_bytes"] = provenance.peak_memory()
@@ -193,11 +193,10 @@ def _prepare(
     if config.fail_fast and bad:
         raise DataError(f"{bad} samples cannot be used (--fail-fast).")
 
-    def code(name: str) -> str:
-        origin = plugins.methods.origin(name)
-        return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
-
-    planned = plan.plan_cells(expansion, config, facts, code)
+    expansion.pairings, leaks = leakage.marked(expansion.pairings, facts)
+    for message in leaks:
+        watcher.notice(f"note: {message}")
+    planned = plan.plan_cells(expansion, config, facts, origin_code(plugins))
     identities: dict[str, dict[str, str]] = {}
     for item in planned:
         identities.setdefault(item.cell.method, {})[item.cell.dataset] = item.identity
@@ -233,6 +232,7 @@ def _compute(
     session: int,
     watcher: Watcher,
     opened: dict[str, OpenedDataset],
+    facts: dict[str, Any],
     *,
     inline: bool,
 ) -> None:
@@ -249,7 +249,15 @@ def _compute(
         executor = InlineExecutor(Session(here, plugins, run.path.absolute(), opened))
     else:
         files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
-        context = RunContext(config=config, config_path=run.path / CONFIG, folder=run.path, plugins=files)
+        context = RunContext(
+            config=config,
+            config_path=run.path / CONFIG,
+            folder=run.path,
+            plugins=files,
+            identities=facts["identities"],
+            notice=watcher.notice,
+            provenance=facts,
+        )
         executor = engage_executor(context, plugins)
     told: set[str] = set()
     with contextlib.closing(executor):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
@@ -36,12 +36,19 @@ class RunContext:
         config_path: The same settings as a YAML file in the run folder, all paths absolute.
         folder: The run folder: fused images are written there, and what workers print.
         plugins: File of each plugin by name: a worker that finds another one must not compute.
+        identities: Digest of all that determines a method's results on a data set besides the samples, by method and
+            data set: its version, options, weights and code.
+        notice: Tells the user something that is not tied to one result.
+        provenance: What is recorded of this execution; an executor may add what it knows of its workers.
     """
 
     config: RunConfig
     config_path: Path
     folder: Path
     plugins: Mapping[str, str] = field(default_factory=dict)
+    identities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notice: Callable[[str], None] = lambda message: None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 class Executor(Protocol):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusionbench.printable import is_text, printable
 from fusionbench.results.exported import (
     Exported,
     ExportedDataset,
@@ -34,8 +36,10 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
         author: Who submits it.
 
     Raises:
-        UsageError: The run has no results.
+        UsageError: The run has no results, or the author's name is not valid UTF-8.
     """
+    if not is_text(author):
+        raise UsageError(f"the author's name '{printable(author)}' holds characters that are not valid UTF-8.")
     frame = run.frame()
     if frame.empty:
         raise UsageError(f"{run.path} has no results to export.")
@@ -66,12 +70,12 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
                 digests=tuple(contents[str(name)].values()),
                 limited=bool((info.get("limited") or {}).get(name)),
             )
-            for name, part in frame.groupby("dataset", sort=False)
+            for name, part in frame.groupby("dataset", sort=False, observed=True)
         },
         methods={name: _method(name, info, plugins) for name in frame["method"].unique()},
         results=tuple(
             _result(str(method), str(dataset), part, list(contents[str(dataset)]))
-            for (method, dataset), part in frame.groupby(["method", "dataset"], sort=False)
+            for (method, dataset), part in frame.groupby(["method", "dataset"], sort=False, observed=True)
         ),
     )
 
@@ -84,7 +88,7 @@ def _method(label: str, info: Mapping[str, Any], plugins: Plugins) -> ExportedMe
         name=name,
         title=str(facts.get("title", label)),
         version=str(facts.get("version", "")),
-        options={key: str(value) for key, value in (facts.get("options") or {}).items()},
+        options={key: _told(str(value)) for key, value in (facts.get("options") or {}).items()},
         learned=bool(spec and spec.weights),
         year=spec.paper.year if spec and spec.paper else None,
         paper=str(spec.paper) if spec and spec.paper else "",
@@ -92,9 +96,15 @@ def _method(label: str, info: Mapping[str, Any], plugins: Plugins) -> ExportedMe
     )
 
 
+def _told(value: str) -> str:
+    """An option's value; of a file its name, since where it lies is nobody else's business."""
+    path = Path(value)
+    return path.name if path.is_absolute() else value
+
+
 def _result(method: str, dataset: str, part: pd.DataFrame, samples: list[str]) -> ExportedResult:
     values: dict[str, tuple[float | None, ...]] = {}
-    for key, rows in part.groupby("key", sort=False):
+    for key, rows in part.groupby("key", sort=False, observed=True):
         found = dict(zip(rows["sample"], rows["value"].where(rows["status"] == "ok"), strict=True))
         values[str(key)] = tuple(_value(found.get(sample, math.nan)) for sample in samples)
     each = part.drop_duplicates("sample").set_index("sample")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.images.hashing import file_sha256
+from fusionbench.plugins import Plugins
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Pairing
@@ -66,6 +67,20 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
         return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]  # what has none raises
     except (OSError, TypeError):
         return ""
+
+
+def origin_code(plugins: Plugins) -> Callable[[str], str]:
+    """What gives, for a method's name, the digest of its source code where it can change without a version.
+
+    Args:
+        plugins: What is registered.
+    """
+
+    def code(name: str) -> str:
+        origin = plugins.methods.origin(name)
+        return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
+
+    return code
 
 
 def fingerprints(pairing: Pairing) -> Mapping[str, str]:

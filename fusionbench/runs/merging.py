@@ -19,6 +19,7 @@ from fusionbench.results.loading import merged
 from fusionbench.results.records import PictureRecord
 from fusionbench.runs import provenance
 from fusionbench.runs.config import INCIDENTAL, RunConfig
+from fusionbench.runs.differences import environment_differences
 from fusionbench.runs.sharding import parse_shard, place
 from fusionbench.types import UsageError
 
@@ -56,8 +57,7 @@ class _Part:
             self.pictures = journal.pictures()
         self.identities = {
             (method, dataset): identity
-            for session in self.sessions
-            for method, by_dataset in session.get("identities", {}).items()
+            for method, by_dataset in self.facts["identities"].items()
             for dataset, identity in by_dataset.items()
         }
         self.shards: dict[str, str | None] = {
@@ -146,15 +146,10 @@ def _differences(first: _Part, other: _Part) -> Iterator[str]:
         if one != two:
             yield f"{what}: {printable(str(one))} in {first.named()}, {printable(str(two))} in {other.named()}"
 
-    yield from compared("fusionbench", first.facts.get("version"), other.facts.get("version"))
-    commits = [(part.facts.get("git") or {}).get("commit") for part in (first, other)]
-    yield from compared("commit of fusionbench", *commits)
-    one, two = (dict(part.facts.get("libraries") or {}) for part in (first, other))
-    for library in sorted({*one, *two}):
-        yield from compared(library, one.get(library), two.get(library))
-    one, two = (dict(part.facts.get("config") or {}) for part in (first, other))
-    for setting in sorted({*one, *two} - _OWN):
-        yield from compared(f"setting {setting}", one.get(setting), two.get(setting))
+    for found in environment_differences(first.facts, other.facts):
+        if found.part == "version" or found.name.partition(".")[0] not in _OWN:
+            name = f"setting {found.name}" if found.part == "setting" else found.name
+            yield from compared(name, found.before, found.after)
     for metric in sorted({*first.facts["metrics"]} & {*other.facts["metrics"]}):
         versions = [part.facts["metrics"][metric].get("version") for part in (first, other)]
         yield from compared(f"version of metric {metric}", *versions)

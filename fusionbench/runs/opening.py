@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import DatasetRequest, open_dataset
 from fusionbench.data.opening import check_samples
-from fusionbench.runs.config import DatasetRequest, RunConfig
+from fusionbench.runs.config import RunConfig
 from fusionbench.runs.sharding import share
 from fusionbench.types import Dataset, Problem, Sample, Task, UsageError
 
@@ -44,10 +44,8 @@ def open_request(request: DatasetRequest, config: RunConfig) -> OpenedDataset:
     Raises:
         UnknownNameError, DataError, UsageError: As of :func:`fusionbench.data.open_dataset`.
     """
-    root = Path(request.root) if request.root else None
-    reference = DatasetRef(name=request.name, split=request.split, root=root)
     data_root = Path(config.data_root) if config.data_root else None
-    return adopt(open_dataset(reference, data_root=data_root, options=request.options), request, config)
+    return adopt(open_dataset(request, data_root=data_root), request, config)
 
 
 def adopt(dataset: Dataset, request: DatasetRequest, config: RunConfig) -> OpenedDataset:

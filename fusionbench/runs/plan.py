@@ -14,6 +14,7 @@ from fusionbench.results.folder import image_path
 from fusionbench.results.records import Cell
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.identity import digest_of, fingerprints, method_identity
+from fusionbench.runs.leakage import training_list
 from fusionbench.runs.matrix import Expansion, Pairing, ResolvedMethod
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
@@ -90,7 +91,7 @@ def expand(
         expansion.remarks += [
             f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings
-            if pairing.dataset.request.name in spec.training_data
+            if pairing.dataset.request.name in spec.training_data and training_list(pairing) is None
         ]
     if not requests:
         found.add(

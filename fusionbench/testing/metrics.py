@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +33,7 @@ class MetricTrial:
     """A metric under examination."""
 
     spec: MetricSpec
+    _known: dict[tuple[Any, ...], Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def images(
         self,
@@ -70,6 +72,16 @@ class MetricTrial:
         """
         return score_images([self.spec], images, strict=True).values[self.spec.key]
 
+    def known(self, seeds: tuple[int, ...] = (0,), channels: tuple[int, int, int] = (1, 1, 1)) -> Tensor:
+        """The values of :meth:`images`, computed once for all checks that look at the same ones.
+
+        Whether they would be the same a second time is what one of them finds out.
+        """
+        key = (seeds, channels)
+        if key not in self._known:
+            self._known[key] = self.values(self.images(seeds=seeds, channels=channels))
+        return self._known[key]
+
 
 def _enough(trial: MetricTrial) -> Size:
     """A small size for which the metric is defined."""
@@ -98,15 +110,15 @@ def _facts(trial: MetricTrial) -> str:
 
 
 def _has_values(trial: MetricTrial) -> str:
-    values = trial.values(trial.images(seeds=(0, 1)))
+    values = trial.known(seeds=(0, 1))
     if not values.isfinite().all():
         raise Broken(f"ordinary images have the value {values.tolist()}.")
     return ", ".join(f"{value:.4g}" for value in values.tolist())
 
 
 def _batches(trial: MetricTrial) -> str:
-    together = trial.values(trial.images(seeds=(0, 1)))
-    alone = torch.cat([trial.values(trial.images(seeds=(seed,))) for seed in (0, 1)])
+    together = trial.known(seeds=(0, 1))
+    alone = torch.cat([trial.known(seeds=(seed,)) for seed in (0, 1)])
     if not torch.allclose(together, alone, rtol=_SAME, atol=1e-12):
         raise Broken(
             f"2 images together have {together.tolist()}, alone {alone.tolist()}.",
@@ -116,7 +128,7 @@ def _batches(trial: MetricTrial) -> str:
 
 
 def _determinism(trial: MetricTrial) -> str:
-    first, again = (trial.values(trial.images()) for _ in range(2))
+    first, again = trial.known(), trial.values(trial.images())
     if not torch.equal(first, again):
         raise Broken(f"the same images have {first.tolist()} and {again.tolist()}.", "Seed what is random.")
     return ""
@@ -174,7 +186,7 @@ def _range(trial: MetricTrial) -> str:
     if found is None:
         raise NotApplicable("no range is declared")
     low, high = float(found[1]), float(found[2]) if found[2] else float("inf")
-    values = torch.cat([trial.values(trial.images(seeds=(0, 1))), trial.values(trial.images(channels=(3, 3, 3)))])
+    values = torch.cat([trial.known(seeds=(0, 1)), trial.known(channels=(3, 3, 3))])
     values = values[values.isfinite()]
     slack = 1e-9 * max(1.0, abs(low), abs(high) if found[2] else 1.0)
     if len(values) and not (low - slack <= float(values.min()) and float(values.max()) <= high + slack):
@@ -184,8 +196,7 @@ def _range(trial: MetricTrial) -> str:
 
 def _operands(trial: MetricTrial) -> str:
     operands = trial.spec.operands
-    value = trial.values(trial.images())
-    given = trial.images()
+    value, given = trial.known(), trial.images()
     if operands == "F|A,B":
         others = tuple((source.flip(-1) ** 2 / 255).round() for source in given.sources)
         changed = trial.values(Images(given.fused, others))
@@ -242,7 +253,7 @@ def _gradient(trial: MetricTrial) -> str:
 
 
 def _device(trial: MetricTrial) -> str:
-    expected = trial.values(trial.images())
+    expected = trial.known()
     with cuda_device() as device, torch.no_grad():
         found = trial.values(trial.images(device=device)).cpu()
         name = torch.cuda.get_device_name(device)

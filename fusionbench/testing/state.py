@@ -47,9 +47,18 @@ def _restore_handlers(handlers: dict[int, Any]) -> None:
             signal.signal(number, handler)
 
 
+# torch itself sets it, to a place of its own, as soon as something imports its compiler.
+_TORCH_S_OWN = ("TORCHINDUCTOR_CACHE_DIR",)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _TORCH_S_OWN}
+
+
 def _restore_environment(environment: dict[str, str]) -> None:
+    kept = {name: os.environ[name] for name in _TORCH_S_OWN if name in os.environ}
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(environment | kept)
 
 
 # Name -> how it is read and how it is put back.
@@ -63,7 +72,7 @@ _PARTS: dict[str, _Part] = {
     "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
     "NumPy's treatment of errors": (np.geterr, lambda kept: np.seterr(**kept)),
     "the current folder": (Path.cwd, os.chdir),
-    "environment variables": (lambda: dict(os.environ), _restore_environment),
+    "environment variables": (_environment, _restore_environment),
     "signal handlers": (_handlers, _restore_handlers),
 }
 _REMEDIES = {
@@ -80,10 +89,19 @@ def kept_process(changed: list[str] | None = None) -> Iterator[None]:
         yield
     finally:
         for name, (read, restore) in _PARTS.items():
-            if read() != before[name]:
+            after = read()
+            if after != before[name]:
                 restore(before[name])
                 if changed is not None:
-                    changed.append(name)
+                    changed.append(f"{name}{_which(before[name], after)}")
+
+
+def _which(before: Any, after: Any) -> str:
+    """Of facts by name, the names that are not as they were: `` (HOME, LANG)``."""
+    if not isinstance(before, dict):
+        return ""
+    names = [str(key) for key in {**before, **after} if before.get(key) != after.get(key)]
+    return f" ({', '.join(sorted(names)[:5])})"
 
 
 @contextlib.contextmanager

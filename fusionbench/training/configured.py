@@ -8,7 +8,7 @@ from typing import Any
 
 from fusionbench.configuration.assignments import OwnedOptions, assignments
 from fusionbench.configuration.documents import parse_yaml, read_yaml
-from fusionbench.data import DatasetRef
+from fusionbench.data import DatasetRequest
 from fusionbench.devices import pick_device
 from fusionbench.plugins import current_plugins
 from fusionbench.training.config import TrainingConfig, ValidationConfig, read_section
@@ -84,13 +84,13 @@ def _add_options(config: Mapping[str, Any], options: OwnedOptions) -> None:
         raise UsageError(f"--option names {owner!r}, which is no data set of this configuration.", hint=hint)
 
 
-def _data_set(section: Any) -> DatasetRef | None:
+def _data_set(section: Any) -> DatasetRequest | None:
     """What a section calls ``source``, or ``data`` where validation does so, if that is a data set."""
     text = section.get("source", section.get("data")) if isinstance(section, dict) else None
     if not isinstance(text, str):
         return None
     try:
-        reference = DatasetRef.parse(text)
+        reference = DatasetRequest.parse(text)
     except UsageError:
         return None
     return reference if reference.name in current_plugins().datasets else None

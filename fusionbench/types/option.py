@@ -50,7 +50,8 @@ class Option:
             return value if kind is None else self._converted(value, kind)
         except Misfit as error:
             if self.choices:
-                raise UsageError(f"option {name}: {value!r} is not {error.expected}.", hint=error.hint) from None
+                hint = error.hint or self.help
+                raise UsageError(f"option {name}: {value!r} is not {error.expected}.", hint=hint) from None
             expected = f"{kind.__name__}, {error.expected}" if kind in (int, float, bool) else error.expected
             raise UsageError(f"option {name}: expected {expected}, got {value!r}.", hint=error.hint) from None
 

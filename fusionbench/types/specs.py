@@ -85,6 +85,8 @@ class WeightSpec:
         beside: Official names of further files that are read with it from the same folder.
         when: Option name -> values of that option for which these weights are the right ones; for
             methods with several networks, such as one per fusion rule.
+        training_list: Where the list of the images lies that it was trained on, ``package:splits/name.csv``, of the
+            form of :attr:`DatasetSpec.lists`; tables mark results on them. Empty where that is not known.
     """
 
     name: str
@@ -102,6 +104,7 @@ class WeightSpec:
     how: str = ""
     beside: tuple[str, ...] = ()
     when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    training_list: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +340,8 @@ class PublishedSpec:
         metrics: Printed name -> the metrics that it is, ``name`` or ``name@profile``; without an entry
             the one of that name in ``profile``. Several where profiles share a definition.
         pairs: Printed data set -> number of samples its means are over, where that is known.
+        rows: Number of a table of which the file has no values, as it is printed -> our names of the methods in its
+            rows, in its order: the shape of a table whose numbers are not at hand.
     """
 
     name: str
@@ -347,6 +352,7 @@ class PublishedSpec:
     methods: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Finding a method's weights: the ``weights`` option, the user's weights folder, the plugin's own package.
+"""Finding weights of methods and metrics: the ``weights`` option, the user's weights folder, the plugin's own package.
 
 The folder is ``$FUSIONBENCH_WEIGHTS``, else ``~/.cache/fusionbench/weights``; a file lies in it as
 ``<method>/<filename>`` (``<metric>/<filename>``), under the name of its :class:`~fusionbench.types.WeightSpec`, or
@@ -19,6 +19,9 @@ from fusionbench.weights.tensorflow_bundle import bundle_index
 
 ENVIRONMENT = "FUSIONBENCH_WEIGHTS"
 
+Owner = MethodSpec | MetricSpec
+"""What weights are of."""
+
 
 def weights_folder() -> Path:
     """The user's weights folder, which need not exist."""
@@ -37,12 +40,9 @@ def choose_weights(
     Raises:
         WeightsError: None is called so, or the task and the options leave several.
     """
-    names = ", ".join(weight.name for weight in spec.weights)
     if name is not None:
-        for weight in spec.weights:
-            if weight.name == name:
-                return weight
-        raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names or 'none'}.")
+        return named_weights(spec, name)
+    names = ", ".join(weight.name for weight in spec.weights)
     chosen = {key: option.default for key, option in spec.options.items()} | dict(options or {})
     fitting = [w for w in spec.weights if all(chosen.get(key) in values for key, values in w.when.items())]
     for weight in fitting:
@@ -54,6 +54,19 @@ def choose_weights(
         f"{spec.name}: no weights were made for {task or 'this'}; there are: {names or 'none'}.",
         hint="Choose some by name with the option weights=NAME, or give a file: weights=PATH.",
     )
+
+
+def named_weights(spec: Owner, name: str) -> WeightSpec:
+    """The published weights of that name.
+
+    Raises:
+        WeightsError: None are called so.
+    """
+    for weight in spec.weights:
+        if weight.name == name:
+            return weight
+    names = ", ".join(weight.name for weight in spec.weights) or "none"
+    raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names}.")
 
 
 def find_weights(
@@ -126,7 +139,7 @@ def find_metric_weights(spec: MetricSpec) -> dict[str, Path]:
     return found
 
 
-def installed_file(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> Path | None:
+def installed_file(spec: Owner, weight: WeightSpec) -> Path | None:
     """Where these weights lie on this machine, or None."""
     found = next(_inside(weights_folder() / spec.name, weight), None)
     if found is None and weight.package_file is not None and weight.package_file.is_file():
@@ -134,22 +147,30 @@ def installed_file(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> Path | 
     return found or next((path for path in weight.elsewhere if path.is_file()), None)
 
 
-def how_to_get(spec: MethodSpec | MetricSpec, weight: WeightSpec) -> str:
+def presence(spec: Owner) -> str:
+    """Whether weights are needed and here: ``none``, ``needed``, ``1 of 2 installed``, ``installed``, ``included``."""
+    if not spec.weights:
+        return "none"
+    here = [path for weight in spec.weights if (path := installed_file(spec, weight)) is not None]
+    if not here:
+        return "needed"
+    if len(here) < len(spec.weights):
+        return f"{len(here)} of {len(spec.weights)} installed"
+    return "included" if {weight.package_file for weight in spec.weights} == set(here) else "installed"
+
+
+def how_to_get(spec: Owner, weight: WeightSpec) -> str:
     """What a person has to do to install these weights."""
     target = weights_folder() / spec.name / weight.filename
     if weight.how:
         return weight.how.replace("{target}", str(target))
     what = " and ".join(weight.official) or "them"
     where = f" from {weight.page}" if weight.page else ""
-    if isinstance(spec, MetricSpec):
-        return f"Download {what}{where} and save it as {target}."
     if weight.hub is not None:
         fetch = command_line("fusionbench", "weights", "fetch", spec.name, "--name", weight.name)
         return f"{fetch}   (stores {target})"
-    return (
-        f"Download {what}{where}, then: fusionbench weights add {spec.name} FILE   (stores {target}); "
-        "or give the file itself: weights=PATH."
-    )
+    directly = "" if isinstance(spec, MetricSpec) else "; or give the file itself: weights=PATH"
+    return f"Download {what}{where}, then: fusionbench weights add {spec.name} FILE   (stores {target}){directly}."
 
 
 def _given(spec: MethodSpec, task: Task | str | None, path: Path, options: Mapping[str, Any] | None) -> Path:

@@ -43,8 +43,8 @@ def fetch(text: str, *, default_file: str) -> Path:
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise UsageError(f"weights={text}: expected hf:OWNER/REPOSITORY[@REVISION][:FILE].")
-    hub = require("huggingface_hub", extra="text", purpose=f"weights={text}")
-    errors = require("huggingface_hub.errors", extra="text", purpose=f"weights={text}")
+    hub = require("huggingface_hub", extra="hub", purpose=f"weights={text}")
+    errors = require("huggingface_hub.errors", extra="hub", purpose=f"weights={text}")
     name = match["file"] or default_file
     steps = re.split(r"[/\\]", f"{match['repo']}/{match['revision'] or ''}/{name}")
     if ".." in steps or Path(name).is_absolute():

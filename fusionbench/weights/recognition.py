@@ -15,7 +15,8 @@ from typing import Any
 
 from fusionbench.files import open_regular
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import MethodSpec, MetricSpec, Task, WeightsError, WeightSpec
+from fusionbench.types import Task, WeightsError, WeightSpec
+from fusionbench.weights.finding import Owner
 from fusionbench.weights.tensorflow_bundle import bundle_index
 
 # Conversions remember what they were made from, so that they can be recognised like the original, and what they hold.
@@ -24,8 +25,8 @@ CONTENT_KEY = "content_sha256"
 _LONGEST_HEADER = 100_000_000  # of the format's own readers
 
 
-def recognise(spec: MethodSpec, path: Path) -> WeightSpec | None:
-    """Which of a method's published weights a file is, itself or converted; None if its digest is not known."""
+def recognise(spec: Owner, path: Path) -> WeightSpec | None:
+    """Which published weights of its owner a file is, itself or converted; None if its digest is not known."""
     known = [weight for weight in spec.weights if weight.sha256]
     return next((weight for weight in known if is_published(weight, path)), None)
 
@@ -41,7 +42,7 @@ def is_published(weight: WeightSpec, path: Path) -> bool:
     return metadata(path).get(SOURCE_KEY) in weight.sha256
 
 
-def weights_digest(spec: MethodSpec | MetricSpec, path: Path) -> str:
+def weights_digest(spec: Owner, path: Path) -> str:
     """Digest of a file and of those that are read with it from the same folder."""
     names = {name for weight in spec.weights for name in weight.beside}
     others = [path.parent / name for name in sorted(names) if name != path.name and (path.parent / name).is_file()]
@@ -50,13 +51,11 @@ def weights_digest(spec: MethodSpec | MetricSpec, path: Path) -> str:
     return hashlib.sha256("".join(map(_sha256, (path, *others))).encode()).hexdigest()
 
 
-def examine(
-    spec: MethodSpec, path: Path, task: Task | None, options: Mapping[str, Any] | None = None
-) -> tuple[str, str]:
+def examine(spec: Owner, path: Path, task: Task | None, options: Mapping[str, Any] | None = None) -> tuple[str, str]:
     """What a user should know about weights that are about to be used, and what a table should say of them.
 
     Args:
-        spec: The method.
+        spec: The method or metric.
         path: The file found for it; folders are not looked into.
         task: The task to be run.
         options: The method's options, parsed.
@@ -86,7 +85,7 @@ def examine(
     return f"{spec.name}: {path} are the published weights {for_what}, used {' and '.join(used)}", f"weights {for_what}"
 
 
-def _unrecognised(spec: MethodSpec, path: Path) -> str:
+def _unrecognised(spec: Owner, path: Path) -> str:
     size = data_file(path).stat().st_size
     for weight in (weight for weight in spec.weights if weight.sha256):
         if weight.package_file is not None and path == weight.package_file:

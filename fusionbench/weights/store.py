@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,22 @@ import torch
 
 from fusionbench.atomic import replacing
 from fusionbench.images.hashing import file_sha256
-from fusionbench.types import ChecksWeights, MethodSpec, WeightsError, WeightSpec, resolve
+from fusionbench.types import (
+    ChecksWeights,
+    FusionBenchError,
+    MethodSpec,
+    MetricSpec,
+    WeightsError,
+    WeightSpec,
+    described,
+    raised_at,
+    resolve,
+)
 from fusionbench.weights import hub
 from fusionbench.weights.checkpoints import read_checkpoint, read_state_dict
-from fusionbench.weights.finding import how_to_get, installed_file, weights_folder
+from fusionbench.weights.finding import Owner, how_to_get, installed_file, named_weights, weights_folder
+from fusionbench.weights.metrics import load_metric
+from fusionbench.weights.published import published
 from fusionbench.weights.recognition import (
     CONTENT_KEY,
     SOURCE_KEY,
@@ -47,13 +60,13 @@ class Verdict:
     problem: str = ""
 
 
-def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool = False) -> tuple[WeightSpec, Path]:
+def add(spec: Owner, source: Path, *, name: str | None = None, force: bool = False) -> tuple[WeightSpec, Path]:
     """Put a downloaded file into the weights folder, after checking what it is and that the network takes it.
 
     Args:
-        spec: The method.
+        spec: The method or metric.
         source: The file as published, or any file of a TensorFlow bundle.
-        name: Which of the method's weights it is; recognised by its digest if not given.
+        name: Which of its weights it is; recognised by its digest if not given.
         force: Take a file whose digest is not one of the published ones, and replace one that is there.
 
     Returns:
@@ -63,7 +76,8 @@ def add(spec: MethodSpec, source: Path, *, name: str | None = None, force: bool 
         WeightsError: The file is unreadable, unknown, does not fit the network, or is there already.
     """
     source = _existing(source)
-    read_checkpoint(source)  # what cannot be read at all is told first
+    if isinstance(spec, MethodSpec):
+        read_checkpoint(source)  # what cannot be read at all is told first; metrics may have files of other kinds
     weight = _identify(spec, source, name, force)
     check(spec, weight, source)
     target = weights_folder() / spec.name / weight.filename
@@ -98,24 +112,58 @@ def convert(source: Path, target: Path) -> None:
         raise WeightsError(f"{target}: cannot be written: {error}.") from error
 
 
-def verify(spec: MethodSpec, weight: WeightSpec, path: Path) -> Verdict:
+def verify_installed(names: Sequence[str] = ()) -> Iterator[tuple[Owner, WeightSpec, Verdict]]:
+    """Verify what is installed.
+
+    Args:
+        names: Of methods and metrics; all where there are none.
+
+    Raises:
+        UnknownNameError, UsageError: As of :func:`fusionbench.weights.published.owner`.
+    """
+    for spec, weight in published(names):
+        path = installed_file(spec, weight)
+        if path is not None:
+            yield spec, weight, verify(spec, weight, path)
+
+
+def verify(spec: Owner, weight: WeightSpec, path: Path) -> Verdict:
     """Compare a file with the published digest and load it into the network."""
     origin = "unpublished"
     if weight.sha256:
         origin = "official" if is_published(weight, path) else "unknown"
     try:
         check(spec, weight, path)
-    except WeightsError as error:
+    except FusionBenchError as error:
         return Verdict(path, origin, str(error))
     return Verdict(path, origin)
 
 
-def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
-    """Load a file into the method's network on the CPU.
+def check(spec: Owner, weight: WeightSpec, path: Path) -> None:
+    """Load a file into the network on the CPU; one of several that a metric reads together, once all are there.
 
     Raises:
         WeightsError: It does not fit.
     """
+    try:
+        if isinstance(spec, MethodSpec):
+            _check_method(spec, weight, path)
+            return
+        files = {each.name: path if each is weight else installed_file(spec, each) for each in spec.weights}
+        there = {name: file for name, file in files.items() if file is not None}
+        if there.keys() == files.keys():
+            _check_metric(spec, there)
+    except FusionBenchError:
+        raise
+    except Exception as error:
+        raise WeightsError(f"{spec.name}: {path} could not be loaded: {described(error)}{raised_at(error)}.") from error
+
+
+def _check_metric(spec: MetricSpec, files: Mapping[str, Path]) -> None:
+    load_metric(spec.key, resolve(spec.function, owner=f"metric {spec.key}"), torch.device("cpu"), files)
+
+
+def _check_method(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
     options = {name: option.default for name, option in spec.options.items()}
     options |= {name: values[0] for name, values in weight.when.items()}
     method = resolve(spec.factory, owner=f"method {spec.name}")(**options)
@@ -127,7 +175,17 @@ def check(spec: MethodSpec, weight: WeightSpec, path: Path) -> None:
             method.load(torch.device("cpu"), path)
 
 
-def fetch(spec: MethodSpec, weight: WeightSpec) -> Path:
+def fetch_named(spec: Owner, name: str | None) -> Iterator[Path]:
+    """Download the weights of a name, all without one, and add them.
+
+    Raises:
+        WeightsError, MissingExtraError: As of :func:`fetch`, or none are called so.
+    """
+    for weight in spec.weights if name is None else (named_weights(spec, name),):
+        yield fetch(spec, weight)
+
+
+def fetch(spec: Owner, weight: WeightSpec) -> Path:
     """Download weights that their authors publish on the Hugging Face hub, and add them.
 
     Raises:
@@ -152,13 +210,11 @@ def _existing(path: Path) -> Path:
     return found
 
 
-def _identify(spec: MethodSpec, source: Path, name: str | None, force: bool) -> WeightSpec:
+def _identify(spec: Owner, source: Path, name: str | None, force: bool) -> WeightSpec:
     if not spec.weights:
         raise WeightsError(f"{spec.name} needs no weights.")
-    named = [weight for weight in spec.weights if weight.name == name]
+    named = [] if name is None else [named_weights(spec, name)]
     names = ", ".join(weight.name for weight in spec.weights)
-    if name is not None and not named:
-        raise WeightsError(f"{spec.name}: no weights called {name!r}; there are: {names}.")
     recognised = recognise(spec, source)
     if recognised is not None and recognised in (named or [recognised]):
         return recognised

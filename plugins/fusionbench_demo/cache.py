@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from fusionbench.atomic import replacing
 from fusionbench.images.encode import write_png
 from fusionbench.images.hashing import file_sha256
 from fusionbench.types import DataError
-from fusionbench_demo.scene import Scene
+from fusionbench_demo.scene import Scene, SceneLabels
 
 VERSION = "1"
 ENVIRONMENT = "FUSIONBENCH_CACHE"
@@ -31,7 +32,8 @@ def cache_folder() -> Path:
 def stored(folder: Path, make: Callable[[], Iterable[Scene]]) -> list[dict[str, Any]]:
     """The scenes in a folder; made and written first if they are absent, incomplete or damaged.
 
-    Each scene is a dictionary with ``id``, ``sources`` (file names) and ``truth`` (a file name or None). The list
+    Each scene is a dictionary with ``id``, ``sources`` (file names), ``truth`` (a file name or None) and, if it is
+    labelled, ``mask`` and ``boxes`` (file names; the boxes as Pascal VOC). The list
     with the digests of all files is written last, and every file by renaming, so a process that is killed, or
     another one that does the same at the same time, never leaves a state that passes the check.
 
@@ -64,7 +66,7 @@ def _intact(folder: Path) -> list[dict[str, Any]] | None:
 
 
 def _names(scene: dict[str, Any]) -> list[str]:
-    return [*scene["sources"], *([scene["truth"]] if scene["truth"] else [])]
+    return [*scene["sources"], *(scene[kind] for kind in ("truth", "mask", "boxes") if scene.get(kind))]
 
 
 def _write(folder: Path, scene: Scene) -> dict[str, Any]:
@@ -76,7 +78,32 @@ def _write(folder: Path, scene: Scene) -> dict[str, Any]:
     if scene.truth is not None:
         truth = f"{scene.id}_truth.png"
         write_png(folder / truth, scene.truth)
-    return {"id": scene.id, "sources": sources, "truth": truth}
+    written: dict[str, Any] = {"id": scene.id, "sources": sources, "truth": truth}
+    if scene.labels is not None:
+        written |= {"mask": f"{scene.id}_mask.png", "boxes": f"{scene.id}_boxes.xml"}
+        write_png(folder / written["mask"], scene.labels.mask)
+        _replace(folder / written["boxes"], _voc(scene.labels))
+    return written
+
+
+def _voc(labels: SceneLabels) -> str:
+    """As Pascal VOC writes boxes: corners are pixels, counted from 1."""
+    height, width = labels.mask.shape
+    root = ElementTree.Element("annotation")
+    size = ElementTree.SubElement(root, "size")
+    _numbers(size, width=width, height=height)
+    for name, (left, top, right, bottom) in labels.boxes:
+        item = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(item, "name").text = name
+        box = ElementTree.SubElement(item, "bndbox")
+        _numbers(box, xmin=left + 1, ymin=top + 1, xmax=right, ymax=bottom)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _numbers(parent: ElementTree.Element, **values: int) -> None:
+    for name, value in values.items():
+        ElementTree.SubElement(parent, name).text = str(value)
 
 
 def _replace(path: Path, text: str) -> None:

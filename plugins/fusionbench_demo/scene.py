@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -23,11 +24,26 @@ class Scene:
         id: Of the sample.
         sources: In the task's canonical order: uint8, H x W or H x W x 3.
         truth: Ground truth likewise, or None.
+        labels: What is in it, where that is part of the data set.
     """
 
     id: str
     sources: tuple[Array, ...]
     truth: Array | None = None
+    labels: SceneLabels | None = None
+
+
+@dataclass(frozen=True)
+class SceneLabels:
+    """The objects of a scene.
+
+    Attributes:
+        mask: H x W uint8, indices of classes.
+        boxes: Class and ``(left, top, right, bottom)`` in whole pixels, as :class:`fusionbench.types.Box` counts.
+    """
+
+    mask: Array
+    boxes: Sequence[tuple[str, tuple[int, int, int, int]]]
 
 
 def picture(name: str) -> Array:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from fusionbench_film.offline import OfflineText
 
 METADATA_KEY = "film_config"
-_REMEDY = "Make them with fusionbench text describe and encode, or set text=offline, text=none or text=PROMPT.npy."
+_REMEDY = (
+    "Make them with fusionbench text describe and encode, or set text=offline, text=none, or text=prompt with "
+    "prompt=FILE.npy."
+)
 
 
 class FilmMethod:
@@ -36,8 +39,9 @@ class FilmMethod:
         rescale: ``official``: min-max stretch of each image and truncation to 8 bits; ``clip``:
             truncation alone; ``none``: the network's output.
         text: ``required``: every sample must have text features; ``offline``: they are made of the images
-            by the chain that needs no download; ``none``: the guidance is left out; otherwise the path of
-            a ``.npy`` with the features of one prompt for all images.
+            by the chain that needs no download; ``prompt``: those of one prompt are taken for all images;
+            ``none``: the guidance is left out.
+        prompt: A ``.npy`` with the features of that prompt.
         features: Which variant of a sample's text features to read (see the ``vlf`` data sets); the
             sample's own if empty.
         form: ``streamed``, ``plain``, or ``auto``: streamed on CPUs, plain elsewhere.
@@ -53,11 +57,13 @@ class FilmMethod:
         preset: str = "auto",
         rescale: str = "official",
         text: str = "required",
+        prompt: Path | None = None,
         features: str = "",
         form: str = "auto",
         **dimensions: Any,
     ) -> None:
         self.preset, self.rescale, self.text, self.features, self.form = preset, rescale, text, features, form
+        self.prompt = prompt
         self._dimensions = {name: value for name, value in dimensions.items() if value is not None}
         self._prompt: Tensor | None = None
         self._offline: OfflineText | None = None
@@ -70,7 +76,7 @@ class FilmMethod:
 
         Raises:
             WeightsError: None given, unreadable, or of other dimensions.
-            DataError: The prompt file cannot be read.
+            UsageError, DataError: There is no prompt file, or it cannot be read.
         """
         if weights is None:
             raise WeightsError("FILM needs weights.", hint="Give weights=PATH, or train it: fusionbench train film.")
@@ -149,14 +155,16 @@ class FilmMethod:
     def _use(self, film: Film, device: torch.device) -> None:
         self.network = self._film = film.to(device).eval()
         self._streamed = None
-        if film.config.text and self.text == "offline":
+        if not film.config.text:
+            return
+        path = prompt_file(self.text, self.prompt)
+        if self.text == "offline":
             from fusionbench_film.offline import OfflineText
 
             self._offline = OfflineText()
-        elif film.config.text and self.text not in ("required", "none"):
+        elif path is not None:
             from fusionbench.data import read_features
 
-            path = prompt_file(self.text)
             self._prompt = torch.from_numpy(read_features(path)).to(device)
             self._check(self._prompt, str(path))
 
@@ -221,18 +229,21 @@ class FilmMethod:
         return text.float()
 
 
-def prompt_file(text: str) -> Path:
-    """The file that the option ``text`` names.
+def prompt_file(text: str, prompt: Path | None) -> Path | None:
+    """The file with the features of one prompt for all images, where the option ``text`` asks for it.
 
     Raises:
-        UsageError: There is none.
+        UsageError: ``prompt`` names no file, or only one of the two options is given.
     """
-    path = Path(text).expanduser()
+    if text != "prompt":
+        if prompt is not None:
+            raise UsageError(f"FILM: prompt={prompt} is read with text=prompt only, and text is {text}.")
+        return None
+    if prompt is None:
+        raise UsageError("FILM: text=prompt needs a file.", hint="prompt=FILE.npy has the features of one prompt.")
+    path = prompt.expanduser()
     if not path.is_file():
-        raise UsageError(
-            f"FILM: text={text}: no such file.",
-            hint="Use text=required, offline, none, or the path of a .npy with the features of one prompt.",
-        )
+        raise UsageError(f"FILM: prompt={prompt}: no such file.")
     return path
 
 
@@ -242,13 +253,13 @@ def text_digests(options: Mapping[str, Any], dataset: Dataset) -> dict[str, str]
 
     Raises:
         DataError: A file cannot be read.
+        UsageError: As of :func:`prompt_file`.
     """
-    if options["text"] in ("none", "offline"):
-        return {}
-    if options["text"] != "required":
-        prompt = file_sha256(Path(options["text"]).expanduser())
+    path = prompt_file(options["text"], options["prompt"])
+    if path is not None:
+        prompt = file_sha256(path)
         return {sample.id: prompt for sample in dataset.samples}
-    variant = options.get("features", "")
+    variant = options.get("features", "") if options["text"] == "required" else ""
     places = {sample.id: sample.features(variant) for sample in dataset.samples if variant}
     return {sample: digest_if_readable(place) for sample, place in places.items() if place is not None}
 

@@ -20,14 +20,13 @@ def check(options: Mapping[str, Any], weights: Path | None, dataset: Dataset) ->
         MissingExtraError: The offline text needs a package that is not installed.
     """
     text = options["text"]
-    if text == "none" or not _reads_text(options, weights):
+    if not _reads_text(options, weights):
         return
+    prompt_file(text, options["prompt"])
     if text == "offline":
         minilm_folder()
     elif text == "required":
         _require_features(options.get("features", ""), dataset)
-    else:
-        prompt_file(text)
 
 
 def _reads_text(options: Mapping[str, Any], weights: Path | None) -> bool:
@@ -44,5 +43,5 @@ def _require_features(variant: str, dataset: Dataset) -> None:
     raise UsageError(
         f"FILM reads text features, and no sample of {dataset.name} has {what}.",
         hint="Make them with fusionbench text describe and encode, give --text-features DIR, or set text=offline, "
-        "text=none or text=PROMPT.npy.",
+        "text=none, or text=prompt with prompt=FILE.npy.",
     )

@@ -50,9 +50,11 @@ _OPTIONS = {
 _TEXT_OPTIONS = {
     "text": Option(
         default="required",
-        help="required; offline: made of the images while fusing; none: without guidance; or a .npy "
-        "with the features of one prompt for all images.",
+        choices=("required", "offline", "prompt", "none"),
+        help="required: features of every sample; offline: made of the images while fusing; prompt: those of one "
+        "prompt for all images, in the file prompt=FILE.npy; none: without guidance.",
     ),
+    "prompt": Option(default=None, type=Path, help="A .npy with the features of one prompt, for text=prompt."),
     "text_dim": _dimension("Width of the text features;"),
     "hidden_dim": _dimension("Width of the cross-attention;"),
     "cross_heads": _dimension("Heads of the cross-attention;"),
@@ -112,6 +114,7 @@ COMPACT = dataclasses.replace(
         "rescale": _OPTIONS["rescale"],
         "form": _OPTIONS["form"],
         "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
+        "prompt": _TEXT_OPTIONS["prompt"],
         "features": _FEATURES,
     },
     weights=tuple(
@@ -123,6 +126,8 @@ COMPACT = dataclasses.replace(
             sha256=(digest,),
             licence="Apache-2.0, as this project",
             how="fusionbench's own installation is incomplete: install it again.",
+            # The pictures that the other tasks' pairs were synthesised of are no sources of theirs.
+            training_list="fusionbench_film:splits/roadscene-train-100.csv" if task is Task.IVF else "",
         )
         for task, digest in _SHIPPED_SHA256.items()
     ),

@@ -261,10 +261,10 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             title="KAIST",
             splits=("test", "train", "all"),
             folders=("KAIST", "kaist-rgbt"),
-            layout="KAIST/images/set00/V000/{lwir,visible}/I00000.jpg",
+            layout="KAIST/images/set00/V000/{lwir,visible}/I00000.jpg, KAIST/annotations/set00/V000/I00000.txt",
             page="https://github.com/SoonminHwang/rgbt-ped-detection",
             licence="see the page",
             paper=_KAIST,
-            summary="Video of pedestrians, 640x512; sets 00 to 05 for training, 06 to 11 for test. Without labels.",
+            summary="Video of pedestrians, 640x512; sets 00 to 05 for training, 06 to 11 for test; boxes.",
         ),
     ]

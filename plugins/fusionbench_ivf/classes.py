@@ -35,3 +35,7 @@ DRONE_VEHICLE = Classes(
     },
 )
 """With the misspellings that its files hold."""
+
+KAIST_UNCOUNTED = frozenset(("people", "person?", "cyclist"))
+"""What KAIST's evaluation ignores."""
+KAIST = Classes(("person",), aliases=dict.fromkeys(sorted(KAIST_UNCOUNTED), "person"))

@@ -57,6 +57,8 @@ def fusionbench_published() -> list[PublishedSpec]:
             metrics=_METRICS,
             # The official test split; how many samples of the others were used is not known to us.
             pairs={"MSRS": 361},
+            # The ablations of the text, I to V, and the whole; their printed numbers are not known to us.
+            rows={"5": ("film-no-text", "film-direct", "film-caption", "film-dense", "film-no-llm", "film")},
         ),
         PublishedSpec(
             name="film2024-repository",

@@ -44,7 +44,7 @@ PARAMETERS = {
 }
 METHODS = tuple(PARAMETERS)
 # Options that keep the tests short.
-OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}, "textfusion": {"vector": "fitted"}}
+OPTIONS = {"mufusion": {"double": False}, "murf": {"square": 48}, "textfusion": {"fitted": True}}
 # These choose pixels: a small difference of features flips some.
 CHOOSING = ("sesf_fuse", "stackmff_v2", "stackmff_v4")
 

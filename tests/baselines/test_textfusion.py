@@ -152,20 +152,23 @@ def test_clip_is_a_text_encoder_of_the_text_pipeline(clip: Path) -> None:
 
 
 def test_a_sentence_is_encoded_when_the_method_is_loaded(clip: Path, weights: Path) -> None:
-    def fused(**options: str) -> torch.Tensor:
+    def fused(**options: object) -> torch.Tensor:
         fuser = load_fuser(
             spec_of("textfusion"), device=torch.device("cpu"), weights=weights, options={"clip": str(clip), **options}
         )
         return fuser(torch.linspace(0, 1, 120).view(10, 12), torch.linspace(1, 0, 120).view(10, 12))
 
     assert not torch.equal(fused(sentence=SENTENCE), fused(sentence=""))
-    assert fused(vector="fitted").isfinite().all()
+    assert fused(fitted=True).isfinite().all()
     with pytest.raises(MethodError, match="no text for"):
         fused()
     with pytest.raises(UsageError, match="exclude each other"):
-        fused(sentence="", vector="fitted")
+        fused(sentence="", fitted=True)
     with pytest.raises(UsageError, match=r"vector=nowhere\.npy: no such file"):
         fused(vector="nowhere.npy")
+    with pytest.raises(UsageError, match="vector=fitted: no such file") as caught:  # as it was given before
+        fused(vector="fitted")
+    assert "fitted=true" in caught.value.hint
     with pytest.raises(WeightsError, match="cannot be loaded"):
         fused(sentence="", clip=str(weights.parent))
 
@@ -175,10 +178,10 @@ def test_the_vector_s_content_enters_the_identity_of_results(tmp_path: Path) -> 
     digests = []
     for value in (1, 2):
         np.save(tmp_path / "text.npy", np.full((1, 512), value, np.float32))
-        digests.append(vector_digests({"vector": str(tmp_path / "text.npy")}, dataset))
+        digests.append(vector_digests({"vector": tmp_path / "text.npy", "fitted": False}, dataset))
     assert digests[0].keys() == {"a", "b"}
     assert digests[0]["a"] != digests[1]["a"]
-    assert vector_digests({"vector": None}, dataset) == {}
+    assert vector_digests({"vector": None, "fitted": False}, dataset) == {}
 
 
 @pytest.mark.shared

@@ -59,7 +59,9 @@ def test_film_on_data_without_text_features_is_refused(call, tmp_path: Path) -> 
         ),
         "variant 'dense'",
     )
-    refused(call("run", "-m", "film", "--weights", f"film={weights}", "--option", "film.text=no.npy"), "no such file")
+    film = ("run", "-m", "film", "--weights", f"film={weights}", "--option")
+    refused(call(*film, "film.text=prompt", "--option", "film.prompt=no.npy"), "no such file")
+    refused(call(*film, "film.text=no.npy"), "prompt=FILE.npy")
 
 
 def test_some_samples_without_text_features_are_rows(call, tmp_path: Path) -> None:

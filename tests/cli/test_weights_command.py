@@ -41,6 +41,27 @@ def fusionbench_methods():
         fb.MethodSpec(name="tiny", tasks=("IVF",), factory=Tiny, weights=(weight("a", "DIGEST"), weight("b"))),
         fb.MethodSpec(name="free", tasks=("IVF",), factory=Tiny),
     ]
+
+
+NAMES = ("factor", "offset")
+
+
+def scale(device, weights):
+    factor = float(weights["factor"].read_text()) + float(weights["offset"].read_text())
+    return lambda planes: factor * planes.fused.mean((-2, -1))
+
+
+def fusionbench_metrics():
+    files = tuple(
+        fb.WeightSpec(name=name, filename=f"{name}.txt", page="https://example.org/scale") for name in NAMES
+    )
+    shared = {"name": "Scale", "operands": "F", "higher_is_better": True, "function": scale}
+    return [
+        fb.MetricSpec(profile="zhao", weights=files, **shared),
+        fb.MetricSpec(profile="vifb", weights=files, **shared),
+        fb.MetricSpec(profile="zhao", weights=files[:1], **(shared | {"name": "Torn"})),
+        fb.MetricSpec(profile="vifb", weights=files[1:], **(shared | {"name": "Torn"})),
+    ]
 """
 
 
@@ -88,6 +109,35 @@ def test_from_download_to_use(call, tmp_path: Path, bundle: Path) -> None:
     assert again.exit_code == 2
     assert "--force" in again.output
     assert call("add", "tiny", bundle, "--force").exit_code == 0
+
+
+def test_weights_of_metrics_like_those_of_methods(call, tmp_path: Path) -> None:
+    before = call("list", "scale")  # names of metrics in any case, once for the conventions that share them
+    assert before.exit_code == 0, before.output
+    assert before.output.count("Scale factor (metric): not installed") == 1
+    assert "Scale offset" in call("list").output
+    missing = call("where", "Scale@vifb")
+    assert missing.exit_code == 1
+    assert "fusionbench weights add Scale FILE" in missing.output
+
+    (tmp_path / "downloaded").write_text("2")
+    unnamed = call("add", "Scale", tmp_path / "downloaded")
+    assert unnamed.exit_code == 2
+    assert "--name" in unnamed.output
+    stored = tmp_path / "weights" / "Scale" / "factor.txt"
+    assert str(stored) in call("add", "Scale", tmp_path / "downloaded", "--name", "factor").output
+    (tmp_path / "downloaded").write_text("two")  # both are there now, and are tried
+    wrong = call("add", "Scale", tmp_path / "downloaded", "--name", "offset")
+    assert wrong.exit_code == 2
+    assert "could not convert string to float: 'two'" in wrong.output
+    (tmp_path / "downloaded").write_text("0.5")
+    assert call("add", "Scale", tmp_path / "downloaded", "--name", "offset").exit_code == 0
+    assert call("where", "Scale").output.splitlines()[0] == str(stored)
+    verified = call("verify")
+    assert verified.exit_code == 0, verified.output
+    assert "Scale factor: loads; no digest is published" in verified.output
+    stored.write_text("two")
+    assert "FAILED: Scale:" in call("verify", "Scale").output
 
 
 def test_a_conversion_is_recognised_as_its_source(call, tmp_path: Path, bundle: Path) -> None:
@@ -147,6 +197,10 @@ def test_verify_fails_on_damage(call, tmp_path: Path, bundle: Path) -> None:
         (("add", "free", "x"), "needs no weights"),
         (("add", "tiny", "absent.pth"), "no such file"),
         (("list", "tyni"), "tiny"),
+        (("list", "EN"), "metric EN needs no weights"),
+        (("list", "Torn"), "Torn@zhao, Torn@vifb"),
+        (("add", "Scale@zhao", "x", "--name", "gain"), "no such file"),
+        (("fetch", "Scale"), "do not publish them on the hub"),
         (("fetch", "tiny"), "do not publish them on the hub"),
     ],
 )

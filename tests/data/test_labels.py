@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fusionbench.data import (
+    BbgtBoxes,
     BoxFiles,
     Classes,
     FolderPerSide,
@@ -47,6 +49,44 @@ def voc_object(name: str, *corners: float) -> str:
     edges = zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True)
     box = "".join(f"<{edge}>{value}</{edge}>" for edge, value in edges)
     return f"<object><name>{name}</name><bndbox>{box}</bndbox></object>"
+
+
+class TestBbgt:
+    HEADER = "% bbGt version=3\n"
+
+    def boxes(self, folder: Path, text: str) -> BbgtBoxes:
+        path = folder / "I00000.txt"
+        path.write_text(text)
+        return BbgtBoxes(path, ROAD, frozenset(("light",)))
+
+    def test_pixels_flags_and_labels_that_do_not_count(self, tmp_path: Path) -> None:
+        lines = ["person 90 40 20 20 0 0 0 0 0 1 0", "car 0 0 10.5 20 2 1 1 1 1 0 0", "light 1 1 2 2", "People 3 4 5 6"]
+        assert self.boxes(tmp_path, self.HEADER + "\n".join(lines)).read(SIZE) == (
+            Box("person", (90, 40, 110, 60), difficult=True),
+            Box("car", (0, 0, 10.5, 20)),
+            Box("lamp", (1, 1, 3, 3), difficult=True),
+            Box("person", (3, 4, 8, 10)),
+        )
+
+    def test_a_file_without_objects_is_a_negative_and_an_empty_one_an_error(self, tmp_path: Path) -> None:
+        assert self.boxes(tmp_path, self.HEADER).read(SIZE) == ()
+        with pytest.raises(DataError, match="bbGt version"):
+            self.boxes(tmp_path, "").read(SIZE)
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("person 1 2 3", "line 2: expected 'label left top width height"),
+            ("person 1 2 3 nan", "line 2: expected"),
+            ("person 1 2 3 4 x", "line 2: expected"),
+            ("dog 1 2 3 4", "unknown class 'dog'; known are person, car, lamp"),
+            ("person 150 2 60 4", "is not inside the image of 200x100"),
+            ("person 1 2 0 4", "empty or inside out"),
+        ],
+    )
+    def test_what_is_refused(self, tmp_path: Path, line: str, message: str) -> None:
+        with pytest.raises(DataError, match=re.escape(message)):
+            self.boxes(tmp_path, self.HEADER + line).read(SIZE)
 
 
 class TestYolo:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fusionbench.data import DatasetRef, FileDataset, open_dataset
+from fusionbench.data import DatasetRequest, FileDataset, open_dataset
 from fusionbench.data.opening import DATA_ROOT, check_samples
 from fusionbench.plugins import current_plugins
 from fusionbench.types import DataError, DatasetSpec, Origin, Sample, Task, UnknownNameError, UsageError
@@ -18,21 +18,21 @@ from tests.helpers.pictures import tree
 @pytest.mark.parametrize(
     ("text", "ref"),
     [
-        ("msrs", DatasetRef("msrs")),
-        ("msrs@train", DatasetRef("msrs", "train")),
-        ("msrs=/data/x", DatasetRef("msrs", None, Path("/data/x"))),
-        ("msrs@all=/data/a@b=c", DatasetRef("msrs", "all", Path("/data/a@b=c"))),
+        ("msrs", DatasetRequest(name="msrs")),
+        ("msrs@train", DatasetRequest(name="msrs", split="train")),
+        ("msrs=/data/x", DatasetRequest(name="msrs", root="/data/x")),
+        ("msrs@all=/data/a@b=c", DatasetRequest(name="msrs", split="all", root="/data/a@b=c")),
     ],
 )
-def test_references(text: str, ref: DatasetRef) -> None:
-    assert DatasetRef.parse(text) == ref
+def test_references(text: str, ref: DatasetRequest) -> None:
+    assert DatasetRequest.parse(text) == ref
     assert str(ref) == text
 
 
 @pytest.mark.parametrize("text", ["", "@test", "msrs@", "msrs=", "=x"])
 def test_references_with_empty_parts(text: str) -> None:
     with pytest.raises(UsageError, match=r"NAME@SPLIT=ROOT"):
-        DatasetRef.parse(text)
+        DatasetRequest.parse(text)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_folders_that_are_not_named_in_utf8_are_refused_in_clean_text(tmp_path: 
     root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     root.mkdir()
     with pytest.raises(DataError, match=r"caf\\xe9.*UTF-8"):
-        open_dataset(DatasetRef("msrs", root=root))
+        open_dataset(DatasetRequest(name="msrs", root=str(root)))
 
 
 def test_unknown_names_splits_and_options(msrs: Path) -> None:

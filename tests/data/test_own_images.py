@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fusionbench.configuration.assignments import OwnedOptions
-from fusionbench.data import DatasetRef, open_dataset
+from fusionbench.data import DatasetRequest, open_dataset
 from fusionbench.data.opening import open_named
 from fusionbench.types import DataError, UsageError
 from tests.helpers.pictures import tree
@@ -191,18 +191,18 @@ def test_patterns_with_folders_take_ground_truth_and_leave_others_out(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "ref"),
     [
-        ("ours=folder=/data/x", DatasetRef("folder", None, Path("/data/x"), "ours")),
-        ("ours=msrs@train", DatasetRef("msrs", "train", None, "ours")),
-        ("ours=msrs@all=/data/a=b", DatasetRef("msrs", "all", Path("/data/a=b"), "ours")),
-        ("msrs=folder", DatasetRef("msrs", None, Path("folder"))),
-        ("mssr=/data/x", DatasetRef("mssr", None, Path("/data/x"))),
-        ("mssr=/data/a=b", DatasetRef("mssr", None, Path("/data/a=b"))),
-        ("ours=foldr=/data/x", DatasetRef("foldr", None, Path("/data/x"), "ours")),
-        ("msrs=~/x", DatasetRef("msrs", None, Path.home() / "x")),
+        ("ours=folder=/data/x", DatasetRequest(name="folder", root="/data/x", label="ours")),
+        ("ours=msrs@train", DatasetRequest(name="msrs", split="train", label="ours")),
+        ("ours=msrs@all=/data/a=b", DatasetRequest(name="msrs", split="all", root="/data/a=b", label="ours")),
+        ("msrs=folder", DatasetRequest(name="msrs", root="folder")),
+        ("mssr=/data/x", DatasetRequest(name="mssr", root="/data/x")),
+        ("mssr=/data/a=b", DatasetRequest(name="mssr", root="/data/a=b")),
+        ("ours=foldr=/data/x", DatasetRequest(name="foldr", root="/data/x", label="ours")),
+        ("msrs=~/x", DatasetRequest(name="msrs", root=str(Path.home() / "x"))),
     ],
 )
-def test_references_with_labels(text: str, ref: DatasetRef) -> None:
-    assert DatasetRef.parse(text) == ref
+def test_references_with_labels(text: str, ref: DatasetRequest) -> None:
+    assert DatasetRequest.parse(text) == ref
 
 
 def test_options_are_given_by_name_or_label_and_mistakes_are_told_together(tmp_path: Path) -> None:

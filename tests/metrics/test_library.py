@@ -202,7 +202,8 @@ def test_a_plugin_metric_reads_whole_images_and_loads_its_weights(tmp_path, monk
     fused, a, b = scenes(2, 20, 24)
     arguments = {"fused": fused.expand(-1, 3, -1, -1), "sources": [a, b], "reference": b}
     with pytest.raises(
-        WeightsError, match=r"weights 'gain' are not installed[\s\S]*https://example.org and save it as"
+        WeightsError,
+        match=r"weights 'gain' are not installed[\s\S]*then: .* weights add Shade FILE",
     ):
         evaluate(**arguments, metrics="Shade")
     with pytest.warns(MetricWarning, match="'gain' are not installed"):

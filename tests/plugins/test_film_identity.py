@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ def test_prompts_and_variants_enter_the_identity_of_results(tmp_path: Path) -> N
     own, variant = features(tmp_path / "own.npy", 0), features(tmp_path / "caption.npy", 1)
     sample = Sample(id="a", task=Task.IVF, sources=(own, own), text_features={"": own, "caption": variant})
     dataset = FolderOfPairs("pairs", Task.IVF, [sample])
-    assert text_digests({"text": "none", "features": ""}, dataset) == {}
-    assert text_digests({"text": "required", "features": ""}, dataset) == {}
-    before = text_digests({"text": "required", "features": "caption"}, dataset)
+
+    def digests(text: str = "required", variant: str = "", prompt: Path | None = None) -> Mapping[str, str]:
+        return text_digests({"text": text, "features": variant, "prompt": prompt}, dataset)
+
+    assert digests("none") == digests() == {}
+    before = digests(variant="caption")
     features(variant, 2)
-    after = text_digests({"text": "required", "features": "caption"}, dataset)
+    after = digests(variant="caption")
     assert before.keys() == after.keys() == {"a"}
     assert before != after
-    prompt = text_digests({"text": str(variant), "features": ""}, dataset)
-    assert prompt == after
+    assert digests("prompt", prompt=variant) == after

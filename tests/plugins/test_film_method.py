@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import fusionbench as fb
+from fusionbench.plugins.options import parse_options
 from fusionbench.types import Batch, DataError, MethodError, Task, UsageError, WeightsError
 from fusionbench_film.method import FilmMethod
 from fusionbench_film.network import Film
@@ -118,13 +119,13 @@ def test_what_happens_without_text_is_said(tmp_path: Path) -> None:
     with torch.no_grad():
         torch.testing.assert_close(without, tiny_film()(*item.sources, None), rtol=0, atol=1e-5)
     np.save(tmp_path / "prompt.npy", text(5)[None].numpy())
-    prompt = loaded(tmp_path, text=str(tmp_path / "prompt.npy")).fuse(item)
+    prompt = loaded(tmp_path, text="prompt", prompt=tmp_path / "prompt.npy").fuse(item)
     torch.testing.assert_close(prompt, loaded(tmp_path).fuse(batch(text(5))), rtol=0, atol=1e-6)
     with pytest.raises(UsageError, match="no such file"):
-        loaded(tmp_path, text="promt.npy")
+        loaded(tmp_path, text="prompt", prompt=Path("promt.npy"))
     np.save(tmp_path / "wide.npy", text(5, width=9).numpy())
     with pytest.raises(MethodError, match=r"this network reads \(T, 6\)"):
-        loaded(tmp_path, text=str(tmp_path / "wide.npy"))
+        loaded(tmp_path, text="prompt", prompt=tmp_path / "wide.npy")
 
 
 def test_wrong_weights_name_tensors_and_preset(tmp_path: Path) -> None:
@@ -219,4 +220,15 @@ def test_registered_methods_and_prompt_errors(tmp_path: Path) -> None:
         assert spec.training_configs[name].is_file()
     np.save(tmp_path / "bad.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="Python objects"):
-        loaded(tmp_path, text=str(tmp_path / "bad.npy"))
+        loaded(tmp_path, text="prompt", prompt=tmp_path / "bad.npy")
+
+
+def test_how_text_is_had_and_the_prompt_s_file_are_two_options(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs a file"):
+        loaded(tmp_path, text="prompt")
+    with pytest.raises(UsageError, match="read with text=prompt only, and text is offline"):
+        loaded(tmp_path, text="offline", prompt=tmp_path / "prompt.npy")
+    spec = fb.plugins.current_plugins().methods["film"]
+    with pytest.raises(UsageError, match="not one of") as caught:  # as it was given before
+        parse_options("method", spec, {"text": "prompt.npy"})
+    assert "prompt=FILE.npy" in caught.value.hint

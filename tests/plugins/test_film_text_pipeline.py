@@ -433,17 +433,22 @@ def test_prompts_of_all_tasks_ask_for_seven_sentences() -> None:
 def test_own_prompts(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("Say $$5 about ${role}: ${caption}")
-    prompt = read_prompt(Task.IVF, str(path))
+    prompt = read_prompt(Task.IVF, path=path)
     assert prompt.render(findings_of({"caption": "x"}, (1, 1)), "visible") == "Say $5 about visible: x"
     assert prompt.version != read_prompt(Task.IVF).version
     path.write_text("${nonsense}")
     with pytest.raises(UsageError, match="nonsense"):
-        read_prompt(Task.IVF, str(path))
+        read_prompt(Task.IVF, path=path)
     path.write_text("5 $ each")
     with pytest.raises(UsageError, match="begins no field"):
-        read_prompt(Task.IVF, str(path))
+        read_prompt(Task.IVF, path=path)
     with pytest.raises(UsageError, match="cannot be read"):
-        read_prompt(Task.IVF, str(tmp_path / "absent.txt"))
+        read_prompt(Task.IVF, path=tmp_path / "absent.txt")
+    with pytest.raises(UsageError, match="there are direct, ivf") as caught:  # as a file was given before
+        read_prompt(Task.IVF, str(path))
+    assert f"--prompt-path {path}" in caught.value.hint
+    with pytest.raises(UsageError, match="exclude each other"):
+        read_prompt(Task.IVF, "direct", path)
 
 
 def test_masks_take_the_label_of_the_box_they_fill() -> None:

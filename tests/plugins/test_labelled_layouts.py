@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fusionbench.data import check_dataset, open_dataset
-from fusionbench.types import BoxLabels, DataError, Dataset, MaskLabels, Sample
+from fusionbench.types import Box, BoxLabels, DataError, Dataset, MaskLabels, Sample
 from tests.helpers.pictures import tree
 from tests.helpers.shared import shared_path
 
@@ -155,6 +155,30 @@ def test_kaist(tmp_path: Path) -> None:
     assert sources(open_dataset(f"kaist={root}")) == first | second
     assert list(sources(open_dataset(f"kaist@train={root}"))) == ["set05/V000/I00000", "set05/V001/I00000"]
     assert len(open_dataset(f"kaist@all={root}").samples) == 4
+
+
+def test_kaists_annotations(tmp_path: Path) -> None:
+    places = [f"images/set06/V000/{side}/I0000{n}.jpg" for n in range(4) for side in SIDES_OF_KAIST]
+    root = tree(tmp_path, *places)
+    folder = root / "annotations" / "set06" / "V000"
+    folder.mkdir(parents=True)
+    objects = ["person 10 2 3 4 0 0 0 0 0 0 0", "person? 1 2 3 4 1 0 0 0 0 0 0", "cyclist 5 5 5 5 0 0 0 0 0 0 0"]
+    (folder / "I00000.txt").write_text("\n".join(["% bbGt version=3", *objects]) + "\n")
+    (folder / "I00001.txt").write_text("% bbGt version=3\n")
+    outside = tmp_path / "outside.txt"
+    outside.write_text("% bbGt version=3\n")
+    (folder / "I00003.txt").symlink_to(outside)
+    dataset = open_dataset(f"kaist={root}")
+    first, second, third, fourth = dataset.samples
+    assert boxes(first).read(SIZE) == (
+        Box("person", (10, 2, 13, 6)),
+        Box("person", (1, 2, 4, 6), difficult=True),
+        Box("person", (5, 5, 10, 10), difficult=True),
+    )
+    assert boxes(second).read(SIZE) == ()
+    assert third.labels is fourth.labels is None
+    (problem,) = dataset.problems
+    assert "2 samples have no annotation: set06/V000/I00002" in problem.message
 
 
 def test_mfi_whu_with_its_ground_truth(tmp_path: Path) -> None:

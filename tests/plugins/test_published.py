@@ -53,6 +53,14 @@ def test_every_printed_data_set_is_one_of_ours():
     assert {dataset for name in NAMES for dataset in table(name).datasets} <= set(known)
 
 
+def test_rows_of_tables_without_numbers_are_methods_of_ours():
+    published = current_plugins().published
+    rows = {name: published[name].rows for name in NAMES if published[name].rows}
+    assert list(rows) == ["film2024"]
+    assert set(rows["film2024"]["5"]) <= set(current_plugins().methods)
+    assert not set(rows["film2024"]) & set(table("film2024").tables)
+
+
 def test_every_printed_metric_is_one_of_ours():
     known = current_plugins().metrics
     assert {key for name in NAMES for _, _, key in table(name).values} <= set(known)

@@ -147,10 +147,24 @@ def test_a_table_follows_a_published_one():
     assert [group.dataset for group in table.groups] == ["roadscene"]
     assert [metric.key for metric in table.groups[0].metrics] == ["EN@zhao", "SD@zhao"]
     assert [row.key for row in table.rows] == ["SDNet", "lrrnet", "mine"]
+    some = table_from_runs({"run": run}, current_plugins(), like="film2024:1", methods=["lrrnet", "mine"])
+    assert [row.key for row in some.rows] == ["lrrnet", "mine"]
     with pytest.raises(UsageError, match="has none of the data sets"):
         table_from_runs({"run": run}, current_plugins(), like="film2024:4")
     with pytest.raises(UnknownNameError, match="unknown table of film2024 '9'"):
         table_from_runs({"run": run}, current_plugins(), like="film2024:9")
+
+
+def test_a_table_has_the_rows_of_a_published_one_whose_numbers_are_not_at_hand():
+    names = ("film", "film-dense", "mine", "film-no-text")
+    run = Run({(method, "elsewhere", metric): [1.0, 2.0] for method in names for metric in ("SD", "EN", "TE")})
+    table = table_from_runs({"run": run}, current_plugins(), like="film2024:5")
+    assert [row.key for row in table.rows] == ["film-no-text", "film-dense", "film"]
+    assert [metric.key for metric in table.groups[0].metrics] == ["EN@zhao", "SD@zhao"]
+    both = table_from_runs({"run": run}, current_plugins(), like="film2024:5", methods=["film", "mine"])
+    assert [row.key for row in both.rows] == ["film", "mine"]
+    with pytest.raises(UsageError, match="has none of the methods of these runs"):
+        table_from_runs({"run": Run(ROAD)}, current_plugins(), like="film2024:5")
 
 
 def test_where_a_table_comes_from_stands_in_its_head():

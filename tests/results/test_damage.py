@@ -15,7 +15,7 @@ import fusionbench as fb
 from fusionbench import databases
 from fusionbench.cli import main
 from fusionbench.databases import DamagedError
-from fusionbench.results import journal as journals
+from fusionbench.results import journal_file as journals
 from fusionbench.types import FusionBenchError
 from tests.helpers.scenes import write_pairs
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import fusionbench as fb
-from fusionbench.results import journal as journals
+from fusionbench.results import journal_file as journals
 from fusionbench.results.filesystems import is_local
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import FusionRecord
@@ -50,11 +50,13 @@ CREATE TABLE cells (
 def former_key(method: str, path_digests: list[str]) -> str:
     """The identity of a result of a classical method in format 1."""
     from fusionbench.plugins import current_plugins
+    from fusionbench.plugins.options import parse_options
     from fusionbench.runs import MethodRequest, RunConfig
-    from fusionbench.types import Task
+    from fusionbench.runs.matrix import Pairing, ResolvedMethod
 
     spec = current_plugins().methods[method]
-    known = identity.method_identity(spec, MethodRequest(name=method), Task.IVF, RunConfig(), lambda name: "")
+    resolved = ResolvedMethod(request=MethodRequest(name=method), spec=spec, options=parse_options("method", spec, {}))
+    known = identity.method_identity(Pairing(method=resolved, dataset=None), RunConfig(), lambda name: "")
     text = json.dumps([known, "IVF", path_digests, ""], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

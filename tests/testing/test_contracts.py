@@ -17,20 +17,27 @@ from fusionbench.testing import ContractError, Report, assert_contract, check, p
 from fusionbench.types import FusionBenchError, UnknownNameError, UsageError, WeightsError
 from fusionbench_ddfm import method as ddfm
 from fusionbench_ddfm.unet import UNetConfig
+from fusionbench_mufusion import method as mufusion
+from fusionbench_mufusion.network import MUFusion
 from tests.helpers.scenes import write_pairs
 from tests.testing import broken
 
 METHODS, METRICS = current_plugins().methods, current_plugins().metrics
 # Reads pictures that others made.
 EXCEPTIONS = {"precomputed"}
-# Ways of the text methods that need no files of features, and small amounts of work.
+# Small amounts of work: fewer steps, channels and blocks of the same code.
+SMALL = {"dim": 8, "heads": 2, "stages": 1, "decoder_blocks": 1}
+GUIDED = {"hidden_dim": 16, "cross_heads": 4, "token_dim": 4, **SMALL}
+# Their variants of the text lie in files of a data set; how text guides is tried with `film` and `film-compact`.
+NO_TEXT = {"text": "none", **GUIDED}
 OPTIONS: dict[str, dict[str, Any]] = {
     "ddfm": {"steps": 2},
-    "film": {"text": "none"},
-    "film-caption": {"text": "none"},
-    "film-dense": {"text": "none"},
-    "film-direct": {"text": "none"},
-    "film-no-llm": {"text": "none"},
+    "film": GUIDED,
+    "film-caption": NO_TEXT,
+    "film-dense": NO_TEXT,
+    "film-direct": NO_TEXT,
+    "film-no-llm": NO_TEXT,
+    "film-no-text": SMALL,
     "murf": {"square": 64},
 }
 
@@ -52,6 +59,7 @@ def report_of(path: Path, code: str) -> Report:
 def test_every_method_keeps_its_contract(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     small = UNetConfig(channels=64, multipliers=(1, 1, 1, 1, 1, 1), blocks=1, head_width=16)
     monkeypatch.setattr(ddfm, "UNetConfig", lambda: small)
+    monkeypatch.setattr(mufusion, "MUFusion", lambda: MUFusion(width=4))
     assert_contract(f"method:{name}", options=OPTIONS.get(name), worker=False)
 
 
@@ -104,6 +112,19 @@ def test_what_a_method_changes_in_its_process_is_named_and_put_back(tmp_path: Pa
     load_plugins()
     (clean,) = check("average", worker=False)
     assert clean.failures == ()
+
+
+@pytest.mark.usefixtures("restored")
+def test_variables_that_a_method_sets_are_named_and_torch_s_own_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    sets = "os.environ['TORCHINDUCTOR_CACHE_DIR'] = '/x'; {}return torch.maximum(a, b)"
+    report = report_of(tmp_path / "faulty.py", broken.method(sets.format("os.environ['FUSED'] = '1'; ")))
+    (finding,) = [finding for finding in report.failures if finding.check == "process unchanged"]
+    assert finding.detail == "changed environment variables (FUSED)."
+    load_plugins()
+    assert report_of(tmp_path / "faultless.py", broken.method(sets.format(""))).failures == ()
 
 
 @pytest.mark.parametrize("fault", broken.METRICS)

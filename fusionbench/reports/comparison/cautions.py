@@ -37,7 +37,7 @@ def autocorrelation(scores: pd.DataFrame) -> float:
     """
     product = square = 0.0
     counted = 0
-    for _, part in scores.groupby(level=0, sort=False):
+    for _, part in scores.groupby(level=0, sort=False, observed=True):
         ranks = stats.rankdata(part.to_numpy(dtype=float), axis=1)
         centred = ranks - ranks.mean(axis=0)
         product += float((centred[:-1] * centred[1:]).sum())

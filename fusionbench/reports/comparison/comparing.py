@@ -116,7 +116,7 @@ def _parts(
     data: pd.DataFrame, per: Per, datasets: Mapping[str, str]
 ) -> Iterator[tuple[str, str, Literal["sample", "dataset"], pd.DataFrame]]:
     names = list(data["dataset"].unique())
-    for name, part in data.groupby(data[per].astype(str), sort=False):
+    for name, part in data.groupby(data[per].astype(str), sort=False, observed=True):
         own = [datasets.get(dataset, dataset) for dataset in part["dataset"].unique()]
         title = str(datasets.get(str(name), name)) if per == "dataset" else f"{name}: {', '.join(own)}"
         yield str(name), title, "sample", part
@@ -137,7 +137,7 @@ def _scope(
     tests: list[Test] = []
     scores: dict[str, pd.DataFrame] = {}
     absent: dict[str, list[str]] = {}
-    for key, rows in part.groupby("key", sort=False):
+    for key, rows in part.groupby("key", sort=False, observed=True):
         spec = metric_spec(specs, str(key))
         assert spec is not None
         complete, missing = _complete(rows, across=block == "dataset")
@@ -169,7 +169,7 @@ def _complete(rows: pd.DataFrame, *, across: bool) -> tuple[pd.DataFrame, list[s
     counted = rows[rows["counts"]]
     # Across tasks, a metric that no method has in a data set (such as one against ground truth) is not asked for.
     among = set(counted["dataset"]) if across else set(rows["dataset"])
-    has = counted.groupby("method", sort=False)["dataset"].nunique()
+    has = counted.groupby("method", sort=False, observed=True)["dataset"].nunique()
     everywhere = set(has[has == len(among)].index)
     missing = [str(method) for method in rows["method"].unique() if method not in everywhere]
     return rows[rows["method"].isin(everywhere) & rows["dataset"].isin(among)], missing

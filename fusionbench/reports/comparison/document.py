@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from fusionbench.reports.comparison.model import Agreement, Comparison, Pair, Scope, Test
+from fusionbench.reports.comparison.model import (
+    Agreement,
+    Coefficient,
+    Comparison,
+    Pair,
+    Prediction,
+    Scope,
+    Test,
+)
 
 Shown: TypeAlias = Literal["first", "all", "none"]
 SHOWN: tuple[Shown, ...] = get_args(Shown)
@@ -28,6 +36,12 @@ READING_AGREEMENT = (
     "Above the diagonal: whether two metrics order the methods alike on an image, averaged over the images. Below:"
     " whether they order the images alike, averaged over the methods. 1 is the same order, -1 the reverse."
 )
+READING_PREDICTION = (
+    "A correlation with a downstream score is over the methods: 1 where the metric orders them as the score does, 0"
+    " where it says nothing of it. The 95 % interval is a bootstrap over methods and seeds, p is of a permutation of"
+    " the methods, corrected by Holm for the number of metrics."
+)
+COEFFICIENT_NAMES: dict[Coefficient, str] = {"kendall": "Kendall's tau-b", "spearman": "Spearman's rho"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,14 @@ class Section:
 
 
 def document(comparison: Comparison, pairs: Shown = "first") -> tuple[Section, ...]:
+    """A section for each scope, then one for each prediction."""
+    return (
+        *of_scopes(comparison, pairs),
+        *(_prediction(found, comparison) for found in comparison.predictions),
+    )
+
+
+def of_scopes(comparison: Comparison, pairs: Shown = "first") -> tuple[Section, ...]:
     """A section for each scope."""
     return tuple(
         Section(
@@ -81,6 +103,8 @@ def reading(sections: Sequence[Section]) -> tuple[str, ...]:
         told.append(READING_PAIRS)
     if any(header[0] == "" for header in headers):
         told.append(READING_AGREEMENT)
+    if any(header[1:3] == _PREDICTION_HEADER for header in headers):
+        told.append(READING_PREDICTION)
     return tuple(told)
 
 
@@ -194,8 +218,44 @@ def _agreement(found: Agreement, comparison: Comparison, scope: Scope) -> Grid:
             else:
                 cells.append(_number((found.over_methods[one, other]) if i < j else found.over_images[other, one]))
         rows.append(tuple(cells))
-    name = {"kendall": "Kendall's tau-b", "spearman": "Spearman's rho"}[found.coefficient]
+    name = COEFFICIENT_NAMES[found.coefficient]
     return Grid(f"How metrics agree ({name}), {scope.title}", ("", *labels), tuple(rows))
+
+
+def _prediction(found: Prediction, comparison: Comparison) -> Section:
+    target = found.target.partition("@")[0]
+    rows, strong = [], set()
+    for line, one in enumerate(found.predictors):
+        interval = f"[{_number(one.low)}, {_number(one.high)}]"
+        label = comparison.labels.get(one.metric, one.metric)
+        rows.append((label, _number(one.value), interval, _p(one.p), _p(one.p_holm), str(one.n)))
+        if one.p_holm < comparison.level:
+            strong.add((line, 1))
+    name = COEFFICIENT_NAMES[found.coefficient]
+    caption = f"Which metric predicts {target} ({name} over methods), {found.title}"
+    grid = Grid(
+        caption, ("Metric", *_PREDICTION_HEADER, "p", "p Holm", "methods"), tuple(rows), strong=frozenset(strong)
+    )
+    return Section(f"Against {target}, {found.title}", _told(found, comparison, target), found.cautions, (grid,))
+
+
+_PREDICTION_HEADER = ("Correlation", "95 % interval")
+
+
+def _told(found: Prediction, comparison: Comparison, target: str) -> tuple[str, ...]:
+    n = len(found.methods)
+    sure = [one for one in found.predictors if one.p_holm < comparison.level]
+    told = [f"{target} of {n} methods, {found.seeds} seed{'' if found.seeds == 1 else 's'} each."]
+    if found.left_out:
+        named = [comparison.titles.get(name, name) for name in found.left_out]
+        told[0] += f" Without fusion scores, and so not among them: {', '.join(named)}."
+    for sign, what in ((1, "order the methods as it does"), (-1, "order them in reverse")):
+        listed = [comparison.labels.get(one.metric, one.metric) for one in sure if one.value * sign > 0]
+        if listed:
+            told.append(f"Significantly, these metrics {what}: {', '.join(listed)}.")
+    if not sure:
+        told.append("No metric is shown to predict it.")
+    return tuple(told)
 
 
 def _p(p: float, *, equals: bool = False) -> str:

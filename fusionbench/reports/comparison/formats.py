@@ -17,7 +17,7 @@ from rich.text import Text
 
 from fusionbench import printable
 from fusionbench.reports import escape
-from fusionbench.reports.comparison.document import Grid, Section, Shown, document, reading
+from fusionbench.reports.comparison.document import Grid, Section, Shown, document, of_scopes, reading
 from fusionbench.reports.comparison.model import Agreement, Comparison
 from fusionbench.reports.standalone import standalone
 from fusionbench.types import UsageError
@@ -112,9 +112,8 @@ def as_csv(comparison: Comparison) -> str:
 
 def as_json(comparison: Comparison) -> str:
     """Everything, with the sentences; what is no number is null."""
-    sections = document(comparison, "none")
     scopes = []
-    for scope, section in zip(comparison.scopes, sections, strict=True):
+    for scope, section in zip(comparison.scopes, of_scopes(comparison, "none"), strict=True):
         plain = asdict(scope)
         plain["findings"] = list(section.findings)
         plain["overall"] = scope.overall
@@ -127,6 +126,8 @@ def as_json(comparison: Comparison) -> str:
         "titles": dict(comparison.titles),
         "scopes": scopes,
     }
+    if comparison.against:
+        whole |= {"against": comparison.against, "predictions": [asdict(found) for found in comparison.predictions]}
     return json.dumps(_finite(whole), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 

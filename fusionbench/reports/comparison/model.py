@@ -137,6 +137,53 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Predictor:
+    """How a fusion metric orders methods in comparison with a downstream score.
+
+    Attributes:
+        metric: Its key.
+        value: Correlation over the methods, 1 where it orders them as the downstream score does.
+        low, high: 95 % bootstrap interval over methods and seeds.
+        p: Two-sided, of a permutation of the methods.
+        p_holm: Corrected for the number of metrics.
+        n: Methods that have both.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Which fusion metric predicts a downstream score on one data set.
+
+    Attributes:
+        name, title: Of the data set, in the downstream run and in print.
+        target: Key of the downstream score.
+        methods: Methods that it was made of.
+        left_out: Methods with a downstream score and without fusion scores, such as single sources.
+        seeds: Trainings of each.
+        predictors: The metrics, the best first.
+        cautions: As of :class:`Scope`.
+    """
+
+    name: str
+    title: str
+    target: str
+    coefficient: Coefficient
+    methods: tuple[str, ...]
+    left_out: tuple[str, ...]
+    seeds: int
+    predictors: tuple[Predictor, ...]
+    cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What was found.
 
@@ -146,6 +193,8 @@ class Comparison:
         titles: Method -> how it is printed.
         labels: Metric key -> how it is printed.
         runs: What was compared.
+        against: The downstream run that the metrics were held against, if any.
+        predictions: What came of that, for each of its data sets and scores.
     """
 
     scopes: tuple[Scope, ...]
@@ -153,12 +202,14 @@ class Comparison:
     titles: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    against: str = ""
+    predictions: tuple[Prediction, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Everything as a tidy frame: ``scope, test, metric, a, b, quantity, value``.
 
-        ``test`` is ``ranks`` (of method ``a``), ``friedman``, ``pair`` (methods ``a`` and ``b``) or ``agreement`` (of
-        ``metric`` with metric ``b``).
+        ``test`` is ``ranks`` (of method ``a``), ``friedman``, ``pair`` (methods ``a`` and ``b``), ``agreement`` (of
+        ``metric`` with metric ``b``) or ``prediction`` (of the downstream score ``b`` by ``metric``).
         """
         from fusionbench.reports.comparison.tidy import tidy
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from fusionbench.reports.comparison.model import Comparison, Scope, Test
+from fusionbench.reports.comparison.model import Comparison, Prediction, Scope, Test
 
 COLUMNS = ["scope", "test", "metric", "a", "b", "quantity", "value"]
 _OF_TEST = ("n", "left_out", "statistic", "p", "concordance", "critical_difference", "autocorrelation")
@@ -23,6 +23,7 @@ def tidy(comparison: Comparison) -> pd.DataFrame:
         for part in (*(_of_test(scope.name, test) for test in scope.tests), _of_agreement(scope))
         for line in part
     ]
+    lines += [line for prediction in comparison.predictions for line in _of_prediction(prediction)]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
@@ -43,3 +44,10 @@ def _of_agreement(scope: Scope) -> Iterator[Line]:
         for (metric, other), value in getattr(scope.agreement, quantity).items():
             kind = f"{scope.agreement.coefficient} {quantity.replace('_', ' ')}"
             yield scope.name, "agreement", metric, "", other, kind, float(value)
+
+
+def _of_prediction(found: Prediction) -> Iterator[Line]:
+    for one in found.predictors:
+        values = {found.coefficient: one.value, "low": one.low, "high": one.high}
+        for quantity, value in (values | {"p": one.p, "p_holm": one.p_holm, "n": one.n}).items():
+            yield found.name, "prediction", one.metric, "", found.target, quantity, float(value)

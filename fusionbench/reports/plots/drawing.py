@@ -86,7 +86,11 @@ def chart(
         )
     scores = scores_of(frame, specs, metrics, titles)
     if kind == "cost":
-        times = frame.drop_duplicates(["method", "dataset", "sample"]).groupby("method", sort=False)["seconds"].median()
+        times = (
+            frame.drop_duplicates(["method", "dataset", "sample"])
+            .groupby("method", sort=False, observed=True)["seconds"]
+            .median()
+        )
         seconds = {titles.get(str(name), str(name)): float(value) for name, value in times.items()}
         return cost(scores[0], seconds, width=width), (
             f"{scores[0].label} against the median time of one sample on {where}. The line joins the methods than which"
@@ -122,7 +126,7 @@ def scores_of(
             continue
         values = {
             titles.get(str(name), str(name)): np.asarray(part, dtype=float)
-            for name, part in rows.groupby("method", sort=False)["value"]
+            for name, part in rows.groupby("method", sort=False, observed=True)["value"]
         }
         bare = key.partition("@")[0]
         alone = sum(other.partition("@")[0] == bare for other in keys) == 1

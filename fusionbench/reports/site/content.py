@@ -132,7 +132,7 @@ def failures_of(frame: pd.DataFrame, table: Table) -> tuple[Failure, ...]:
             str(error),
             tuple(part["sample"]),
         )
-        for (method, dataset, error), part in failed.groupby(["method", "dataset", "error"], sort=False)
+        for (method, dataset, error), part in failed.groupby(["method", "dataset", "error"], sort=False, observed=True)
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fusionbench.files import read_regular_text
 from fusionbench.types import Task, UsageError
-from fusionbench_film.text.prompts import Prompt
+from fusionbench_film.text.prompts import Prompt, read_prompt
 from fusionbench_film.text.providers import ChosenProvider
 from fusionbench_film.vlf.layout import TEXTS, VlfFolder, write_text
 
@@ -21,7 +22,8 @@ class Chain:
         describer: Writes the paragraph straight from the image.
         caption, dense, segment: Find what the writer's prompt says.
         writer: Writes the paragraph from the prompt.
-        prompt: Prompt file, folder or name; the package's own for the task if None.
+        prompt: Name of a prompt of the package; the task's own if None.
+        prompt_path: In its place a file, or a folder with a file for each task.
     """
 
     describer: ChosenProvider | None = None
@@ -30,6 +32,7 @@ class Chain:
     segment: ChosenProvider | None = None
     writer: ChosenProvider | None = None
     prompt: str | None = None
+    prompt_path: Path | None = None
 
     def __post_init__(self) -> None:
         finders = [part for part in (self.caption, self.dense, self.segment) if part]
@@ -58,6 +61,14 @@ class Chain:
         """The honest name of what comes out: its parts, ``blip2+florence2+sam+openai``."""
         parts = [self.describer] if self.describer else [*self.finders.values(), self.writer]
         return "+".join(dict.fromkeys(part.name for part in parts if part))
+
+    def prompt_for(self, task: Task) -> Prompt:
+        """The writer's prompt on a task.
+
+        Raises:
+            UsageError: As of :func:`read_prompt`.
+        """
+        return read_prompt(task, self.prompt, self.prompt_path)
 
     def identity(self) -> dict[str, Any]:
         """All parts with versions and options, as plain data."""

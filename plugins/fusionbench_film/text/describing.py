@@ -10,7 +10,6 @@ from fusionbench.types import Dataset
 from fusionbench_film.text.chain import Chain, record_chain
 from fusionbench_film.text.contracts import Progress, silent
 from fusionbench_film.text.pictures import sources
-from fusionbench_film.text.prompts import read_prompt
 from fusionbench_film.text.stages import PARAGRAPH, Item, Outcome, Stages
 from fusionbench_film.text.store import LOCK, PictureRow, Store
 from fusionbench_film.vlf.layout import VlfFolder, flat_name, flat_names, side, write_text
@@ -52,7 +51,7 @@ def describe(
         chain.writer.make()  # Its options are checked before the hours that the other stages may take.
     samples = list(dataset.samples)[:limit]
     title, names = dataset_title(dataset), flat_names(sample.id for sample in samples)
-    prompt = read_prompt(dataset.task, chain.prompt) if chain.writer else None
+    prompt = chain.prompt_for(dataset.task) if chain.writer else None
     outcome = Outcome(chain.label)
     with locked(out, LOCK), Store(out) as store:
         run = Stages(store, outcome, device, retry_failed, progress)

@@ -43,19 +43,29 @@ class Prompt:
         )
 
 
-def read_prompt(task: Task, source: str | None = None) -> Prompt:
+def prompt_names() -> list[str]:
+    """The prompts that the package has."""
+    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def read_prompt(task: Task, name: str | None = None, path: Path | None = None) -> Prompt:
     """The prompt of a task.
 
     Args:
         task: The fusion task.
-        source: None for the package's own; the name of another one of the package (``direct``); a
-            text file; or a folder with a file per task (``ivf.txt`` ...).
+        name: Another one of the package's own (``direct``) than the task's.
+        path: In its place a text file, or a folder with a file per task (``ivf.txt`` ...).
 
     Raises:
-        UsageError: The file is missing, too large, no text, or has an unknown field.
+        UsageError: There is no such prompt, both are given, or the file is missing, too large, no text, or has an
+            unknown field.
     """
-    own = FOLDER / f"{source}.txt" if source else FOLDER / f"{task.lower()}.txt"
-    path = own if not source or own.is_file() else Path(source)
+    if name is not None and path is not None:
+        raise UsageError("the name of a prompt and a file or folder with one exclude each other.")
+    if name is not None and name not in prompt_names():
+        hint = f"A file, or a folder with one for each task, is given with --prompt-path {name}."
+        raise UsageError(f"prompt {name!r}: there are {', '.join(prompt_names())}.", hint=hint)
+    path = path or FOLDER / f"{name or task.lower()}.txt"
     if path.is_dir():
         path = path / f"{task.lower()}.txt"
     try:
@@ -65,8 +75,7 @@ def read_prompt(task: Task, source: str | None = None) -> Prompt:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"prompt {path}: cannot be read: {error}.",
-            hint="Give a text file, a folder with ivf.txt, mif.txt, mef.txt, mff.txt, or one of: "
-            + ", ".join(sorted(prompt.stem for prompt in FOLDER.glob("*.txt"))),
+            hint="Give a text file, or a folder with ivf.txt, mif.txt, mef.txt, mff.txt.",
         ) from error
     system, divider, user = text.partition("\n---\n")
     if not divider:

@@ -20,7 +20,13 @@ _PART = "NAME[:OPTION=VALUE,...]"
 @click.option("--dense", metavar=_PART, help="Dense captioner.")
 @click.option("--segment", metavar=_PART, help="Segmenter.")
 @click.option("--write", "writer", metavar=_PART, help="Paragraph writer.")
-@click.option("--prompt", metavar="FILE|FOLDER|NAME", help="Prompt instead of the task's own.")
+@click.option("--prompt", metavar="NAME", help="A prompt of the package instead of the task's own, such as direct.")
+@click.option(
+    "--prompt-path",
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="Your own prompt, or a folder with one for each task (`fusionbench text prompts --copy` makes it).",
+)
 @click.option("--out", type=FOLDER, required=True, help="VLF folder that is made or continued.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first samples.")
@@ -38,6 +44,7 @@ def command(
     segment: str | None,
     writer: str | None,
     prompt: str | None,
+    prompt_path: Path | None,
     out: Path,
     device: str,
     limit: int | None,
@@ -63,6 +70,7 @@ def command(
         segment=choose("segmenter", segment) if segment else None,
         writer=choose("writer", writer) if writer else None,
         prompt=prompt,
+        prompt_path=prompt_path,
     )
     opened = open_chosen(dataset, data_root, options, data_options)
     if dry_run:

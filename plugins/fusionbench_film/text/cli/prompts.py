@@ -12,7 +12,7 @@ from fusionbench_film.text.cli.shared import FOLDER
 @click.command()
 @click.option("--copy", type=FOLDER, help="Copy all prompts into this folder; existing files are kept.")
 def command(copy: Path | None) -> None:
-    """List the package's prompts, or copy them to change them (then: --prompt FOLDER)."""
+    """List the package's prompts, or copy them to change them (then: --prompt-path FOLDER)."""
     from fusionbench_film.text.prompts import FOLDER as OWN
     from fusionbench_film.vlf.layout import write_text
 

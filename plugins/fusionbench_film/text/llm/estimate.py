@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fusionbench.types import Dataset, UsageError
 from fusionbench_film.text.contracts import Findings
-from fusionbench_film.text.prompts import read_prompt
 
 if TYPE_CHECKING:
     from fusionbench_film.text.chain import Chain
@@ -57,7 +56,7 @@ def estimate(dataset: Dataset, chain: Chain, *, limit: int | None = None) -> Est
     chain.writer.make()  # refuses options that make no sense
     options = chain.writer.options
     images = sum(len(sample.sources) for sample in list(dataset.samples)[:limit])
-    prompt = read_prompt(dataset.task, chain.prompt)
+    prompt = chain.prompt_for(dataset.task)
     each = count_tokens(prompt.system + prompt.render(Findings(), "infrared"))
     each += sum(_FINDINGS_TOKENS[stage] for stage in chain.finders)
     each += IMAGE_TOKENS if options.get("attach") else 0

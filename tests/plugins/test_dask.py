@@ -1,0 +1,221 @@
+"""The executor ``dask``, on clusters of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fusionbench as fb
+from fusionbench.runs.watching import SilentWatcher
+from fusionbench.types import FusionBenchError, UsageError
+from tests.helpers.workshop import FUSES, Workshop, failures, method
+
+distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+TWO = method(FUSES) + method("return batch.sources[0]", name="other")
+# The process that fuses is started by a worker process, and that by the Dask worker.
+DASK_WORKER = "int(open(f'/proc/{os.getppid()}/stat').read().rpartition(')')[2].split()[1])"
+ELSEWHERE = "FUSIONBENCH_TEST_ELSEWHERE"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A worker that knows nothing of any run, and is replaced when it dies."""
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=":0",
+        memory_limit=0,
+        env={ELSEWHERE: "1"},
+    ) as made:
+        yield made
+
+
+class Heard(SilentWatcher):
+    """Remembers what the user is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def notice(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def run(cluster: Any, settings: dict[str, Any], **options: Any) -> fb.api.Run:
+    heard = options.pop("watcher", Heard())
+    given = {"address": cluster.scheduler_address, **options}
+    return fb.run(**settings, executor="dask", executor_options=given, watcher=heard)
+
+
+def rows(folder: str | Path) -> list[tuple[object, ...]]:
+    columns = ["method", "dataset", "sample", "metric", "value", "status", "image_sha256"]
+    return list(fb.load_run(folder).frame()[columns].itertuples(index=False, name=None))
+
+
+def images(folder: str | Path) -> dict[str, str]:
+    root = Path(folder) / "images"
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*.png"))}
+
+
+def local(settings: dict[str, Any]) -> fb.api.Run:
+    return fb.run(**{**settings, "out": settings["out"] + "-local"})
+
+
+@pytest.mark.parametrize("pictures", ["auto", "returned"])
+def test_a_cluster_finds_what_one_machine_finds(cluster: Any, workshop: Workshop, pictures: str) -> None:
+    settings = workshop(TWO, count=3, methods=["mine", "other"])
+    there = run(cluster, settings, pictures=pictures)
+    here = local(settings)
+    assert there.complete
+    assert rows(there.path) == rows(here.path)
+    assert images(there.path) == images(here.path)
+    assert len(images(there.path)) == 6
+    assert sum(worker["samples"] for worker in there.info["workers"]) == 6
+    assert (there.path / "worker.log").exists() == (pictures == "auto")
+    assert not [*there.path.glob(".dask*")]
+    # Scoring alone: the pictures are there already, and go to the workers where they see no folder.
+    more = {**settings, "metrics": ["EN", "MI"]}
+    again = run(cluster, more, pictures=pictures)
+    assert again.computed == 6
+    assert again.complete
+    assert images(again.path) == images(here.path)
+
+
+def test_only_the_sample_that_kills_its_workers_fails(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
+    """Another one of which a worker dies once costs nothing."""
+    body = f"""
+        mark = {str(tmp_path / "died")!r}
+        once = "000" in batch.ids and not os.path.exists(mark)
+        if once or "002" in batch.ids:
+            open(mark, "w").close()
+            os.kill({DASK_WORKER}, signal.SIGKILL)
+            time.sleep(60)
+        return torch.maximum(*batch.sources)
+    """
+    heard = Heard()
+    found = run(cluster, workshop(method(body), count=3), watcher=heard)
+    assert (tmp_path / "died").exists()
+    assert list(failures(found)) == ["002"]
+    assert "every Dask worker that computed it died" in failures(found)["002"]
+    assert any("is gone; what it had to do is done by others" in line for line in heard.lines)
+
+
+def test_workers_with_other_images_are_refused_in_words(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
+    code = method(FUSES) + (
+        f"\nif os.environ.get({ELSEWHERE!r}):\n    import dataclasses\n    same = open_pairs\n"
+        "    def open_pairs(root, split):\n        found = same(root, split)\n        first = found.samples[0]\n"
+        "        found.samples[1] = dataclasses.replace(found.samples[1], sources=first.sources)\n"
+        "        return found\n"
+    )
+    with pytest.raises(UsageError, match="sample 001 of pairs has other images or text features there"):
+        run(cluster, workshop(code))
+
+
+def test_an_image_that_changes_after_the_plan_is_a_failed_row(
+    cluster: Any, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fusionbench_dask.executor import DaskExecutor
+
+    settings = workshop(method(FUSES), count=3)
+    data = Path(str(settings["datasets"]).partition("=")[2])
+    begin = DaskExecutor.execute
+
+    def later(self: DaskExecutor, units: Any) -> Any:
+        (data / "ir" / "001.png").write_bytes((data / "ir" / "002.png").read_bytes())
+        return begin(self, units)
+
+    monkeypatch.setattr(DaskExecutor, "execute", later)
+    found = run(cluster, settings)
+    assert list(failures(found)) == ["001"]
+    assert "changed while the run was going on" in failures(found)["001"]
+
+
+def test_what_is_wrong_is_told_before_anything_is_computed(cluster: Any, workshop: Workshop) -> None:
+    settings = workshop(method(FUSES))
+    with pytest.raises(UsageError, match="dask has no option 'adress'"):
+        fb.run(**settings, executor="dask", executor_options={"adress": "tcp://127.0.0.1:1"})
+    with pytest.raises(UsageError, match="each worker computes on one device"):
+        fb.run(**settings, executor="dask", device="cpu:2", executor_options={"address": cluster.scheduler_address})
+    with pytest.raises(UsageError, match=r"option dask\.cluster"):
+        fb.run(**settings, executor="dask", executor_options={"cluster": "kubernetes"})
+
+
+def test_a_cluster_that_is_made_for_a_run_is_gone_after_it(workshop: Workshop, tmp_path: Path) -> None:
+    """From the command line, interrupted in the middle, and finished by the same command."""
+    slow = f"open({str(tmp_path / 'began')!r}, 'a').write('.')\ntime.sleep(0.3)\nreturn torch.maximum(*batch.sources)"
+    settings = workshop(method(slow))
+    command = [
+        sys.executable, "-m", "fusionbench", "run", "-p", settings["plugins"][0], "-m", "mine", "-d",
+        settings["datasets"], "--executor", "dask", "--executor-option", "workers=2", "--out", settings["out"],
+    ]  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "plugins", ROOT / "baselines")))}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    while process.poll() is None and not (tmp_path / "began").exists():
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    output = process.communicate(timeout=120)[0].decode()
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert rows(settings["out"]) == rows(local(settings).path)
+    left = [entry for entry in Path("/proc").glob("[0-9]*/cmdline") if str(settings["out"]) in _text(entry)]
+    assert left == []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it has ended
+        return ""
+
+
+def test_a_scheduler_that_dies_ends_the_run_in_words(workshop: Workshop, tmp_path: Path) -> None:
+    body = f"open({str(tmp_path / 'began')!r}, 'a').write('.')\ntime.sleep(1)\nreturn torch.maximum(*batch.sources)"
+    settings = workshop(method(body), count=6)
+    file = tmp_path / "scheduler.json"
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+         "--scheduler-file", str(file)], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1",
+         "--no-dashboard", "--memory-limit", "0"], stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    class Killing(Heard):
+        def finished(self, unit: object, outcome: object) -> None:
+            scheduler.kill()
+
+    try:
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.1)
+        options = {"scheduler_file": str(file)}
+        with pytest.raises(FusionBenchError, match=r"(?s)the Dask scheduler is gone.*same command again"):
+            fb.run(**settings, executor="dask", executor_options=options, watcher=Killing())
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+    again = fb.run(**settings)
+    assert again.complete
+    assert 0 < again.computed < 6

@@ -1,0 +1,1 @@
+"""Runs and weights on the Hugging Face hub."""
