@@ -61,6 +61,13 @@ def test_the_running_page_s_python_runs(tmp_path: Path, monkeypatch: pytest.Monk
         exec(compile(block, "docs/running.md", "exec"), {})
 
 
+def test_the_page_of_detection_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faster_coco_eval")
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("docs/downstream.md", "python"):
+        exec(compile(block, "docs/downstream.md", "exec"), {})
+
+
 def test_the_learned_method_runs_as_one_file_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (source,) = [block for block in blocks("docs/plugins.md", "python") if "# my_network.py" in block]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fusionbench.reports.model import RANK, Group, Mark, Spread, Table
+from fusionbench.printable import counted
+from fusionbench.reports.model import RANK, UNIT, Group, Mark, Spread, Table
 from fusionbench.reports.ranking import competing
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ _MARKS: dict[Mark, tuple[str, str, str]] = {
 }
 _PLACES = ("Best value", "second best", "third best")
 _SPREADS: dict[Spread, str] = {
-    "sd": "± standard deviation over the samples.",
-    "ci": "± half the width of the mean's 95 % bootstrap interval over the samples.",
+    "sd": "± standard deviation over the {units}.",
+    "ci": "± half the width of the mean's 95 % bootstrap interval over the {units}.",
 }
 
 
@@ -26,7 +27,7 @@ def caption(table: Table) -> str:
     """One or two sentences: what the numbers are, the convention and the version behind them; or the user's own."""
     if table.paper.caption:
         return table.paper.caption
-    datasets = ", ".join(f"{group.title} ({group.pairs} {_pairs(group.pairs)})" for group in table.datasets)
+    datasets = ", ".join(f"{group.title} ({counted(group.pairs, table.info.unit)})" for group in table.datasets)
     profiles = ", ".join(table.profiles) or "none"
     word = "profiles" if len(table.profiles) > 1 else "profile"
     facts = f"Mean scores on {datasets}. Metric {word}: {profiles}; fusionbench {table.info.version}."
@@ -43,7 +44,8 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
         marks = ", ".join(f"{place} {style}" for place, style in styles)
         lines.append(f"{marks}, along the arrow (↑ higher, ↓ lower is better); equal printed values share a mark.")
     if table.spread in _SPREADS and any(cell.spread is not None for cell in cells):
-        lines.append(_SPREADS[table.spread])
+        units = "samples" if table.info.unit == UNIT else f"{table.info.unit}s"
+        lines.append(_SPREADS[table.spread].format(units=units))
     if any(metric.key == RANK for group in table.groups for metric in group.metrics):
         lines.append(
             "Rank: mean of the ranks over the columns with a direction; ties share a rank, and only methods that"
@@ -113,7 +115,3 @@ def _counts(source: PublishedTable, group: Group) -> str:
     if known is None:
         return f"{group.title}: not known in {source.name}, only the first {group.pairs} here"
     return f"{group.title}: {known} in {source.name}, {group.pairs} here"
-
-
-def _pairs(count: int) -> str:
-    return "pair" if count == 1 else "pairs"

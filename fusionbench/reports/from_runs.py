@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from fusionbench.plugins.registry import unknown_name
 from fusionbench.reports.choosing import chosen
 from fusionbench.reports.merge import merge_frames
-from fusionbench.reports.model import Table, TableInfo
+from fusionbench.reports.model import UNIT, Table, TableInfo
 from fusionbench.reports.published import PublishedTable, published_file, read_published
 from fusionbench.reports.settings import TableOptions
 from fusionbench.reports.tables import build_table
@@ -25,7 +25,7 @@ class RunResult(Protocol):
     """What is needed of a run: tidy rows, and facts, each of which may be missing.
 
     ``info`` has ``version``, ``colour``, ``pairs`` (data set -> number of samples planned), ``limited`` (data set ->
-    whether only its first ones were), ``methods`` and ``metrics`` (key -> facts).
+    whether only its first ones were), ``methods`` and ``metrics`` (key -> facts), ``unit`` (what a row counts).
     """
 
     info: Mapping[str, Any]
@@ -101,6 +101,7 @@ def table_from_runs(
         runs=tuple(_described(name, run.info) for name, run in runs.items()),
         data={name: digest for run in runs.values() for name, digest in dict(run.info.get("data") or {}).items()},
         papers=_papers(runs, plugins, frame, sources),
+        unit=_unit(runs),
         command=command,
     )
     table = build_table(frame, info=info, published=sources, **settings)
@@ -207,6 +208,12 @@ def recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
             better = facts.get("higher_is_better")
             specs[key] = MetricSpec(name=name, profile=profile, operands="F", higher_is_better=better, function="")
     return specs
+
+
+def _unit(runs: Mapping[str, RunResult]) -> str:
+    """What the rows of the runs count; plainly samples where they differ."""
+    units = {str(run.info.get("unit") or UNIT) for run in runs.values()}
+    return units.pop() if len(units) == 1 else "sample"
 
 
 def _joined(runs: Mapping[str, RunResult], field: str) -> str:

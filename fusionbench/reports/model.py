@@ -20,6 +20,8 @@ SPREADS: tuple[str, ...] = get_args(Spread)
 SIZES: tuple[str, ...] = get_args(Size)
 RANK = "rank"
 """Key of the column of average ranks, which is no metric's."""
+UNIT = "pair"
+"""What the rows of a run count, where it does not say otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class TableInfo:
         command: The command that made the table, likewise.
         data: Data set name -> digest of the sources that were scored, likewise.
         papers: Method name -> where it was published.
+        unit: What the rows of the frame count, in the singular: pairs of images, or seeds of an evaluation that
+            trains.
     """
 
     version: str
@@ -52,6 +56,7 @@ class TableInfo:
     command: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     papers: Mapping[str, Citation] = field(default_factory=dict)
+    unit: str = UNIT
 
 
 @dataclass(frozen=True, slots=True)

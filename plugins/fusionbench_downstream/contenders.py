@@ -1,0 +1,167 @@
+"""Whose images are evaluated: each source alone, the naive average, and the methods that were asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusionbench.plugins import Plugins
+from fusionbench.reports.run_view import load_run
+from fusionbench.results.folder import CONFIG, JOURNAL
+from fusionbench.runs import MethodRequest, RunConfig, execute
+from fusionbench.types import UsageError
+from fusionbench_downstream.dividing import EvaluatedDataset
+from fusionbench_downstream.labelled import Labelled
+from fusionbench_downstream.pictures import Picture, of_run, of_source
+from fusionbench_downstream.settings import Settings
+
+NAIVE = "average"
+"""The method without which no other is worth its cost; always a row."""
+
+FUSED = "fused"
+"""The run folder of what was fused for an evaluation."""
+
+_CHEAP = ("EN",)  # a run scores something
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contenders:
+    """The rows of an evaluation.
+
+    Attributes:
+        titles: Key of each -> how tables call it, in order.
+        names: Key of each -> the method's registered name.
+        pictures: Key -> data set -> content of the sample -> its image.
+    """
+
+    titles: Mapping[str, str]
+    names: Mapping[str, str]
+    pictures: Mapping[str, Mapping[str, Mapping[str, Picture]]]
+
+    @classmethod
+    def gathered(
+        cls,
+        settings: Settings,
+        plugins: Plugins,
+        datasets: Sequence[EvaluatedDataset],
+        folder: Path,
+        say: Callable[[str], None],
+    ) -> Contenders:
+        """Find the images of all of them; what no run has is fused into ``folder/fused``.
+
+        Raises:
+            UsageError: A method is unknown, cannot be fused with, or is called like a source; a run is none.
+        """
+        alone = _sources(datasets)
+        runs = [load_run(path) for path in settings.runs]
+        requests = _requests(settings, plugins, datasets, runs)
+        for key in requests:
+            if key in alone:
+                raise UsageError(
+                    f"the method {key} is called like a source, whose images are a row of their own.",
+                    hint=f"Give it a label: -m LABEL={key}",
+                )
+        fused = _fused([run.path for run in runs])
+        missing = _missing(requests, fused, datasets)
+        if missing:
+            say(f"fusing what is missing of {', '.join(missing)}")
+            execute(_fusing(settings, datasets, [requests[key] for key in missing], folder / FUSED), plugins)
+        # Also what an earlier execution left there.
+        if (folder / FUSED / JOURNAL).is_file():
+            for method, found in _fused([folder / FUSED]).items():
+                fused[method] = {**found, **fused.get(method, {})}
+        pictures: dict[str, dict[str, Mapping[str, Picture]]] = {}
+        for key, number in alone.items():
+            pictures[key] = {
+                dataset.key: of_source(_used(dataset), number)
+                for dataset in datasets
+                if key in dataset.task.source_names
+            }
+        for key in requests:
+            pictures[key] = {dataset.key: fused.get(key, {}) for dataset in datasets}
+        titles = {key: f"{key.capitalize()} alone" for key in alone} | {
+            key: _title(plugins, request) for key, request in requests.items()
+        }
+        names = {key: key for key in alone} | {key: request.name for key, request in requests.items()}
+        return cls(titles=titles, names=names, pictures=pictures)
+
+
+def _sources(datasets: Sequence[EvaluatedDataset]) -> dict[str, int]:
+    """Each source by name -> its number; the second, which people look at, first."""
+    found: dict[str, int] = {}
+    for dataset in datasets:
+        for number in (1, 0):
+            found.setdefault(dataset.task.source_names[number], number)
+    return found
+
+
+def _requests(
+    settings: Settings, plugins: Plugins, datasets: Sequence[EvaluatedDataset], runs: Sequence[Any]
+) -> dict[str, MethodRequest]:
+    """The methods by key: the naive average, those of the runs, those that were named."""
+    requests: dict[str, MethodRequest] = {}
+    for run in runs:
+        path = run.path / CONFIG
+        configured = RunConfig.from_yaml(path).methods if path.is_file() else ()
+        by_key = {request.key: request for request in configured}
+        for key, facts in dict(run.info.get("methods") or {}).items():
+            name = str(facts.get("name", key))
+            label = key if key != name else ""
+            requests[key] = by_key.get(key) or MethodRequest(name=name, label=label, options=facts.get("options") or {})
+    for request in settings.fusing.methods:
+        if request.key in requests:
+            raise UsageError(
+                f"the method {request.key} is one of a run already, whose images would stand for it.",
+                hint=f"Leave it out, or give it a label: -m LABEL={request.name}",
+            )
+    requests |= {request.key: request for request in settings.fusing.methods}
+    for name in sorted({request.name for request in requests.values()}):
+        if name not in plugins.methods and not _of_a_run(name, requests, runs):
+            plugins.methods[name]  # says which are there
+    return requests if NAIVE in requests else {NAIVE: MethodRequest(name=NAIVE), **requests}
+
+
+def _of_a_run(name: str, requests: Mapping[str, MethodRequest], runs: Sequence[Any]) -> bool:
+    """Whether a method that is not registered any more has images in a run."""
+    keys = {key for key, request in requests.items() if request.name == name}
+    return any(keys & set(run.info.get("methods") or {}) for run in runs)
+
+
+def _fused(folders: Sequence[Path]) -> dict[str, dict[str, Picture]]:
+    found: dict[str, dict[str, Picture]] = {}
+    for folder in folders:
+        for method, pictures in of_run(folder).items():
+            found[method] = {**pictures, **found.get(method, {})}
+    return found
+
+
+def _missing(
+    requests: Mapping[str, MethodRequest],
+    fused: Mapping[str, Mapping[str, Picture]],
+    datasets: Sequence[EvaluatedDataset],
+) -> list[str]:
+    wanted = [one.content for dataset in datasets for one in _used(dataset)]
+    return [key for key in requests if not all(content in fused.get(key, {}) for content in wanted)]
+
+
+def _used(dataset: EvaluatedDataset) -> tuple[Labelled, ...]:
+    return (*dataset.division.train, *dataset.division.test)
+
+
+def _fusing(
+    settings: Settings, datasets: Sequence[EvaluatedDataset], methods: Sequence[MethodRequest], folder: Path
+) -> RunConfig:
+    """The run that fuses what is missing, over all parts of the data sets."""
+    parts = {part.key: part for dataset in datasets for part in dataset.parts}
+    return dataclasses.replace(
+        settings.fusing, methods=tuple(methods), datasets=tuple(parts.values()), metrics=_CHEAP, out=str(folder)
+    )
+
+
+def _title(plugins: Plugins, request: MethodRequest) -> str:
+    if request.label:
+        return request.label
+    return plugins.methods[request.name].title or request.name if request.name in plugins.methods else request.name

@@ -1,0 +1,195 @@
+"""Carrying out an evaluation: divide, fuse what is missing, train, test, journal every cell."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fusionbench.devices import pick_device
+from fusionbench.locking import locked
+from fusionbench.plugins import Plugins
+from fusionbench.reports.run_view import ReportedRun
+from fusionbench.results.folder import JOURNAL, LOCK, file_name
+from fusionbench.results.journal import Journal
+from fusionbench.results.loading import info_of
+from fusionbench.results.records import Cell as CellRecord
+from fusionbench.results.records import FusionRecord, MetricKey
+from fusionbench.runs import provenance
+from fusionbench.runs.environment import prepare_process
+from fusionbench.types import FusionBenchError, described, raised_at
+from fusionbench_downstream import division as dividing
+from fusionbench_downstream import models, scoring
+from fusionbench_downstream.cells import FROZEN, Cell, Worker
+from fusionbench_downstream.contenders import Contenders
+from fusionbench_downstream.dividing import EvaluatedDataset, open_divided
+from fusionbench_downstream.settings import VERSION, Settings
+
+Said = Callable[[str], None]
+
+
+class Evaluation(ReportedRun):
+    """An evaluation that was carried out.
+
+    Attributes:
+        path: The folder of results.
+        failed: Number of cells that failed.
+        computed: Number of cells that were computed in this execution.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.failed = 0
+        self.computed = 0
+
+
+def evaluate(settings: Settings, plugins: Plugins, *, say: Said = lambda line: None) -> Evaluation:
+    """Carry out an evaluation, or what is missing of it.
+
+    Args:
+        settings: What is asked.
+        plugins: What is registered.
+        say: Told how it goes, line by line.
+
+    Raises:
+        UsageError: The settings cannot be carried out, or another process works in the folder.
+        DataError: A data set cannot be opened, has no or wrong labels, or its scenes are in both parts.
+        MissingExtraError: A library of the extra is not installed.
+    """
+    device = pick_device(settings.fusing.device)
+    prepare_process(settings.fusing)
+    folder = settings.folder
+    with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
+        datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
+        for dataset in datasets:
+            dividing.write(folder / file_name(f"division-{dataset.key}", ".csv"), dataset.division)
+        contenders = Contenders.gathered(settings, plugins, datasets, folder, say)
+        cells = _cells(settings, datasets, contenders)
+        facts = provenance.environment([str(device)]) | _described(settings, datasets, contenders)
+        session = journal.begin_session(provenance.now(), facts)
+        outcome = "interrupted"
+        run = Evaluation(folder)
+        try:
+            plugins.notify("fusionbench_run_started", run=run)
+            model = models.identity(settings.model)
+            known = {id(cell): cell.identity(settings, model) for cell in cells}
+            journal.set_cells(
+                [_record(cell, known[id(cell)], datasets, settings) for cell in cells],
+                {dataset.key: [(unit, "") for unit in _units(settings)] for dataset in datasets},
+            )
+            todo = [cell for cell in cells if not journal.finished(known[id(cell)])]
+            say(f"{len(todo)} of {len(cells)} cells to compute")
+            worker = Worker(settings, folder, device)
+            started = time.monotonic()
+            for number, cell in enumerate(todo, start=1):
+                result = _outcome(worker, cell, known[id(cell)], settings)
+                journal.record(result, session)
+                run.computed += 1
+                run.failed += result.status != "ok"
+                left = (time.monotonic() - started) / number * (len(todo) - number)
+                say(f"{number}/{len(todo)} {_told(cell, result)}; about {left / 60:.0f} min left")
+                plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(cell, result))
+            outcome = "failures" if run.failed else "complete"
+        finally:
+            facts["peak_memory_bytes"] = provenance.peak_memory()
+            journal.end_session(session, provenance.now(), outcome, facts)
+        run.info = info_of(journal)
+        plugins.notify("fusionbench_run_finished", run=run)
+    return run
+
+
+def _units(settings: Settings) -> list[str]:
+    return [FROZEN] if settings.protocol == "frozen" else [f"seed-{seed}" for seed in settings.seeds]
+
+
+def _cells(settings: Settings, datasets: Sequence[EvaluatedDataset], contenders: Contenders) -> list[Cell]:
+    """All cells, a seed after the other, so that what there is of an unfinished evaluation is comparable."""
+    seeds: Sequence[int | None] = [None] if settings.protocol == "frozen" else settings.seeds
+    return [
+        Cell(
+            method=method,
+            dataset=dataset.key,
+            seed=seed,
+            pictures=contenders.pictures[method].get(dataset.key, {}),
+            division=dataset.division,
+        )
+        for seed in seeds
+        for dataset in datasets
+        for method in contenders.titles
+    ]
+
+
+def _metrics(settings: Settings, classes: Sequence[str]) -> tuple[MetricKey, ...]:
+    return tuple((name, settings.protocol, VERSION) for name in scoring.metric_names(settings.kind, classes))
+
+
+def _record(cell: Cell, key: str, datasets: Sequence[EvaluatedDataset], settings: Settings) -> CellRecord:
+    dataset = next(dataset for dataset in datasets if dataset.key == cell.dataset)
+    return CellRecord(
+        method=cell.method,
+        dataset=cell.dataset,
+        sample=cell.unit,
+        task=str(dataset.task),
+        fusion=key,
+        metrics=_metrics(settings, dataset.division.classes),
+    )
+
+
+def _outcome(worker: Worker, cell: Cell, key: str, settings: Settings) -> FusionRecord:
+    started = time.monotonic()
+    try:
+        scores = worker.scores(cell)
+    except FusionBenchError as error:
+        return FusionRecord(key=key, status="failed", error=str(error))
+    except Exception as error:  # a model of somebody else's; the other cells can still be computed
+        return FusionRecord(key=key, status="failed", error=f"{described(error)}{raised_at(error)}")
+    seconds = time.monotonic() - started
+    metrics = {name: metric for metric in _metrics(settings, cell.division.classes) for name in (metric[0],)}
+    return FusionRecord(
+        key=key, status="ok", seconds=seconds, scores={metrics[name]: value for name, value in scores.items()}
+    )
+
+
+def _told(cell: Cell, result: FusionRecord) -> str:
+    what = f"{cell.method} on {cell.dataset}, {cell.unit}"
+    if result.status != "ok":
+        return f"{what} failed: {result.error}"
+    (name, *_), value = next(iter(result.scores.items()))
+    return f"{what}: {name} {value:.3f} ({result.seconds or math.nan:.0f} s)"
+
+
+def _rows(cell: Cell, result: FusionRecord) -> list[dict[str, Any]]:
+    shared = {"method": cell.method, "dataset": cell.dataset, "sample": cell.unit, "status": result.status}
+    return [
+        {**shared, "metric": name, "profile": profile, "value": value}
+        for (name, profile, _), value in result.scores.items()
+    ] or [{**shared, "error": result.error}]
+
+
+def _described(settings: Settings, datasets: Sequence[EvaluatedDataset], contenders: Contenders) -> dict[str, Any]:
+    """What tables need to know."""
+    metrics: Mapping[str, Any] = {
+        f"{name}@{profile}": {"higher_is_better": True, "version": version}
+        for dataset in datasets
+        for name, profile, version in _metrics(settings, dataset.division.classes)
+    }
+    return {
+        "downstream": settings.facts(),
+        "unit": "run" if settings.protocol == "frozen" else "seed",
+        "config": {},
+        "profiles": [settings.protocol],
+        "methods": {key: {"name": contenders.names[key], "title": title} for key, title in contenders.titles.items()},
+        "pairs": {dataset.key: len(_units(settings)) for dataset in datasets},
+        "metrics": metrics,
+        "divisions": {
+            dataset.key: {
+                "train": len(dataset.division.train),
+                "test": len(dataset.division.test),
+                "how": dataset.division.how,
+                "remarks": list(dataset.division.remarks),
+            }
+            for dataset in datasets
+        },
+    }
