@@ -72,7 +72,7 @@ ENTRIES = (
     Entry("llvip", "llvip"),
 )
 # What a method needs besides its weights to run at all.
-NEEDS = {"textfusion": {"vector": "fitted"}}
+NEEDS = {"textfusion": {"fitted": True}}
 
 
 def requests(task: str, weights: dict[str, str]) -> list[MethodRequest]:
@@ -138,7 +138,7 @@ def sized(folder: Path) -> Iterator[tuple[fb.Sample, float]]:
 
 def page(frame: pd.DataFrame) -> Iterator[str]:
     """The tables of each task."""
-    for task, rows in frame.groupby("task", sort=False):
+    for task, rows in frame.groupby("task", sort=False, observed=True):
         yield f"## {task}"
         yield ""
         yield from samples_line(rows)
@@ -159,8 +159,8 @@ def page(frame: pd.DataFrame) -> Iterator[str]:
 def samples_line(rows: pd.DataFrame) -> Iterator[str]:
     """How many samples of which size."""
     parts = []
-    for dataset, found in rows.groupby("dataset", sort=False):
-        sizes = found.groupby("sample", sort=False).megapixels.first()
+    for dataset, found in rows.groupby("dataset", sort=False, observed=True):
+        sizes = found.groupby("sample", sort=False, observed=True).megapixels.first()
         span = f"{sizes.min():.2f}" if sizes.min() == sizes.max() else f"{sizes.min():.2f} to {sizes.max():.2f}"
         parts.append(f"{dataset} {len(sizes)} ({span} MP)")
     yield "Samples: " + ", ".join(parts) + "."
@@ -169,7 +169,7 @@ def samples_line(rows: pd.DataFrame) -> Iterator[str]:
 def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean rank over metrics of each method, a column for each data set and one for their mean; best first."""
     ranks = {}
-    for dataset, here in rows.groupby("dataset", sort=False):
+    for dataset, here in rows.groupby("dataset", sort=False, observed=True):
         complete = here.groupby("method").status.agg(lambda status: (status == "ok").all())
         found = average_ranks(here[here.method.map(complete)], block="dataset")
         ranks[dataset] = found.groupby("method")["rank"].mean()
@@ -228,7 +228,7 @@ def failures(frame: pd.DataFrame) -> Iterator[str]:
         return
     yield "| method | data set | samples | metrics | reason |"
     yield "|---|---|---:|---|---|"
-    for (method, dataset, error), rows in bad.groupby(["method", "dataset", "error"], sort=False):
+    for (method, dataset, error), rows in bad.groupby(["method", "dataset", "error"], sort=False, observed=True):
         metrics = sorted(rows.metric.unique())
         what = "all" if len(metrics) == len(METRICS) else ", ".join(metrics)
         text = str(error).splitlines()[0] if error else "not computed"

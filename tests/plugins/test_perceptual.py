@@ -130,7 +130,7 @@ def test_a_run_without_the_library_stops_and_says_what_to_install(
 
 
 def test_weights_that_are_absent_are_named_and_not_downloaded(stand_in: Path) -> None:
-    with pytest.raises(WeightsError, match=r"brisque_svm_weights\.pth' are not installed[\s\S]*save it as"):
+    with pytest.raises(WeightsError, match=r"brisque_svm_weights\.pth' are not installed[\s\S]*weights add BRISQUE"):
         score("BRISQUE")
 
 
