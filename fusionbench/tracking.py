@@ -243,7 +243,7 @@ def run_end(run: RunView) -> RunEnd:
     """What came out of a run."""
     frame = run.frame()
     valid = frame[(frame["status"] == "ok") & frame["value"].abs().lt(float("inf"))]
-    means = valid.groupby(["dataset", "method", "metric", "profile"], sort=False)["value"].mean()
+    means = valid.groupby(["dataset", "method", "metric", "profile"], sort=False, observed=True)["value"].mean()
     bad = frame.loc[frame["status"] != "ok", ["method", "dataset", "sample"]].drop_duplicates()
     return RunEnd(
         outcome="failures" if len(bad) else "complete",
@@ -261,7 +261,7 @@ def _key(dataset: str, method: str, metric: str, profile: str) -> str:
 def _pictures(frame: pd.DataFrame) -> dict[str, Path]:
     rows = frame.dropna(subset="image").drop_duplicates(["dataset", "sample", "method"])
     found = {}
-    for dataset, of_dataset in rows.groupby("dataset", sort=False):
+    for dataset, of_dataset in rows.groupby("dataset", sort=False, observed=True):
         first = of_dataset["sample"].unique()[:_PICTURED_SAMPLES]
         for row in of_dataset[of_dataset["sample"].isin(first)].itertuples():
             found[f"{dataset}/{row.sample}/{row.method}"] = Path(str(row.image))

@@ -126,7 +126,7 @@ def _results(run: ReportedRun, spec: MethodSpec) -> list[Any]:
     if rows.empty:
         raise UsageError(f"{run.path} has no results of {spec.name}.")
     found = []
-    for key, part in rows.groupby(["dataset", "task", "metric", "profile"], sort=False):
+    for key, part in rows.groupby(["dataset", "task", "metric", "profile"], sort=False, observed=True):
         dataset, task, metric, profile = map(str, key)
         if (part["status"] == "ok").all() and len(labels) == 1 and part["value"].notna().all():
             found.append(

@@ -181,7 +181,7 @@ def _numbers(one: pd.DataFrame, two: pd.DataFrame, tolerance: float) -> tuple[li
         same = np.isclose(before, after, rtol=tolerance, atol=0.0, equal_nan=True)
         both = both.assign(shared=both["where"] == "both", off=np.where(same, 0.0, np.abs(after - before)), same=same)
     changes, compared = [], 0
-    for key, rows in both.groupby(["method", "dataset", "metric", "profile"], sort=False):
+    for key, rows in both.groupby(["method", "dataset", "metric", "profile"], sort=False, observed=True):
         method, dataset, metric, profile = map(str, key)
         shared = rows[rows["shared"]]
         compared += 1

@@ -59,9 +59,9 @@ def run_facts(path: Path) -> RunFacts:
     lines += [(f"session {session['id']}", _session(session)) for session in sessions]
     frame = run.frame()
     counts = []
-    for key, rows in frame.groupby(["method", "dataset"], sort=False):
+    for key, rows in frame.groupby(["method", "dataset"], sort=False, observed=True):
         method, dataset = map(str, key)
-        by_sample = rows.groupby("sample", sort=False)["status"].agg(set)
+        by_sample = rows.groupby("sample", sort=False, observed=True)["status"].agg(set)
         failed = sum("failed" in found for found in by_sample)
         missing = sum("missing" in found and "failed" not in found for found in by_sample)
         counts.append((method, dataset, len(by_sample), failed, missing))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fusionbench.reports.statistics import _holm, average_ranks, bootstrap_means, friedman, wilcoxon_holm
+from fusionbench.reports.statistics import average_ranks, bootstrap_means, friedman, holm, wilcoxon_holm
 from fusionbench.types import UnknownNameError, UsageError
 from tests.reports.frames import METRICS, tidy
 
@@ -92,9 +92,9 @@ def test_methods_that_never_differ_have_p_one():
 
 
 def test_holm_by_hand():
-    assert _holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert _holm([0.5, 0.9]) == [1.0, 1.0]
-    assert _holm([]) == []
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
 
 
 def test_bootstrap_intervals_cover_the_mean_and_do_not_depend_on_order():
