@@ -446,7 +446,7 @@ class Extra:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["rnu"], "Did you mean run or train?"),
+        (["rnu"], "Did you mean run or runs or train?"),
         (["evaluate"], "Did you mean score"),
         (["data", "chek"], "Did you mean check?"),
         (["text", "descrbe"], "Did you mean describe?"),

@@ -65,6 +65,8 @@ WORKING: dict[str, tuple[str, ...]] = {
     "compare": ("finished",),
     "figure": ("finished", "-o", "figure.png", "--no-sources"),
     "merge": ("finished", "-o", "merged"),
+    "downstream detection": ("-d", "none"),
+    "downstream segmentation": ("-d", "none"),
     "export": ("finished", "-o", "exported.json"),
     "leaderboard": ("folder",),
     "repair": ("finished",),
