@@ -80,16 +80,18 @@ class Contenders:
         wanted = {one.content for dataset in datasets for one in _used(dataset)}
         fused = _fused([run.path for run in runs], wanted)
         missing = [key for key in requests if not wanted <= fused.get(key, {}).keys()]
+        own = folder / FUSED
         if missing:
-            ready()
-            say(f"fusing what is missing of {', '.join(missing)}")
+            known = _fused([own], wanted)
+            if any(not wanted <= fused.get(key, {}).keys() | known.get(key, {}).keys() for key in missing):
+                ready()
+            say(f"fusing what {own} lacks of {', '.join(missing)}")
             with watching() as watcher:
-                config = _fusing(settings, datasets, [requests[key] for key in missing], folder / FUSED)
+                config = _fusing(settings, datasets, [requests[key] for key in missing], own)
                 execute(config, plugins, watcher=watcher)
         # Also what an earlier execution left there.
-        if (folder / FUSED / JOURNAL).is_file():
-            for method, found in _fused([folder / FUSED], wanted).items():
-                fused[method] = {**found, **fused.get(method, {})}
+        for method, found in _fused([own], wanted).items():
+            fused[method] = {**found, **fused.get(method, {})}
         pictures: dict[str, dict[str, Mapping[str, Picture]]] = {}
         for key, number in alone.items():
             pictures[key] = {
@@ -152,6 +154,8 @@ def _of_a_run(name: str, requests: Mapping[str, MethodRequest], runs: Sequence[A
 def _fused(folders: Sequence[Path], wanted: Collection[str]) -> dict[str, dict[str, Picture]]:
     found: dict[str, dict[str, Picture]] = {}
     for folder in folders:
+        if not (folder / JOURNAL).is_file():
+            continue
         for method, pictures in of_run(folder, wanted).items():
             found[method] = {**pictures, **found.get(method, {})}
     return found

@@ -20,7 +20,7 @@ from fusionbench.results.records import Cell as CellRecord
 from fusionbench.results.records import FusionRecord, MetricKey
 from fusionbench.runs import provenance
 from fusionbench.runs.environment import prepare_process
-from fusionbench.types import FusionBenchError, described, raised_at
+from fusionbench.types import FusionBenchError, described, metric_key, raised_at
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
 from fusionbench_downstream.cells import FROZEN, Cell, Worker
@@ -183,7 +183,7 @@ def _rows(cell: Cell, result: FusionRecord) -> list[dict[str, Any]]:
 def _described(settings: Settings, datasets: Sequence[EvaluatedDataset], contenders: Contenders) -> dict[str, Any]:
     """What tables need to know."""
     metrics: Mapping[str, Any] = {
-        f"{name}@{profile}": {"higher_is_better": True, "version": version}
+        metric_key(name, profile): {"higher_is_better": True, "version": version}
         for dataset in datasets
         for name, profile, version in _metrics(settings, dataset.division)
     }
