@@ -18,6 +18,7 @@ from fusionbench.cli import main
 from fusionbench.images import read_image
 from fusionbench.installation import absent_of_extras
 from fusionbench.plugins import current_plugins
+from fusionbench.weights.published import published
 from fusionbench_film.text import encoders
 from fusionbench_segmif.network import FusionNet
 from fusionbench_segmif.segformer import SegmentationNet
@@ -203,8 +204,8 @@ def test_doctor_knows_every_extra_that_the_package_has(call, monkeypatch: pytest
 
 def test_doctor_and_list_know_what_ships_and_what_is_installed(call, tmp_path: Path) -> None:
     methods = current_plugins().methods
-    known = sum(len(spec.weights) for spec in methods.values())
-    ships = sum(weight.package_file is not None for spec in methods.values() for weight in spec.weights)
+    weights = [weight for _, weight in published()]
+    known, ships = len(weights), sum(weight.package_file is not None for weight in weights)
     assert f"weights: {ships} of {known} known files are here, {ships} of them ship" in call("doctor").output
     states = {row["name"]: row["weights"] for row in json.loads(call("list", "methods", "--json").output)}
     assert (states["film-compact"], states["average"], states["sdnet"]) == ("included", "none", "needed")

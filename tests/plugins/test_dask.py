@@ -188,7 +188,10 @@ def _text(path: Path) -> str:
         return ""
 
 
-def test_a_scheduler_that_dies_ends_the_run_in_words(workshop: Workshop, tmp_path: Path) -> None:
+def test_a_scheduler_that_dies_ends_the_run_in_words(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusionbench_dask.clusters._REACH", 6)
     body = f"open({str(tmp_path / 'began')!r}, 'a').write('.')\ntime.sleep(1)\nreturn torch.maximum(*batch.sources)"
     settings = workshop(method(body), count=6)
     file = tmp_path / "scheduler.json"

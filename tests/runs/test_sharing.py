@@ -133,5 +133,5 @@ def test_scores_of_less_precision_are_another_version_and_close(workshop: Worksh
     assert rough.value.to_numpy() == pytest.approx(exact.value.to_numpy(), rel=1e-4)
     # The former ones are still there, and come back without being computed.
     assert fb.run(**settings).computed == 0
-    with pytest.raises(UsageError, match="scoring must be float64 or float32"):
+    with pytest.raises(UsageError, match="scoring must be one of float64, float32"):
         fb.run(**settings, scoring="float16")
