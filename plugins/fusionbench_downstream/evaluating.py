@@ -24,7 +24,7 @@ from fusionbench.types import FusionBenchError, described, metric_key, raised_at
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
 from fusionbench_downstream.cells import FROZEN, Cell, Worker
-from fusionbench_downstream.contenders import Contenders, Watching
+from fusionbench_downstream.contenders import Contenders, Requested, Watching
 from fusionbench_downstream.dividing import EvaluatedDataset, open_divided
 from fusionbench_downstream.division import Division
 from fusionbench_downstream.settings import VERSION, Settings
@@ -67,6 +67,7 @@ def evaluate(
     device = pick_device(settings.fusing.device)
     prepare_process(settings.fusing)
     folder = settings.folder
+    requested = Requested.of(settings, plugins)
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
         for dataset in datasets:
@@ -76,7 +77,7 @@ def evaluate(
         def ready() -> None:
             worker.prepare([dataset.division for dataset in datasets])
 
-        contenders = Contenders.gathered(settings, plugins, datasets, folder, say, watching, ready)
+        contenders = Contenders.gathered(requested, settings, plugins, datasets, say, watching, ready)
         cells, units = _cells(settings, datasets, contenders), _units(settings)
         model = models.identity(settings.model)
         known = {id(cell): cell.identity(settings, model) for cell in cells}
