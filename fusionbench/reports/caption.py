@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fusionbench.printable import counted
-from fusionbench.reports.model import RANK, UNIT, Group, Mark, Spread, Table
+from fusionbench.reports.model import RANK, Group, Mark, Spread, Table
 from fusionbench.reports.ranking import competing
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
         marks = ", ".join(f"{place} {style}" for place, style in styles)
         lines.append(f"{marks}, along the arrow (↑ higher, ↓ lower is better); equal printed values share a mark.")
     if table.spread in _SPREADS and any(cell.spread is not None for cell in cells):
-        units = "samples" if table.info.unit == UNIT else f"{table.info.unit}s"
-        lines.append(_SPREADS[table.spread].format(units=units))
+        lines.append(_SPREADS[table.spread].format(units=table.info.units))
     if any(metric.key == RANK for group in table.groups for metric in group.metrics):
         lines.append(
             "Rank: mean of the ranks over the columns with a direction; ties share a rank, and only methods that"

@@ -58,6 +58,11 @@ class TableInfo:
     papers: Mapping[str, Citation] = field(default_factory=dict)
     unit: str = UNIT
 
+    @property
+    def units(self) -> str:
+        """What the rows count, in the plural and for any task."""
+        return "samples" if self.unit == UNIT else f"{self.unit}s"
+
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:

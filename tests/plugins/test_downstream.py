@@ -111,6 +111,16 @@ def test_tables_and_comparisons_read_it_like_any_run(scenes: Path, detection: Pa
     assert "mAP50" in compared.output
 
 
+def test_its_report_counts_seeds(scenes: Path, detection: Path, tmp_path: Path) -> None:
+    plugin = str(scenes.parent / "scenes_plugin.py")
+    done = CliRunner().invoke(main, ["report", str(detection), "-o", str(tmp_path / "site"), "-p", plugin])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "<dt>seeds</dt>" in text
+    assert " seeds</small>" in text
+    assert "12 samples to train on, 6 to test on" in text
+
+
 def test_images_of_a_run_are_used_and_only_the_others_fused(scenes: Path, tmp_path: Path) -> None:
     import fusionbench as fb
 
