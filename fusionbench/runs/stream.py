@@ -7,6 +7,7 @@ whatever the size of the data set.
 
 from __future__ import annotations
 
+import random
 import time
 import warnings
 import zlib
@@ -16,10 +17,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fusionbench.allocator import release_freed_memory
 from fusionbench.fusing import FusedImage, Fuser, decode_sample
+from fusionbench.fusing.process_state import shared_process
 from fusionbench.results.records import FusionRecord
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
@@ -207,12 +210,18 @@ def _fused(
     names = tuple(work.job.sample for work in portion)
     yield Fusing(method, names)
     _seed(seed, names[0])
-    results = fusers[method].fuse_samples([work.known.item for work in portion])
+    remarks: list[str] = []
+    with shared_process(fusers[method].spec, remarks):
+        results = fusers[method].fuse_samples([work.known.item for work in portion])
+    yield from (Remark(method, remark) for remark in remarks)
     release_freed_memory()
     yield Fused(method, names)
     return results
 
 
 def _seed(seed: int, sample: str) -> None:
-    """A seed of its own for each batch, so that results do not depend on what was computed before."""
-    torch.manual_seed((seed << 32) ^ zlib.crc32(sample.encode()))
+    """A seed of its own for each batch, so that results do not depend on what was computed before, and by whom."""
+    number = (seed << 32) ^ zlib.crc32(sample.encode())
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number % 2**32)

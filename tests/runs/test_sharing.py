@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +20,7 @@ from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.matrix import Pairing, ResolvedMethod
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.sharing import leaders
+from fusionbench.runs.watching import SilentWatcher
 from fusionbench.types import MethodSpec, Task, UsageError
 from tests.helpers.scenes import scene
 from tests.helpers.workshop import FUSES, Workshop, failures, method
@@ -105,6 +108,99 @@ def test_a_method_that_cannot_be_loaded_costs_the_others_nothing(
     assert set(failures(run, "guilty")) == {"000", "001"}
 
 
+def test_a_method_that_kills_its_process_again_and_again_does_not_have_the_others_loaded_each_time(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    counts = f"""
+        with open({str(tmp_path / "loads")!r}, "a") as file:
+            file.write("x")
+    """
+    code = method(FUSES, load=counts, **SHARES) + method("os._exit(7)", name="guilty", **SHARES)
+    run = fb.run(**workshop(code, count=6, methods=["mine", "guilty"]), device="cpu")
+    assert set(failures(run)) == set(failures(run, "guilty")) == {f"{index:03d}" for index in range(6)}
+    assert (tmp_path / "loads").read_text() == "xx"
+
+
+@pytest.mark.parametrize("late", ["0", "3"])
+def test_who_dies_of_what_another_method_left_behind_is_not_guilty(workshop: Workshop, late: str) -> None:
+    leaves = "torch.fusionbench_left = 1\nreturn batch.sources[0]"
+    suffers = f"if hasattr(torch, 'fusionbench_left') and int(batch.ids[0]) >= {late}:\n    os._exit(7)\n{FUSES}"
+    code = method(leaves, **SHARES) + method(suffers, name="suffers", **SHARES)
+    assert fb.run(**workshop(code, methods=["mine", "suffers"]), device="cpu").complete
+
+
+DEEDS = {
+    "torch's default dtype": "torch.set_default_dtype(torch.float64)",
+    "torch's number of threads": "torch.set_num_threads(3)",
+    "torch's precision of float32": "torch.set_float32_matmul_precision('medium')",
+    "cuDNN's settings": "torch.backends.cudnn.benchmark = True",
+    "NumPy's treatment of errors": "import numpy; numpy.seterr(all='raise')",
+    "the current folder": "os.chdir('/')",
+}
+
+
+class Heard(SilentWatcher):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def notice(self, message: str) -> None:
+        self.messages.append(message)
+
+
+SEES = """
+    import numpy
+    seen = (torch.get_default_dtype(), torch.get_num_threads(), torch.get_float32_matmul_precision(),
+            torch.backends.cudnn.benchmark, numpy.geterr(), os.getcwd())
+    with open({file!r}, "a") as file:
+        print(seen, file=file)
+    return batch.sources[0]
+"""
+
+
+@pytest.mark.parametrize("when", ["load", "fuse"])
+def test_what_a_sharing_method_changes_of_its_process_is_put_back_and_said(
+    workshop: Workshop, tmp_path: Path, when: str
+) -> None:
+    deeds = "\n".join(DEEDS.values())
+    does = method(FUSES, load=deeds, **SHARES) if when == "load" else method(f"{deeds}\n{FUSES}", **SHARES)
+    code = does + method(SEES.format(file=str(tmp_path / "seen")), name="sees", **SHARES)
+    settings = workshop(code, count=2)
+    assert fb.run(**settings | {"methods": "sees", "out": f"{settings['out']}-alone"}, device="cpu").complete
+    heard = Heard()
+    assert fb.run(**settings | {"methods": ["mine", "sees"]}, device="cpu", watcher=heard).complete
+    assert len(set((tmp_path / "seen").read_text().splitlines())) == 1
+    (said,) = [message for message in heard.messages if "though it says shares_process" in message]
+    assert all(deed in said for deed in DEEDS)
+
+
+def test_random_numbers_do_not_depend_on_who_shares_the_process(workshop: Workshop) -> None:
+    draws = """
+        import random
+        import numpy
+        numbers = [random.random(), numpy.random.random(), float(torch.rand(()))]
+        return batch.sources[0] * 0 + torch.tensor(numbers).mean()
+    """
+    code = method(draws, **SHARES) + method(draws, name="other", **SHARES)
+    settings = workshop(code, count=2, methods=["other", "mine"]) | {"metrics": ("EN",)}
+    together = fb.run(**settings, device="cpu").frame()
+    alone = fb.run(**settings | {"methods": "mine", "out": f"{settings['out']}-alone"}, device="cpu").frame()
+    assert set(together[together.method == "mine"].image_sha256) == set(alone.image_sha256)
+    assert alone.image_sha256.nunique() == 2
+
+
+def test_a_run_in_this_process_leaves_its_random_numbers_as_they_were(workshop: Workshop) -> None:
+    settings = workshop(method(FUSES), count=1)
+
+    def numbers() -> list[float]:
+        return [random.random(), np.random.random(), float(torch.rand(()))]
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = numbers()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    assert fb.run(**settings, isolate=False).complete
+    assert numbers() == expected
+
+
 def test_known_sources_change_no_value() -> None:
     """Every convention, gray and in colour, in any order of calls: as if each image were scored by itself."""
     torch.manual_seed(0)
@@ -133,5 +229,5 @@ def test_scores_of_less_precision_are_another_version_and_close(workshop: Worksh
     assert rough.value.to_numpy() == pytest.approx(exact.value.to_numpy(), rel=1e-4)
     # The former ones are still there, and come back without being computed.
     assert fb.run(**settings).computed == 0
-    with pytest.raises(UsageError, match="scoring must be float64 or float32"):
+    with pytest.raises(UsageError, match="scoring must be one of float64, float32"):
         fb.run(**settings, scoring="float16")
