@@ -34,12 +34,13 @@ class Known:
     Args:
         item: The sample.
         seconds: Wall time of decoding it.
+        size: Bytes that are kept at most of what is computed.
     """
 
-    def __init__(self, item: DecodedSample, seconds: float) -> None:
+    def __init__(self, item: DecodedSample, seconds: float, *, size: int) -> None:
         self.item = item
         self.seconds = seconds
-        self.sources = KnownSources(item.sources, item.reference)
+        self.sources = KnownSources(item.sources, item.reference, size=size)
 
 
 class Finisher:

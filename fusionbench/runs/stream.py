@@ -33,6 +33,8 @@ from fusionbench.types import FusionBenchError, MetricSpec, Sample, described
 _SCORERS = 2
 # Pixels of a source decoded ahead at most; one sample may exceed it.
 _AHEAD = 2**24
+# Bytes of what metrics have computed of the sources of all samples that are in work, about.
+_KEPT = 2**30
 
 
 def stream(
@@ -78,7 +80,8 @@ def stream(
     with_text = any(fuser.spec.text != "none" for fuser in fusers.values())
     finisher = Finisher(metrics, config, folder, device)
     with ThreadPoolExecutor(config.workers) as readers, ThreadPoolExecutor(_SCORERS) as finishers:
-        decoded = _decode_ahead(readers, groups, samples, window=config.workers + 2 * batch_size, with_text=with_text)
+        window, kept = config.workers + 2 * batch_size, _KEPT // (batch_size + _SCORERS)
+        decoded = _decode_ahead(readers, groups, samples, window=window, kept=kept, with_text=with_text)
         finishing: deque[tuple[Job, Future[FusionRecord]]] = deque()
         for batch in _batches(decoded, batch_size):
             for entry in batch:
@@ -132,6 +135,7 @@ def _decode_ahead(
     samples: Mapping[str, Sample],
     *,
     window: int,
+    kept: int,
     with_text: bool,
 ) -> Iterator[_Decoded]:
     def decode(jobs: Sequence[Job]) -> _Decoded:
@@ -145,7 +149,7 @@ def _decode_ahead(
             return _Decoded(jobs, error)
         except Exception as error:
             return _Decoded(jobs, FusionBenchError(f"sample {sample} cannot be read: {described(error)}"))
-        return _Decoded(jobs, Known(item, time.perf_counter() - started))
+        return _Decoded(jobs, Known(item, time.perf_counter() - started, size=kept))
 
     waiting: deque[tuple[int, Future[_Decoded]]] = deque()
     pixels = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import random
 from pathlib import Path
@@ -201,21 +202,38 @@ def test_a_run_in_this_process_leaves_its_random_numbers_as_they_were(workshop: 
     assert numbers() == expected
 
 
-def test_known_sources_change_no_value() -> None:
+@pytest.mark.parametrize("size", [2**28, 300_000, 0])
+@pytest.mark.parametrize("count", [2, 3])
+def test_known_sources_change_no_value(count: int, size: int) -> None:
     """Every convention, gray and in colour, in any order of calls: as if each image were scored by itself."""
     torch.manual_seed(0)
     infrared, visible = (torch.from_numpy(image) for image in scene(3, 70, 90))
-    sources = [image[None] if image.ndim == 2 else image.permute(2, 0, 1) for image in (infrared, visible)]
-    images = [sources[1], sources[1].float().mean(0, keepdim=True).byte(), sources[0], torch.flip(sources[1], (2,))]
-    specs = [spec for spec in current_plugins().metrics.values() if spec.operands == "F|A,B" and not spec.weights]
+    colour = visible.permute(2, 0, 1)
+    sources = [source[None] for source in (infrared[None], colour, torch.flip(colour, (1,)))[:count]]
+    truth = torch.roll(colour, 2, 1)[None]
+    images = [colour, colour.float().mean(0, keepdim=True).byte(), infrared[None], torch.flip(colour, (2,))]
+    specs = [spec for spec in current_plugins().metrics.values() if not spec.weights and spec.profile != "pyiqa"]
     scorer = Scorer.of_specs(specs)
-    known = KnownSources([source[None] for source in sources])
+    known = KnownSources(sources, truth, size=size)
     for image in images:
-        alone = scorer.scores(image[None], [source[None] for source in sources])
+        alone = scorer.scores(image[None], sources, truth)
         together = scorer.scores(image[None], known)
         assert alone.errors == together.errors
         for key, value in alone.values.items():
             torch.testing.assert_close(together.values[key], value, rtol=0, atol=0, equal_nan=True, msg=key)
+
+
+def test_what_is_kept_of_known_sources_has_a_bound() -> None:
+    known = KnownSources((), size=1000)
+    computed = []
+
+    def compute(name: str, values: int) -> list[torch.Tensor]:
+        computed.append(name)
+        return [torch.zeros(values, dtype=torch.float64)]
+
+    for name, values in (("large", 126), ("fits", 100), ("small", 25), ("more", 1)) * 2:
+        known.get(name, functools.partial(compute, name, values))
+    assert computed == ["large", "fits", "small", "more", "large", "more"]
 
 
 def test_scores_of_less_precision_are_another_version_and_close(workshop: Workshop) -> None:
