@@ -9,7 +9,6 @@ three tables, the bytes of every fused image, and that nothing that was finished
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import random
@@ -21,12 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from kill_and_resume import finished, images, tables
-
-import fusionbench as fb
-
-_COLUMNS = ["method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error"]
-_QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+from disturbed import QUIET, Finished, command, compare, parser
 
 
 class Cluster:
@@ -51,7 +45,7 @@ class Cluster:
 
     def _start(self, program: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{program}", "--scheduler-file", str(self.file)]
-        return subprocess.Popen([*command, "--no-dashboard", *options], start_new_session=True, **_QUIET)
+        return subprocess.Popen([*command, "--no-dashboard", *options], start_new_session=True, **QUIET)
 
     def close(self) -> None:
         """End all."""
@@ -69,32 +63,19 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Run, kill, repair, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root")
-    parser.add_argument("-d", "--dataset", action="append")
-    parser.add_argument("-m", "--method", action="append")
-    parser.add_argument("--pictures", default="auto", choices=["auto", "returned"])
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--limit", type=int, default=25)
-    parser.add_argument("--longest", type=float, default=15.0, help="Longest time between two kills, in seconds.")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    options = parser(__doc__, limit=25, kills=20, longest=15.0)
+    options.add_argument("--pictures", default="auto", choices=["auto", "returned"])
+    options.add_argument("--workers", type=int, default=2)
+    arguments = options.parse_args()
     dice = random.Random(arguments.seed)
-    command = [sys.executable, "-m", "fusionbench", "run", "--limit", str(arguments.limit)]
-    command += ["--data-root", arguments.data_root] if arguments.data_root else []
-    for name in arguments.dataset or ["roadscene"]:
-        command += ["-d", name]
-    for name in arguments.method or ["average", "laplacian", "dwt"]:
-        command += ["-m", name]
+    here = command(arguments, ["roadscene"])
     with tempfile.TemporaryDirectory() as temporary:
         broken, whole = Path(temporary) / "broken", Path(temporary) / "whole"
         cluster = Cluster(Path(temporary), arguments.workers)
-        there = [*command, "--executor", "dask", "--executor-option", f"scheduler_file={cluster.file}"]
+        there = [*here, "--executor", "dask", "--executor-option", f"scheduler_file={cluster.file}"]
         there += ["--executor-option", f"pictures={arguments.pictures}", "--out", str(broken)]
         killed: Counter[str] = Counter()
-        kept: dict[str, int] = {}
-        recomputed = 0
+        done = Finished(broken)
         run: subprocess.Popen[bytes] | None = None
         status: int | None = None
         due = time.monotonic() + dice.uniform(0.2, arguments.longest)
@@ -102,7 +83,7 @@ def main() -> None:
             while status != 0:
                 cluster.repair()
                 if run is None:
-                    run = subprocess.Popen(there, start_new_session=True, **_QUIET)
+                    run = subprocess.Popen(there, start_new_session=True, **QUIET)
                 time.sleep(0.2)
                 status = run.poll()
                 if status is not None:
@@ -116,22 +97,16 @@ def main() -> None:
                     kill(victim)
                 killed[what] += 1
                 run = None if what == "command" else run
-                now = finished(broken)
-                recomputed += sum(now.get(key) != session for key, session in kept.items())
-                kept = now
-                print(f"kill {killed.total():2d}: {what}; {len(kept)} samples finished", flush=True)
-            recomputed += sum(finished(broken).get(key) != session for key, session in kept.items())
+                print(f"kill {killed.total():2d}: {what}; {done.look()} samples finished", flush=True)
+            done.look()
         finally:
             cluster.close()
             if run is not None:
                 kill(run)
-        undisturbed = subprocess.run([*command, "--out", str(whole)], check=False, **_QUIET).returncode
-        frames = [fb.load_run(folder).frame()[_COLUMNS] for folder in (broken, whole)]
+        undisturbed = subprocess.run([*here, "--out", str(whole)], check=False, **QUIET).returncode
         print(f"killed: {dict(killed)}; exit status of the last start {status}, of the undisturbed run {undisturbed}")
-        print(f"rows: {len(frames[0])}, equal: {frames[0].equals(frames[1])}")
-        print(f"tables equal: {tables(broken) == tables(whole)}")
-        print(f"images: {len(images(broken))}, equal: {images(broken) == images(whole)}")
-        print(f"finished samples lost or computed again: {recomputed}")
+        compare(broken, whole)
+        print(f"finished samples lost or computed again: {done.recomputed}")
 
 
 if __name__ == "__main__":

@@ -10,79 +10,28 @@ every fused image, and that no sample that was finished before a kill was comput
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import fusionbench as fb
-from fusionbench.plugins import current_plugins
-from fusionbench.types import resolve
-
-_COLUMNS = ["method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error"]
-
-
-def finished(folder: Path) -> dict[str, int]:
-    """Finished fusions and the session that computed each."""
-    path = folder / "journal.sqlite"
-    if not path.exists():
-        return {}
-    database = sqlite3.connect(path, timeout=60)
-    try:
-        return dict(database.execute("SELECT key, session FROM fusions WHERE status='ok'").fetchall())
-    except sqlite3.OperationalError:  # killed before the tables were made
-        return {}
-    finally:
-        database.close()
-
-
-def tables(folder: Path) -> dict[str, str]:
-    """The tables of a run, without lines that name the folder or the command."""
-    texts = {}
-    for name in ("markdown", "latex", "csv"):
-        text = resolve(current_plugins().exporters[name].render)(fb.load_run(folder).table())
-        texts[name] = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    return texts
-
-
-def images(folder: Path) -> dict[str, str]:
-    """Digest of every fused image."""
-    root = folder / "images"
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*.png"))}
+from disturbed import QUIET, Finished, command, compare, parser
 
 
 def main() -> None:
     """Run, kill, repeat, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root", required=True)
-    parser.add_argument("--dataset", action="append")
-    parser.add_argument("--method", action="append")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--limit", type=int, default=25)
-    parser.add_argument("--longest", type=float, default=10.0, help="Longest time before a kill, in seconds.")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser(__doc__, limit=25, kills=20, longest=10.0).parse_args()
     dice = random.Random(arguments.seed)
-    command = [sys.executable, "-m", "fusionbench", "run", "--data-root", arguments.data_root]
-    command += ["--limit", str(arguments.limit)]
-    for name in arguments.dataset or ["roadscene", "lytro"]:
-        command += ["-d", name]
-    for name in arguments.method or ["average", "laplacian", "dwt"]:
-        command += ["-m", name]
+    run = command(arguments, ["roadscene", "lytro"])
     with tempfile.TemporaryDirectory() as temporary:
         broken, whole = Path(temporary) / "broken", Path(temporary) / "whole"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        kept: dict[str, int] = {}
-        recomputed = kills = 0
+        done = Finished(broken)
+        kills = 0
         while kills < arguments.kills:
-            process = subprocess.Popen([*command, "--out", str(broken)], start_new_session=True, **quiet)
+            process = subprocess.Popen([*run, "--out", str(broken)], start_new_session=True, **QUIET)
             try:
                 process.wait(timeout=dice.uniform(0.2, arguments.longest))
                 print("finished before all kills were made; give a larger --limit or a smaller --longest")
@@ -92,19 +41,13 @@ def main() -> None:
                 process.wait()
             kills += 1
             time.sleep(0.1)
-            now = finished(broken)
-            recomputed += sum(now.get(key) != session for key, session in kept.items())
-            kept = now
-            print(f"kill {kills:2d}: {len(kept)} samples finished")
-        status = subprocess.run([*command, "--out", str(broken)], check=False, **quiet).returncode
-        recomputed += sum(finished(broken).get(key) != session for key, session in kept.items())
-        undisturbed = subprocess.run([*command, "--out", str(whole)], check=False, **quiet).returncode
-        frames = [fb.load_run(folder).frame()[_COLUMNS] for folder in (broken, whole)]
+            print(f"kill {kills:2d}: {done.look()} samples finished")
+        status = subprocess.run([*run, "--out", str(broken)], check=False, **QUIET).returncode
+        done.look()
+        undisturbed = subprocess.run([*run, "--out", str(whole)], check=False, **QUIET).returncode
         print(f"exit status of the last start {status}, of the undisturbed run {undisturbed}")
-        print(f"rows: {len(frames[0])}, equal: {frames[0].equals(frames[1])}")
-        print(f"tables equal: {tables(broken) == tables(whole)}")
-        print(f"images: {len(images(broken))}, equal: {images(broken) == images(whole)}")
-        print(f"finished samples lost or computed again: {recomputed}")
+        compare(broken, whole)
+        print(f"finished samples lost or computed again: {done.recomputed}")
 
 
 if __name__ == "__main__":

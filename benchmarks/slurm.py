@@ -6,16 +6,14 @@
 
 A controller and one node with all cores are started on the loopback interface, with keys, state and logs of their own
 in a temporary folder; no other SLURM of the machine is touched. The executor ``dask`` submits jobs to it. With
-``--kills`` running jobs are killed with SIGKILL at random moments. Compared are every row of the frame and the bytes
-of every fused image; at the end no job may be left in the queue.
+``--kills`` running jobs are killed with SIGKILL at random moments. Compared are every row of the frame, the three
+tables and the bytes of every fused image; at the end no job may be left in the queue.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import getpass
-import hashlib
 import os
 import random
 import shutil
@@ -26,6 +24,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from disturbed import command, compare, parser
 
 import fusionbench as fb
 
@@ -136,12 +136,6 @@ def _said(command: list[str], environment: dict[str, str]) -> str:
     return done.stdout + done.stderr
 
 
-def images(folder: Path) -> dict[str, str]:
-    """Digest of every fused image."""
-    root = folder / "images"
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*.png"))}
-
-
 def jobs(environment: dict[str, str], state: str) -> list[str]:
     """Numbers of the jobs in a state."""
     return _said(["squeue", "--noheader", "--format=%i", f"--states={state}"], environment).split()
@@ -149,26 +143,14 @@ def jobs(environment: dict[str, str], state: str) -> list[str]:
 
 def main() -> None:
     """Run here, run there, compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root")
-    parser.add_argument("-d", "--dataset", action="append")
-    parser.add_argument("-m", "--method", action="append")
-    parser.add_argument("--limit", type=int, default=40)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=0, help="Jobs to kill.")
-    parser.add_argument("--longest", type=float, default=20.0, help="Longest time between two kills, in seconds.")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    choices = parser(__doc__, limit=40, kills=0, longest=20.0)
+    choices.add_argument("--workers", type=int, default=2)
+    arguments = choices.parse_args()
     dice = random.Random(arguments.seed)
-    command = [sys.executable, "-m", "fusionbench", "run", "--limit", str(arguments.limit)]
-    command += ["--data-root", arguments.data_root] if arguments.data_root else []
-    for name in arguments.dataset or ["demo-ivf"]:
-        command += ["-d", name]
-    for name in arguments.method or ["average", "laplacian", "dwt"]:
-        command += ["-m", name]
+    here = command(arguments, ["roadscene"])
     options = {"cluster": "slurm", "workers": arguments.workers, "cores": 1, "memory": "2GB", "queue": "main"}
     options |= {"walltime": "01:00:00", "interface": "lo"}
-    there = [*command, "--executor", "dask"]
+    there = [*here, "--executor", "dask"]
     for name, value in options.items():
         there += ["--executor-option", f"{name}={value}"]
     with tempfile.TemporaryDirectory() as temporary:
@@ -191,13 +173,10 @@ def main() -> None:
             seconds = time.perf_counter() - started
             time.sleep(3)
             left = jobs(environment, "running,pending")
-        status = subprocess.run([*command, "--out", str(folder / "here")], check=False).returncode
-        frames = [fb.load_run(folder / name).frame() for name in ("here", "there")]
-        columns = ["method", "dataset", "sample", "metric", "value", "profile", "status", "error"]
+        status = subprocess.run([*here, "--out", str(folder / "here")], check=False).returncode
         print(f"jobs that ran: {len(seen)}, killed: {kills}, left in the queue: {len(left)}; {seconds:.0f} s")
         print(f"exit status here {status}, there {process.returncode}")
-        print(f"rows: {len(frames[0])}, equal: {frames[0][columns].equals(frames[1][columns])}")
-        print(f"images: {len(images(folder / 'here'))}, equal: {images(folder / 'here') == images(folder / 'there')}")
+        compare(folder / "there", folder / "here")
         print("workers:", fb.load_run(folder / "there").info.get("workers"))
 
 

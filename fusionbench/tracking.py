@@ -1,6 +1,6 @@
 """Runs on boards of experiments: what plugins for TensorBoard, MLflow or Weights & Biases have in common.
 
-Such a plugin says how to reach its service (:class:`Tracker`) and hands the events of runs to a :class:`Tracking`,
+Such a plugin says how to reach its service (:class:`Tracker`) and gives the events of runs to a :class:`Tracking`,
 which talks to the service in a thread of its own: a slow, broken or absent one costs a run no time and ends none.
 """
 
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fusionbench.types import FusionBenchError, MissingExtraError, RunView, described
+from fusionbench.types import FusionBenchError, MissingExtraError, RunView, described, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,15 +97,20 @@ def require_installed(module: str, *, extra: str, what: str) -> None:
 
 
 class Tracking:
-    """Hands the events of runs to trackers, each run to one.
+    """Hands the events of runs to trackers, each run to one. Its methods are a plugin's hooks as they are::
+
+        _TRACKING = Tracking("my_plugin.tracker:MyTracker")
+        fusionbench_run_started = _TRACKING.started
+        fusionbench_sample_scored = _TRACKING.scored
+        fusionbench_run_finished = _TRACKING.finished
 
     Args:
-        factory: Makes a tracker; called in its thread.
+        factory: Makes a tracker, or names what does; resolved and called in the tracker's thread.
         pause: Seconds between reports of progress.
         patience: Seconds that a run waits at its end for what is left to be sent.
     """
 
-    def __init__(self, factory: Callable[[], Tracker], *, pause: float = 5.0, patience: float = 60.0) -> None:
+    def __init__(self, factory: str | Callable[[], Tracker], *, pause: float = 5.0, patience: float = 60.0) -> None:
         self._factory, self._pause, self._patience = factory, pause, patience
         self._sessions: dict[Path, _Session] = {}
         self._registered = False
@@ -159,7 +164,7 @@ class Tracking:
 class _Session:
     """One run with its tracker, and the thread that it lives in."""
 
-    def __init__(self, factory: Callable[[], Tracker], start: RunStart, pause: float) -> None:
+    def __init__(self, factory: str | Callable[[], Tracker], start: RunStart, pause: float) -> None:
         self._factory, self._start, self._pause = factory, start, pause
         self._lock = threading.Condition()
         self._sums: dict[str, tuple[float, int]] = {}
@@ -206,7 +211,7 @@ class _Session:
 
     def _work(self) -> None:
         try:
-            tracker = self._factory()
+            tracker: Tracker = resolve(self._factory)()
             tracker.begin(self._start)
             while True:
                 with self._lock:

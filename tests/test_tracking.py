@@ -49,16 +49,11 @@ class Board:
 
 
 LISTENER = """
-import board_of_a_test
+from board_of_a_test import tracking
 
-def fusionbench_run_started(run):
-    board_of_a_test.tracking.started(run)
-
-def fusionbench_sample_scored(run, rows):
-    board_of_a_test.tracking.scored(run, rows)
-
-def fusionbench_run_finished(run):
-    board_of_a_test.tracking.finished(run)
+fusionbench_run_started = tracking.started
+fusionbench_sample_scored = tracking.scored
+fusionbench_run_finished = tracking.finished
 """
 
 

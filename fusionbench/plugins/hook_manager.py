@@ -11,7 +11,11 @@ from fusionbench import hookspecs
 
 
 class HookManager(pluggy.PluginManager):
-    """Accepts functions called ``fusionbench_*`` without a marker, as pytest does with ``pytest_*``."""
+    """Accepts functions called ``fusionbench_*`` without a marker, as pytest does with ``pytest_*``.
+
+    So does it a method of an object that a plugin gives such a name. A function that a plugin has only imported is none
+    of its hooks.
+    """
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
         """Marks of one function of a plugin, as pluggy has them; those of no mark for ``fusionbench_*``."""
@@ -19,7 +23,7 @@ class HookManager(pluggy.PluginManager):
         if options is None and name.startswith(hookspecs.PREFIX):
             function = getattr(plugin, name, None)
             defined_here = getattr(function, "__module__", None) == getattr(plugin, "__name__", None)
-            if inspect.isfunction(function) and defined_here:
+            if (inspect.isfunction(function) and defined_here) or inspect.ismethod(function):
                 return pluggy.HookimplOpts(
                     wrapper=False, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False, specname=None
                 )

@@ -63,8 +63,12 @@ def unchanged_process() -> Iterator[None]:
     """
     printed = io.StringIO()
     changed: list[str] = []
-    with kept_process(changed), contextlib.redirect_stdout(printed):
-        yield
+    with kept_process():
+        # A generator that has just been seeded would hide that it is seeded with the same number again.
+        for draw in (random.random, np.random.random, lambda: torch.rand(1)):
+            draw()
+        with kept_process(changed), contextlib.redirect_stdout(printed):
+            yield
     if printed.getvalue():
         changed.append(f"standard output ({printed.getvalue()[:40]!r})")
     if changed:

@@ -15,6 +15,7 @@ import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.images import read_image
 from fusionbench.plugins import current_plugins
+from fusionbench.weights.published import published
 from fusionbench_film.text import encoders
 from fusionbench_segmif.network import FusionNet
 from fusionbench_segmif.segformer import SegmentationNet
@@ -182,8 +183,8 @@ def test_both_files_of_segmif_are_added_and_one_alone_is_refused(call, tmp_path:
 
 def test_doctor_and_list_know_what_ships_and_what_is_installed(call, tmp_path: Path) -> None:
     methods = current_plugins().methods
-    known = sum(len(spec.weights) for spec in methods.values())
-    ships = sum(weight.package_file is not None for spec in methods.values() for weight in spec.weights)
+    weights = [weight for _, weight in published()]
+    known, ships = len(weights), sum(weight.package_file is not None for weight in weights)
     assert f"weights: {ships} of {known} known files are here, {ships} of them ship" in call("doctor").output
     states = {row["name"]: row["weights"] for row in json.loads(call("list", "methods", "--json").output)}
     assert (states["film-compact"], states["average"], states["sdnet"]) == ("included", "none", "needed")

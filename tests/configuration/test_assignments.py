@@ -45,7 +45,7 @@ def test_nobody_else_takes_assignments_apart() -> None:
     """One parser: no other module of the suite splits text at ``=``."""
     allowed = {
         "fusionbench/configuration/assignments.py",
-        "fusionbench/data/opening.py",  # [LABEL=]NAME[@SPLIT][=ROOT]
+        "fusionbench/data/request.py",  # [LABEL=]NAME[@SPLIT][=ROOT]
         "fusionbench/plugins/sources.py",  # entry points of setup.cfg
     }
     found = set()

@@ -28,6 +28,8 @@ def picture(channels: int, seed: int) -> Tensor:
 @pytest.mark.parametrize("key", METRICS)
 def test_a_metric_has_the_value_of_the_cpu(pretended: Device, key: str) -> None:
     spec = METRICS[key]
+    for package in spec.packages:
+        pytest.importorskip(package)
     fused, infrared, visible = picture(3, 0), picture(1, 1), picture(3, 2)
     reference = picture(3, 3) if spec.operands == "F|GT" else None
     expected = Scorer.of_specs([spec]).scores(fused, [infrared, visible], reference)

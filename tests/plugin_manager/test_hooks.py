@@ -313,6 +313,32 @@ def test_an_interrupt_is_not_swallowed_by_listeners_or_wrappers(tmp_path: Path, 
         plugins.notify("fusionbench_run_started", run=None)
 
 
+def test_a_method_of_an_object_is_a_hook_and_an_imported_function_is_none(tmp_path: Path, log: list[str]) -> None:
+    code = """
+        import hook_log
+
+        class Listener:
+            def started(self, run):
+                hook_log.lines.append("heard")
+
+        fusionbench_run_started = Listener().started
+    """
+    other = tmp_path / "elsewhere_for_hooks.py"
+    other.write_text("def fusionbench_run_started(run):\n    1 / 0\n", encoding="utf-8")
+    imports = f"""
+        import importlib.util
+
+        spec = importlib.util.spec_from_file_location("elsewhere_for_hooks", {str(other)!r})
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        fusionbench_run_started = module.fusionbench_run_started
+    """
+    plugins = load(tmp_path, p=code, q=imports)
+    assert (plugins.hooks["p"], plugins.hooks["q"]) == (("fusionbench_run_started",), ())
+    plugins.notify("fusionbench_run_started", run=None)
+    assert log == ["heard"]
+
+
 def test_specname_lets_a_function_have_its_own_name(tmp_path: Path, log: list[str]) -> None:
     code = """
         @hookimpl(specname="fusionbench_methods")

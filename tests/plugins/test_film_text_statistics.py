@@ -170,3 +170,13 @@ def test_every_image_gets_a_paragraph(task: Task, kind: str) -> None:
 
 def test_positions() -> None:
     assert [position(0.1, 0.5), position(0.5, 0.5), position(1.0, 0.99)] == ["upper centre", "centre", "lower right"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (2, 2), (2, 40), (3, 3)])
+def test_images_smaller_than_the_grid_have_numbers_everywhere(size: tuple[int, int]) -> None:
+    found = measure(np.full((*size, 3), 90, np.uint8))
+    assert found.size == size
+    for values in (found.cell_means, found.cell_sharpness, found.cell_clipped, np.array(found.halves)):
+        assert np.isfinite(values).all()
+    assert found.mean == pytest.approx(90, abs=1e-3)

@@ -86,6 +86,10 @@ def measure(rgb: np.ndarray) -> Measurements:
     Args:
         rgb: H x W x 3 uint8.
     """
+    height, width = rgb.shape[:2]
+    # Each cell of the grid has a pixel: those of an image with fewer are repeated.
+    for axis in (0, 1):
+        rgb = rgb.repeat(-(-_GRID // rgb.shape[axis]), axis)
     colour = rgb.astype(np.float32)
     luma = colour @ np.array(RGB_TO_LUMA, dtype=np.float32)
     smooth = ndimage.gaussian_filter(luma, max(1.0, min(luma.shape) / 200))
@@ -98,7 +102,7 @@ def measure(rgb: np.ndarray) -> Measurements:
     low, high = np.percentile(luma, [1, 99])
     flipped = smooth[:, ::-1]
     return Measurements(
-        size=(luma.shape[0], luma.shape[1]),
+        size=(height, width),
         mean=float(luma.mean()),
         deviation=float(luma.std()),
         low=float(low),
