@@ -81,18 +81,29 @@ def _folder() -> Path | None:
     return None
 
 
+def _restore_folder(folder: Path | None) -> None:
+    if folder is not None:
+        os.chdir(folder)
+
+
+def _cudnn() -> list[bool]:
+    return [getattr(_CUDNN, name) for name in _CHOICES]
+
+
+def _restore_cudnn(choices: list[bool]) -> None:
+    for name, value in zip(_CHOICES, choices, strict=True):
+        setattr(_CUDNN, name, value)
+
+
 COMPUTING: Parts = {
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
     "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-    "cuDNN's settings": (
-        lambda: [getattr(_CUDNN, name) for name in _CHOICES],
-        lambda kept: [setattr(_CUDNN, name, value) for name, value in zip(_CHOICES, kept, strict=True)],
-    ),
+    "cuDNN's settings": (_cudnn, _restore_cudnn),
     "torch's precision of float32": (_precision, _restore_precision),
     "NumPy's treatment of errors": (np.geterr, lambda kept: np.seterr(**kept)),
-    "the current folder": (_folder, lambda kept: kept is not None and os.chdir(kept)),
+    "the current folder": (_folder, _restore_folder),
 }
 """What decides the numbers of whatever is computed afterwards, and which files it finds."""
 

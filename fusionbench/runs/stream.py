@@ -79,6 +79,7 @@ def stream(
     groups = deque(sorted(wanted.values(), key=_size) if batch_size > 1 else wanted.values())
     with_text = any(fuser.spec.text != "none" for fuser in fusers.values())
     finisher = Finisher(metrics, config, folder, device)
+    finisher.prepare(job for jobs in wanted.values() for job in jobs)
     with ThreadPoolExecutor(config.workers) as readers, ThreadPoolExecutor(_SCORERS) as finishers:
         window, kept = config.workers + 2 * batch_size, _KEPT // (batch_size + _SCORERS)
         decoded = _decode_ahead(readers, groups, samples, window=window, kept=kept, with_text=with_text)

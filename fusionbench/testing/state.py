@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import signal
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+import torch
 
 from fusionbench.fusing.process_state import COMPUTING, RANDOM, Parts, kept
 from fusionbench.testing.findings import Broken

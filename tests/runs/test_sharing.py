@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import os
 import random
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,38 @@ def test_random_numbers_do_not_depend_on_who_shares_the_process(workshop: Worksh
     alone = fb.run(**settings | {"methods": "mine", "out": f"{settings['out']}-alone"}, device="cpu").frame()
     assert set(together[together.method == "mine"].image_sha256) == set(alone.image_sha256)
     assert alone.image_sha256.nunique() == 2
+
+
+def test_loading_a_metric_s_network_does_not_disturb_the_random_numbers_of_methods(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_WEIGHTS", str(tmp_path / "weights"))
+    (tmp_path / "weights" / "Slow").mkdir(parents=True)
+    (tmp_path / "weights" / "Slow" / "gain.txt").write_text("1")
+    draws = """
+        total = 0
+        for _ in range(20):
+            time.sleep(0.05)
+            total = total + torch.rand(batch.sources[0].shape)
+        return total / 20
+    """
+    metric = """
+        def load(device, weights):
+            for _ in range(12):
+                torch.rand(7)
+                time.sleep(0.1)
+            return lambda planes: planes.fused.mean((-2, -1))
+
+        def fusionbench_metrics():
+            weights = (fb.WeightSpec(name="gain", filename="gain.txt"),)
+            return [fb.MetricSpec(name="Slow", profile="slow", operands="F", higher_is_better=None, function=load,
+                                  weights=weights)]
+    """
+    settings = workshop(method(draws) + textwrap.dedent(metric), count=3)
+    with_it = fb.run(**settings, metrics=("EN", "Slow@slow"), device="cpu").frame()
+    without = fb.run(**settings | {"out": f"{settings['out']}-without"}, metrics=("EN",), device="cpu").frame()
+    assert set(with_it.metric) == {"EN", "Slow"}
+    assert set(with_it.image_sha256) == set(without.image_sha256)
 
 
 def test_a_run_in_this_process_leaves_its_random_numbers_as_they_were(workshop: Workshop) -> None:
