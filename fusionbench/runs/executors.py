@@ -121,9 +121,8 @@ class ProcessExecutor:
             if not begun and lost.died and starts < _STARTS:
                 continue
             suspects = [key for key in lost.suspects if key in remaining]
-            if not suspects and len({method for method, _ in left}) > 1:
-                # Nothing tells which of the methods it was.
-                yield from self._one_by_one(dataclasses.replace(unit, jobs=tuple(remaining.values())))
+            if len(unit.methods) > 1:
+                yield from self._apart(dataclasses.replace(unit, jobs=tuple(remaining.values())), suspects)
                 return
             suspects = suspects or left[:_NEAR]
             if begun and len(suspects) > 1:
@@ -134,11 +133,17 @@ class ProcessExecutor:
                 yield Outcome.failed(remaining.pop(key), lost.reason)
             alone = []
 
-    def _one_by_one(self, unit: Unit) -> Iterator[Event]:
-        """The events of a unit whose methods get a process each."""
-        for method in unit.methods:
-            own = tuple(job for job in unit.jobs if job.method == method)
-            yield from self.execute(dataclasses.replace(unit, jobs=own))
+    def _apart(self, unit: Unit, suspects: Sequence[_Key]) -> Iterator[Event]:
+        """The events of a unit whose process was lost, with a process for each method of the suspects.
+
+        There it shows which samples are guilty, and whether any is: another method may have left the process in a state
+        that they do not survive. The others then go on together, and are not loaded again for each sample that kills.
+        """
+        suspected = dict.fromkeys(method for method, _ in suspects) or dict.fromkeys(unit.methods)
+        own = [tuple(job for job in unit.jobs if job.method == method) for method in suspected]
+        for jobs in (*own, tuple(job for job in unit.jobs if job.method not in suspected)):
+            if jobs:
+                yield from self.execute(dataclasses.replace(unit, jobs=jobs))
 
     def _attempt(self, unit: Unit) -> Iterator[Event]:
         with self._changing:

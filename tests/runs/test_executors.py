@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -76,6 +77,23 @@ def test_pieces_have_all_jobs_in_order_and_there_is_work_for_every_worker(
     assert all(piece.jobs for piece in pieces)
     assert len(pieces) >= min(workers, sum(counts), max(counts))
     assert len(pieces) <= 5 * workers + len(counts)
+
+
+def test_pieces_of_methods_that_share_end_between_samples() -> None:
+    def shared(samples: int, methods: int) -> Unit:
+        found = [unit(f"m{method}", samples).jobs for method in range(methods)]
+        return Unit(dataset="d", jobs=tuple(itertools.chain.from_iterable(zip(*found, strict=True))))
+
+    for samples, methods, workers in ((60, 10, 2), (7, 3, 2), (33, 2, 4)):
+        pieces = split_units([shared(samples, methods)], workers)
+        assert [job for piece in pieces for job in piece.jobs] == list(shared(samples, methods).jobs)
+        assert len(pieces) >= workers
+        assert all(
+            len({job.method for job in piece.jobs if job.sample == piece.jobs[-1].sample}) == methods
+            for piece in pieces
+        )
+    # Few samples: several workers take the methods of one.
+    assert len(split_units([shared(1, 8)], 4)) == 4
 
 
 def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
