@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -22,12 +23,8 @@ from fusionbench.weights.finding import installed_file, weights_folder
 from fusionbench.weights.published import published
 from fusionbench.weights.recognition import examine
 
-_EXTRAS = {
-    "text": ("transformers",),
-    "train": ("accelerate", "h5py", "tensorboard"),
-    "plot": ("matplotlib",),
-    "pyiqa": ("pyiqa",),
-}
+_EXTRA = re.compile(r"""([\w.-]+).*;\s*extra\s*==\s*["']([\w-]+)["']""")
+_FOR_DEVELOPERS = ("all", "docs", "test")  # and the one that is several others
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,24 @@ def _versions() -> Iterator[Finding]:
     yield Finding(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
     yield Finding("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
     yield Finding(f"  torch uses {torch.get_num_threads()} threads; native kernel of the metrics: {native.state()}")
-    for extra, modules in _EXTRAS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        yield Finding(
-            f"  extra {extra}: " + (f"absent: pip install 'fusionbench[{extra}]'" if missing else "installed")
-        )
+    for extra, missing in absent_of_extras().items():
+        told = f"lacks {', '.join(missing)}: pip install 'fusionbench[{extra}]'" if missing else "installed"
+        yield Finding(f"  extra {extra}: {told}")
+
+
+def absent_of_extras() -> dict[str, list[str]]:
+    """By each extra that users may want, as the package itself names them, what of it is not installed."""
+    found: dict[str, list[str]] = {}
+    for requirement in metadata.requires("fusionbench") or ():
+        match = _EXTRA.fullmatch(requirement)
+        if match is None or match[2] in _FOR_DEVELOPERS:
+            continue
+        missing = found.setdefault(match[2], [])
+        try:
+            metadata.version(match[1])
+        except metadata.PackageNotFoundError:
+            missing.append(match[1])
+    return found
 
 
 def _devices() -> Iterator[Finding]:

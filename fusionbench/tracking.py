@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fusionbench.types import FusionBenchError, MissingExtraError, RunView, described, resolve
+from fusionbench.types import FusionBenchError, MissingExtraError, RunView, described, metric_key, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,7 +260,7 @@ def run_end(run: RunView) -> RunEnd:
 
 
 def _key(dataset: str, method: str, metric: str, profile: str) -> str:
-    return f"{dataset}/{method}/{metric}@{profile}" if profile else f"{dataset}/{method}/{metric}"
+    return f"{dataset}/{method}/{metric_key(metric, profile)}"
 
 
 def _pictures(frame: pd.DataFrame) -> dict[str, Path]:

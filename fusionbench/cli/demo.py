@@ -26,17 +26,14 @@ def command(out: Path, limit: int | None, plugins: tuple[str, ...]) -> None:
     Nothing is downloaded. Takes a minute or two; the same command again only reads what is there. Writes
     the scores, tables in LaTeX and Markdown, and one picture with sources and results.
     """
-    from fusionbench.cli import progress
+    from fusionbench.cli.progress import watching
     from fusionbench.demonstration import config_of, demonstrate
     from fusionbench.plugins import current_plugins
 
     registries = current_plugins()
     config = config_of(registries, out, limit=limit, plugins=plugins)
-    watcher = progress.make_watcher()
-    try:
+    with watching() as watcher:
         made = demonstrate(config, registries, out, watcher=watcher)
-    finally:
-        progress.stop(watcher)
     click.echo(made.files["markdown"].read_text(encoding="utf-8"))
     for what, path in {**made.files, "scores and fused images": made.run.path}.items():
         click.echo(f"{what}: {path}", err=True)

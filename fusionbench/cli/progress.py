@@ -139,10 +139,18 @@ class LiveWatcher(PlainWatcher):
         self._progress.stop()
 
 
-def make_watcher() -> Watcher:
-    """A live display where standard error is a terminal, plain lines elsewhere."""
+@contextmanager
+def watching() -> Iterator[Watcher]:
+    """A live display for as long as the block takes where standard error is a terminal, plain lines elsewhere."""
     console = terminal.console(err=True)
-    return LiveWatcher(console) if console.is_terminal else PlainWatcher()
+    if not console.is_terminal:
+        yield PlainWatcher()
+        return
+    watcher = LiveWatcher(console)
+    try:
+        yield watcher
+    finally:
+        watcher.stop()
 
 
 @contextmanager
@@ -191,9 +199,3 @@ def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
             report(label, done, total)
 
         yield advance
-
-
-def stop(watcher: Watcher) -> None:
-    """End a live display."""
-    if isinstance(watcher, LiveWatcher):
-        watcher.stop()

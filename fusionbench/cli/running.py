@@ -20,15 +20,12 @@ def run_and_report(config: RunConfig, complaints: Complaints | None = None) -> N
     """Run, print the table, and end the process with the run's exit status."""
     from fusionbench.plugins import current_plugins
 
-    watcher = progress.make_watcher()
     try:
-        run = execute(config, current_plugins(), watcher=watcher, complaints=complaints)
+        with progress.watching() as watcher:
+            run = execute(config, current_plugins(), watcher=watcher, complaints=complaints)
     except KeyboardInterrupt:
-        progress.stop(watcher)
         click.echo(f"interrupted; the same command continues in {config.folder}", err=True)
         sys.exit(130)
-    finally:
-        progress.stop(watcher)
     report(run)
     sys.exit(0 if run.complete else 1)
 

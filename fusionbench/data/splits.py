@@ -126,7 +126,11 @@ def parse_split(name: str, text: str) -> SplitList:
     if not first.startswith("#"):
         raise DataError(f"list {name}: the first line must be '# SOURCE'.")
     entries: dict[str, SplitEntry] = {}
-    for number, row in enumerate(csv.DictReader(body.splitlines()), start=3):
+    try:
+        rows = list(csv.DictReader(body.splitlines()))
+    except csv.Error as error:
+        raise DataError(f"list {name} is no CSV file: {error}.") from error
+    for number, row in enumerate(rows, start=3):
         digests = tuple(value or "" for column, value in row.items() if column and column.startswith("sha256"))
         sample = row.get("id") or ""
         known = any(digests)

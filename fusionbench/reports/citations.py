@@ -59,8 +59,8 @@ def entry(paper: Citation, key: str) -> str:
 
 
 def authors(paper: Citation) -> list[str]:
-    """The authors one by one; they are given with commas or ``and`` between them."""
-    return [name for name in re.split(r"\s*,\s*|\s+and\s+", paper.authors.replace(" et al.", ", others")) if name]
+    """The authors one by one; they are given with commas, ``and`` or ``&`` between them."""
+    return [name for name in re.split(r"\s*[,&]\s*|\s+and\s+", paper.authors.replace(" et al.", ", others")) if name]
 
 
 def _names(paper: Citation) -> Iterable[str]:

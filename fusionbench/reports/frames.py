@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusionbench.types import UsageError
+from fusionbench.types import UsageError, metric_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,7 @@ def keyed(frame: pd.DataFrame) -> pd.DataFrame:
     for column in (*IDENTITY, "status"):
         data[column] = data[column].astype(str).astype("category")
     pairs = data[["metric", "profile"]].drop_duplicates()
-    keys = {
-        (name, profile): f"{name}@{profile}" if profile else name for name, profile in pairs.itertuples(index=False)
-    }
+    keys = {(name, profile): metric_key(name, profile) for name, profile in pairs.itertuples(index=False)}
     data["key"] = _combined(data["metric"], data["profile"], keys)
     data["value"] = data["value"].astype("float64")
     data["counts"] = (data["status"] == "ok") & np.isfinite(data["value"])

@@ -25,7 +25,8 @@ class RunResult(Protocol):
     """What is needed of a run: tidy rows, and facts, each of which may be missing.
 
     ``info`` has ``version``, ``colour``, ``pairs`` (data set -> number of samples planned), ``limited`` (data set ->
-    whether only its first ones were), ``methods`` and ``metrics`` (key -> facts), ``unit`` (what a row counts).
+    whether only its first ones were), ``methods`` and ``metrics`` (key -> facts), ``unit`` (what a row counts),
+    ``told`` (further facts in words, by name).
     """
 
     info: Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fusionbench.reports.citations import SUITE, bibliography, entry
 from fusionbench.reports.escape import latex_comment
-from fusionbench.types import Citation
+from fusionbench.types import Citation, metric_key
 
 if TYPE_CHECKING:
     from fusionbench.plugins import Plugins
@@ -31,7 +31,8 @@ def sources(runs: Sequence[RunResult], plugins: Plugins) -> list[Source]:
         methods: Mapping[str, Mapping[str, str]] = run.info.get("methods") or {}
         names = [("method", facts.get("name", label)) for label, facts in methods.items()]
         names += [("data set", _registered(name, plugins)) for name in run.info.get("pairs") or {}]
-        names += [("metric", key) for key in run.info.get("metrics") or {}]
+        scored = _scored(run)
+        names += [("metric", key) for key in run.info.get("metrics") or {} if key in scored]
         for kind, name in names:
             found.setdefault(f"{kind} {name}", Source(f"{kind} {name}", _paper(kind, name, plugins)))
     return list(found.values())
@@ -51,6 +52,12 @@ def bibtex(used: Sequence[Source]) -> str:
     if without:
         parts.append(f"% No paper is known here of: {latex_comment(', '.join(without))}\n")
     return "\n".join(parts)
+
+
+def _scored(run: RunResult) -> set[str]:
+    """The metrics that a run has rows of: those against ground truth only where there is some."""
+    pairs = run.frame()[["metric", "profile"]].drop_duplicates()
+    return {metric_key(str(name), str(profile or "")) for name, profile in pairs.itertuples(index=False)}
 
 
 def _paper(kind: str, name: str, plugins: Plugins) -> Citation | None:

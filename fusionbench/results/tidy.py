@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusionbench.results.journal import Journal
 from fusionbench.results.records import MetricKey, Row
+from fusionbench.types import metric_key
 
 COLUMNS = ("method", "dataset", "task", "sample", "metric", "value", "profile", "status", "error", "seconds")
 FURTHER = ("image", "marks", "notes", "image_sha256")
@@ -104,8 +105,7 @@ def _judged(
     """Status and error; a value counts only if it was computed from today's images by today's metric."""
     facts = info.get("metrics", {})
     today = [
-        str(facts.get(f"{name}@{profile}" if profile else name, {}).get("version", version))
-        for name, profile, version in metrics
+        str(facts.get(metric_key(name, profile), {}).get("version", version)) for name, profile, version in metrics
     ]
     former = np.array([now != version for now, (_, _, version) in zip(today, metrics, strict=True)], dtype=bool)
     why_former = _objects([f"computed by version {v} of the metric; run the method again" for _, _, v in metrics])

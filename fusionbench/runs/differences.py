@@ -12,6 +12,7 @@ import pandas as pd
 
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
+from fusionbench.types import metric_key
 
 if TYPE_CHECKING:
     from fusionbench.results.loading import RunResults
@@ -192,7 +193,7 @@ def _numbers(one: pd.DataFrame, two: pd.DataFrame, tolerance: float) -> tuple[li
                 Change(
                     method=method,
                     dataset=dataset,
-                    metric=f"{metric}@{profile}" if profile else metric,
+                    metric=metric_key(metric, profile),
                     before=float(shared["value_one"].mean()),
                     after=float(shared["value_two"].mean()),
                     samples=len(shared),

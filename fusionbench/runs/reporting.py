@@ -102,11 +102,12 @@ def facts_of(info: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     for label, method in (info.get("methods") or {}).items():
         options = " ".join(f"{key}={value}" for key, value in (method.get("options") or {}).items())
-        facts[f"method {label}"] = " ".join(
-            part for part in (str(method.get("name")), f"version {method.get('version')}", options) if part
-        )
+        version = f"version {method['version']}" if method.get("version") else ""
+        facts[f"method {label}"] = " ".join(filter(None, (str(method.get("name")), version, options)))
     for name, digest in (info.get("data") or {}).items():
-        facts[f"data {name}"] = f"{(info.get('pairs') or {}).get(name, '?')} samples, digest {digest}"
+        count = (info.get("pairs") or {}).get(name, "?")
+        facts[f"data {name}"] = f"{count} {info.get('unit') or 'sample'}s, digest {digest}"
+    facts |= {str(name): str(text) for name, text in (info.get("told") or {}).items()}
     return [(name, text) for name, text in facts.items() if text]
 
 

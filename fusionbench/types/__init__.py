@@ -51,6 +51,7 @@ from fusionbench.types.specs import (
     RegistrySpec,
     TextFeaturesSpec,
     WeightSpec,
+    metric_key,
 )
 from fusionbench.types.task import Task
 
@@ -108,6 +109,7 @@ __all__ = [
     "WeightsError",
     "described",
     "first_line",
+    "metric_key",
     "on_one_line",
     "raised_at",
     "resolve",

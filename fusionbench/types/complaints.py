@@ -18,14 +18,17 @@ class Complaints:
     """
 
     errors: list[FusionBenchError] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.errors)
 
     def add(self, *errors: FusionBenchError) -> None:
         """Remember errors."""
-        known = {str(error) for error in self.errors}
-        self.errors += [error for error in errors if str(error) not in known]
+        for error in errors:
+            if str(error) not in self._known:
+                self._known.add(str(error))
+                self.errors.append(error)
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

@@ -254,6 +254,11 @@ class TextFeaturesSpec:
     summary: str = ""
 
 
+def metric_key(name: str, profile: str) -> str:
+    """What a metric is called where conventions meet: ``name@profile``; the bare name for one of all profiles."""
+    return f"{name}@{profile}" if profile else name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric in one profile: exactly one definition.
@@ -305,7 +310,7 @@ class MetricSpec:
     @property
     def key(self) -> str:
         """``name@profile``, unique; the bare name for a metric of all profiles."""
-        return f"{self.name}@{self.profile}" if self.profile else self.name
+        return metric_key(self.name, self.profile)
 
     @property
     def reads_backwards(self) -> bool:

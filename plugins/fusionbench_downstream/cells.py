@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from fusionbench_downstream.settings import VERSION, Settings
 
 CELLS = "cells"
 """The folder of what cells leave behind: weights, losses."""
+
+Scores = Callable[[Sequence[int]], dict[str, float]]
+"""Scores over some of the test samples, by number."""
 
 _MULTIPLE = 32
 FROZEN = "frozen"
@@ -89,6 +92,25 @@ class Worker:
     def __init__(self, settings: Settings, root: Path, device: torch.device) -> None:
         self._settings, self._root, self._device = settings, root, device
         self._frozen: Model | None = None
+        self._prepared = False
+
+    def prepare(self, divisions: Sequence[Division]) -> None:
+        """Find out once, before hours go into images, whether the model can be had and knows the classes.
+
+        Raises:
+            UsageError: There is no such model, it is none of this kind, or no class of it is one of a data set.
+            WeightsError: It cannot be had or read.
+            MissingExtraError: A library of the extra is not installed.
+        """
+        if self._prepared:
+            return
+        retrain = self._settings.protocol == "retrain"
+        for classes in dict.fromkeys(division.classes for division in divisions):
+            model = self._frozen or models.load(self._settings.model, self._settings.kind, classes, retrain=retrain)
+            if not retrain:
+                self._frozen = model
+                models.matched(model.names, classes, self._settings.classes)
+        self._prepared = True
 
     def scores(self, cell: Cell) -> dict[str, float]:
         """Train where something is to be trained, test, and score.
@@ -104,17 +126,12 @@ class Worker:
         if self._settings.protocol == "frozen":
             test = Pictures(division.test, wanted, size, workers=workers)
             if self._frozen is None:
-                self._frozen = self._loaded(division.classes, retrain=False)
-            return self._tested(self._frozen, test, division.classes, self._settings.classes)
+                self._frozen = models.load(self._settings.model, self._settings.kind, division.classes, retrain=False)
+            return self._tested(self._frozen, test, division, self._settings.classes)
         train = Pictures(division.train, chosen(division.train, cell.pictures), size, workers=workers)
         test = Pictures(division.test, wanted, size, workers=workers)
         model = self._trained(cell, train, size)
-        return self._tested(model, test, division.classes, {})
-
-    def _loaded(self, classes: Sequence[str], *, retrain: bool) -> Model:
-        model = models.load(self._settings.model, self._settings.kind, classes, retrain=retrain)
-        model.module.to(self._device)
-        return model
+        return self._tested(model, test, division, {})
 
     def _trained(self, cell: Cell, pictures: Pictures, size: tuple[int, int]) -> Model:
         from fusionbench.training.loop import seed_everything, train
@@ -134,7 +151,8 @@ class Worker:
             tensorboard=False,
         )
         seed_everything(seed)
-        model = self._loaded(cell.division.classes, retrain=True)
+        model = models.load(settings.model, settings.kind, cell.division.classes, retrain=True)
+        model.module.to(self._device)
         data = TrainingPictures(pictures, settings.kind, cell.division.classes, size)
         recipe = DownstreamRecipe(model, data, epochs=settings.epochs, learning_rate=settings.learning_rate)
         identity = cell.identity(settings, models.identity(settings.model))
@@ -149,24 +167,21 @@ class Worker:
         return model
 
     @torch.no_grad()
-    def _tested(
-        self, model: Model, test: Pictures, classes: Sequence[str], given: Mapping[str, str]
-    ) -> dict[str, float]:
+    def _tested(self, model: Model, test: Pictures, division: Division, given: Mapping[str, str]) -> dict[str, float]:
         """Scores over the classes that model and data set have in common, by name; those of the others are NaN."""
         model.module.to(self._device).eval()
+        kind, classes, lights = self._settings.kind, division.classes, division.lights
         places = models.matched(model.names, classes, given)
         known = [name for place, name in enumerate(classes) if place in places.values()]
         table = torch.full((len(model.names),), len(known), dtype=torch.int64)
         for place, target in places.items():
             table[place] = known.index(classes[target])
-        if self._settings.kind == "detection":
-            values = self._detected(model, test, known, table)
-        else:
-            values = self._segmented(model, test, known, table)
-        names = scoring.metric_names(self._settings.kind, classes)
-        return {name: values.get(name, float("nan")) for name in names}
+        score = (self._detected if kind == "detection" else self._segmented)(model, test, known, table)
+        values = score(range(len(test)))
+        values |= {f"{scoring.MAIN[kind]}:{light}": score(part)[scoring.MAIN[kind]] for light, part in lights.items()}
+        return {name: values.get(name, float("nan")) for name in scoring.metric_names(kind, classes, lights)}
 
-    def _detected(self, model: Model, test: Pictures, known: Sequence[str], table: Tensor) -> dict[str, float]:
+    def _detected(self, model: Model, test: Pictures, known: Sequence[str], table: Tensor) -> Scores:
         found = []
         for batch, samples in self._batches(test):
             for scores, kinds, boxes in model.detect(batch, [one.size for one in samples]):
@@ -174,14 +189,14 @@ class Worker:
                 ours = kinds < len(known)
                 found.append((scores[ours], kinds[ours], boxes[ours]))
         there = [[box for box in one.boxes if box.name in known] for one in test.samples]
-        return scoring.detection_scores(found, there, known)
+        return lambda part: scoring.detection_scores([found[n] for n in part], [there[n] for n in part], known)
 
-    def _segmented(self, model: Model, test: Pictures, known: Sequence[str], table: Tensor) -> dict[str, float]:
+    def _segmented(self, model: Model, test: Pictures, known: Sequence[str], table: Tensor) -> Scores:
         found, masks = [], []
         for batch, samples in self._batches(test):
             found += [table[one].to(torch.uint8) for one in model.segment(batch, [one.size for one in samples])]
             masks += [torch.from_numpy(one.mask(known)) for one in samples]
-        return scoring.segmentation_scores(found, masks, known)
+        return lambda part: scoring.segmentation_scores([found[n] for n in part], [masks[n] for n in part], known)
 
     def _batches(self, test: Pictures) -> Iterator[tuple[Tensor, Sequence[Labelled]]]:
         """N x 3 x H x W uint8 on the device, and the samples."""

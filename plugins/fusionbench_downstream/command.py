@@ -57,7 +57,12 @@ _OPTIONS = [
         metavar="small|scratch:TYPE|FOLDER|HUB_ID",
         help="The detector or segmenter; small needs no weights and learns on a CPU.",
     ),
-    click.option("--epochs", type=WholeRange(1), default=None, help="Passes over the training part.  [default: 40]"),
+    click.option(
+        "--epochs",
+        type=WholeRange(1),
+        default=None,
+        help="Passes over the training part.  [default: 40; 20 with --demo]",
+    ),
     click.option("--batch-size", type=WholeRange(1), default=8, show_default=True, help="Pictures per step."),
     click.option("--learning-rate", type=float, help="Of AdamW at its highest; the model's usual one by default."),
     names_option("--seeds", metavar="N,N,...", help_text="One training each.  [default: 0,1,2]"),
@@ -117,6 +122,7 @@ _add(
 
 def _carry_out(kind: Kind, *, demo: bool, **given: Any) -> None:
     from fusionbench import terminal
+    from fusionbench.cli.progress import watching
     from fusionbench.plugins import current_plugins
     from fusionbench.printable import command_line, counted
     from fusionbench_downstream.demo import demonstration, verdicts
@@ -128,7 +134,7 @@ def _carry_out(kind: Kind, *, demo: bool, **given: Any) -> None:
         settings = demonstration(settings, epochs_given=given["epochs"] is not None)
     settings.check()
     try:
-        run = evaluate(settings, current_plugins(), say=terminal.say)
+        run = evaluate(settings, current_plugins(), say=terminal.say, watching=watching)
     except KeyboardInterrupt:
         click.echo(f"interrupted; the same command continues in {settings.folder}", err=True)
         sys.exit(130)
@@ -138,7 +144,8 @@ def _carry_out(kind: Kind, *, demo: bool, **given: Any) -> None:
             click.echo(line)
     if run.failed:
         click.echo(f"{counted(run.failed, 'cell')} failed; frame().error says why.", err=True)
-    shown = command_line("fusionbench", "table", run.path, "--spread", "sd", "--decimals", "3")
+    spread = [] if settings.spread == "none" else ["--spread", settings.spread]
+    shown = command_line("fusionbench", "table", run.path, *spread, "--decimals", "3")
     click.echo(f"results: {run.path}   all classes: {shown}", err=True)
     sys.exit(0 if run.failed == 0 else 1)
 
@@ -151,8 +158,13 @@ def _settings(kind: Kind, given: dict[str, Any]) -> Settings:
     """
     from fusionbench.configuration.assignments import assignments
     from fusionbench.runs.building import build_config
+    from fusionbench.types import UsageError
     from fusionbench_downstream.settings import DEFAULT_EPOCHS, DEFAULT_SEEDS, Settings
 
+    idle = [name for name in ("epochs", "learning_rate", "seeds") if given[name] is not None]
+    if given["protocol"] == "frozen" and idle:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise UsageError(f"--protocol frozen trains nothing, and so has no use for {options}.")
     data_root = given["data_root"]
     running = {
         "data_root": None if data_root is None else str(data_root),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import load_run
 from fusionbench.results.folder import CONFIG, JOURNAL
 from fusionbench.runs import MethodRequest, RunConfig, execute
+from fusionbench.runs.watching import Watcher
 from fusionbench.types import UsageError
 from fusionbench_downstream.dividing import EvaluatedDataset
 from fusionbench_downstream.labelled import Labelled
 from fusionbench_downstream.pictures import Picture, of_run, of_source
 from fusionbench_downstream.settings import Settings
+
+Watching = Callable[[], AbstractContextManager[Watcher | None]]
+"""Gives who is told how fusing goes, for as long as that takes."""
 
 NAIVE = "average"
 """The method without which no other is worth its cost; always a row."""
@@ -33,12 +38,12 @@ class Contenders:
 
     Attributes:
         titles: Key of each -> how tables call it, in order.
-        names: Key of each -> the method's registered name.
+        facts: Key of each -> what tables and others need to know of it.
         pictures: Key -> data set -> content of the sample -> its image.
     """
 
     titles: Mapping[str, str]
-    names: Mapping[str, str]
+    facts: Mapping[str, Mapping[str, Any]]
     pictures: Mapping[str, Mapping[str, Mapping[str, Picture]]]
 
     @classmethod
@@ -49,8 +54,16 @@ class Contenders:
         datasets: Sequence[EvaluatedDataset],
         folder: Path,
         say: Callable[[str], None],
+        watching: Watching,
+        ready: Callable[[], None],
     ) -> Contenders:
         """Find the images of all of them; what no run has is fused into ``folder/fused``.
+
+        Args:
+            settings, plugins, datasets, folder: Of the evaluation.
+            say: Told what a user should know.
+            watching: Gives who is told how fusing goes.
+            ready: Called before anything is fused, which takes long: raises where the images would be of no use.
 
         Raises:
             UsageError: A method is unknown, cannot be fused with, or is called like a source; a run is none.
@@ -64,15 +77,21 @@ class Contenders:
                     f"the method {key} is called like a source, whose images are a row of their own.",
                     hint=f"Give it a label: -m LABEL={key}",
                 )
-        fused = _fused([run.path for run in runs])
-        missing = _missing(requests, fused, datasets)
+        wanted = {one.content for dataset in datasets for one in _used(dataset)}
+        fused = _fused([run.path for run in runs], wanted)
+        missing = [key for key in requests if not wanted <= fused.get(key, {}).keys()]
+        own = folder / FUSED
         if missing:
-            say(f"fusing what is missing of {', '.join(missing)}")
-            execute(_fusing(settings, datasets, [requests[key] for key in missing], folder / FUSED), plugins)
+            known = _fused([own], wanted)
+            if any(not wanted <= fused.get(key, {}).keys() | known.get(key, {}).keys() for key in missing):
+                ready()
+            say(f"fusing what {own} lacks of {', '.join(missing)}")
+            with watching() as watcher:
+                config = _fusing(settings, datasets, [requests[key] for key in missing], own)
+                execute(config, plugins, watcher=watcher)
         # Also what an earlier execution left there.
-        if (folder / FUSED / JOURNAL).is_file():
-            for method, found in _fused([folder / FUSED]).items():
-                fused[method] = {**found, **fused.get(method, {})}
+        for method, found in _fused([own], wanted).items():
+            fused[method] = {**found, **fused.get(method, {})}
         pictures: dict[str, dict[str, Mapping[str, Picture]]] = {}
         for key, number in alone.items():
             pictures[key] = {
@@ -85,8 +104,10 @@ class Contenders:
         titles = {key: f"{key.capitalize()} alone" for key in alone} | {
             key: _title(plugins, request) for key, request in requests.items()
         }
-        names = {key: key for key in alone} | {key: request.name for key, request in requests.items()}
-        return cls(titles=titles, names=names, pictures=pictures)
+        facts: dict[str, Mapping[str, Any]] = {key: {"name": key, "title": titles[key]} for key in alone}
+        for key, request in requests.items():
+            facts[key] = _facts(key, request, titles[key], plugins, runs)
+        return cls(titles=titles, facts=facts, pictures=pictures)
 
 
 def _sources(datasets: Sequence[EvaluatedDataset]) -> dict[str, int]:
@@ -130,21 +151,14 @@ def _of_a_run(name: str, requests: Mapping[str, MethodRequest], runs: Sequence[A
     return any(keys & set(run.info.get("methods") or {}) for run in runs)
 
 
-def _fused(folders: Sequence[Path]) -> dict[str, dict[str, Picture]]:
+def _fused(folders: Sequence[Path], wanted: Collection[str]) -> dict[str, dict[str, Picture]]:
     found: dict[str, dict[str, Picture]] = {}
     for folder in folders:
-        for method, pictures in of_run(folder).items():
+        if not (folder / JOURNAL).is_file():
+            continue
+        for method, pictures in of_run(folder, wanted).items():
             found[method] = {**pictures, **found.get(method, {})}
     return found
-
-
-def _missing(
-    requests: Mapping[str, MethodRequest],
-    fused: Mapping[str, Mapping[str, Picture]],
-    datasets: Sequence[EvaluatedDataset],
-) -> list[str]:
-    wanted = [one.content for dataset in datasets for one in _used(dataset)]
-    return [key for key in requests if not all(content in fused.get(key, {}) for content in wanted)]
 
 
 def _used(dataset: EvaluatedDataset) -> tuple[Labelled, ...]:
@@ -159,6 +173,16 @@ def _fusing(
     return dataclasses.replace(
         settings.fusing, methods=tuple(methods), datasets=tuple(parts.values()), metrics=_CHEAP, out=str(folder)
     )
+
+
+def _facts(key: str, request: MethodRequest, title: str, plugins: Plugins, runs: Sequence[Any]) -> Mapping[str, Any]:
+    """As the run that has the images knows the method; else as it is registered."""
+    for run in runs:
+        known = (run.info.get("methods") or {}).get(key)
+        if known is not None:
+            return dict(known) | {"title": title}
+    options = {name: str(value) for name, value in request.options.items()}
+    return {"name": request.name, "title": title, "version": plugins.methods[request.name].version, "options": options}
 
 
 def _title(plugins: Plugins, request: MethodRequest) -> str:

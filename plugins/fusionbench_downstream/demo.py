@@ -10,6 +10,7 @@ import pandas as pd
 
 from fusionbench.runs import DatasetRequest, MethodRequest
 from fusionbench.types import UsageError
+from fusionbench_downstream.scoring import MAIN
 from fusionbench_downstream.settings import Settings
 
 HELPS = "demo-ivf-labelled"
@@ -18,8 +19,13 @@ METHODS = ("laplacian",)
 EPOCHS = 20
 OUT = "runs/downstream-demo"
 
-_MEAN = {"detection": "mAP50", "segmentation": "mIoU"}
 _VISIBLE, _INFRARED = "visible", "infrared"
+# Of which scenes what is known: the data set, the light (any if empty), why, and whether fusing must help there.
+_KNOWN = (
+    (HELPS, "", "Each band misses some of the targets", True),
+    (HELPS, "night", "At night persons leave no trace in the visible picture", True),
+    (CONTROL, "", "All targets are visible in both bands", False),
+)
 
 
 def demonstration(settings: Settings, *, epochs_given: bool = False) -> Settings:
@@ -46,33 +52,37 @@ def demonstration(settings: Settings, *, epochs_given: bool = False) -> Settings
 
 def verdicts(frame: pd.DataFrame) -> Iterator[str]:
     """What the demonstration shows, and whether it is what is known of its scenes."""
-    scored = frame[frame["metric"].isin(list(_MEAN.values())) & (frame["status"] == "ok")]
-    for dataset, helps in ((HELPS, True), (CONTROL, False)):
+    valid = frame[(frame["status"] == "ok") & frame["value"].notna()]
+    for dataset, light, why, helps in _KNOWN:
+        place = f"{dataset}, {light}" if light else dataset
+        names = [f"{mean}:{light}" if light else mean for mean in MAIN.values()]
+        rows = valid.loc[(valid["dataset"] == dataset) & valid["metric"].isin(names), ["method", "sample", "value"]]
         values: dict[str, dict[str, float]] = {}
-        for method, seed, value in scored.loc[scored["dataset"] == dataset, ["method", "sample", "value"]].itertuples(
-            index=False
-        ):
+        for method, seed, value in rows.itertuples(index=False):
             values.setdefault(str(method), {})[str(seed)] = float(value)
         visible = values.pop(_VISIBLE, {})
         values.pop(_INFRARED, None)
-        if not visible or not values:
-            yield f"{dataset}: nothing to compare."
-            continue
-        best = max(values, key=lambda name: math.fsum(values[name].values()) / len(values[name]))
-        gains = [value - visible[seed] for seed, value in values[best].items() if seed in visible]
-        yield f"{dataset}: {best} against visible alone: {_judged(gains, helps=helps)}"
+        gains = {
+            method: [value - visible[seed] for seed, value in found.items() if seed in visible]
+            for method, found in values.items()
+        }
+        best = max(filter(gains.get, gains), key=lambda name: math.fsum(gains[name]) / len(gains[name]), default="")
+        if best:
+            yield f"{place}: {best} against visible alone: {_judged(gains[best], why, helps=helps)}"
+        else:
+            yield f"{place}: nothing to compare."
 
 
-def _judged(gains: Sequence[float], *, helps: bool) -> str:
+def _judged(gains: Sequence[float], why: str, *, helps: bool) -> str:
     mean, half = _interval(gains)
     several = math.isfinite(half)
     text = f"{mean:+.3f}" + (f" ± {half:.3f} (95 %, {len(gains)} seeds)" if several else " (1 seed)")
     better = mean - (half if several else 0.0) > 0
     if helps:
         told = "helps, as it must" if better else "must help and is not seen to: train longer, or more seeds"
-        return f"{text}. Targets are invisible in one band at night; fusing {told}."
-    told = "seems to help, which it must not" if better else "does not help, as it must not"
-    return f"{text}. Targets are visible in both bands; fusing {told}."
+    else:
+        told = "seems to help, which it must not" if better else "does not help, as it must not"
+    return f"{text}. {why}; fusing {told}."
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:

@@ -94,8 +94,9 @@ def _divided(
     everything = [one for samples in read for one in samples]
     workers = settings.fusing.workers
     if settings.division is not None:
-        train, test = dividing.from_file(settings.division, everything)
-        return ([] if settings.protocol == "frozen" else train), test, f"by {settings.division}"
+        trained = settings.protocol != "frozen"
+        train, test = dividing.from_file(settings.division, everything, trained=trained)
+        return (train if trained else []), test, f"by {settings.division}"
     if settings.protocol == "frozen":
         return [], everything, "nothing is trained"
     if len(read) == 2:

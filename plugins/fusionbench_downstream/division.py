@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,18 @@ class Division:
     how: str
     remarks: tuple[str, ...] = ()
 
+    @property
+    def lights(self) -> dict[str, list[int]]:
+        """Numbers of the test samples by their light, where there are several."""
+        found: dict[str, list[int]] = {}
+        for number, one in enumerate(self.test):
+            if one.light:
+                found.setdefault(one.light, []).append(number)
+        return dict(sorted(found.items())) if len(found) > 1 else {}
+
     def digest(self) -> str:
-        """Of samples, labels and classes."""
-        text = "\n".join(f"{one.content} {one.digest}" for one in (*self.train, *self.test))
+        """Of samples, labels, lights and classes."""
+        text = "\n".join(f"{one.content} {one.digest} {one.light}" for one in (*self.train, *self.test))
         count = f"{len(self.train)} {len(self.test)} {self.classes}"
         return hashlib.sha256(f"{count}\n{text}".encode()).hexdigest()
 
@@ -101,14 +110,30 @@ def divided(samples: Sequence[Labelled], part: float, *, workers: int = 4) -> tu
     return train, [one for number, one in enumerate(samples) if number in chosen]
 
 
-def from_file(path: Path, samples: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+def from_file(
+    path: Path, samples: Sequence[Labelled], *, trained: bool = True
+) -> tuple[list[Labelled], list[Labelled]]:
     """Divide samples by a CSV file with ``id`` and ``part``; samples that it does not name are left out.
 
+    Args:
+        path: The file.
+        samples: All that there are.
+        trained: Whether something is trained, so that the file must name samples for it.
+
     Raises:
-        UsageError: The file cannot be read, names unknown samples or parts, or one sample twice.
+        UsageError: The file cannot be read, names unknown samples or parts, or one sample twice; or an id is that of
+            several samples.
     """
     parts = _read(path)
-    by_id: Mapping[str, Labelled] = {one.id: one for one in samples}
+    by_id: dict[str, Labelled] = {}
+    for one in samples:
+        if one.id in parts and one.id in by_id:
+            places = f"{by_id[one.id].dataset} and of {one.dataset}"
+            raise UsageError(
+                f"{shown(path)}: {shown(one.id)} is a sample of {places}.",
+                hint="Divide one of them: -d NAME@SPLIT.",
+            )
+        by_id[one.id] = one
     strange = [name for name in parts if name not in by_id]
     if strange:
         raise UsageError(
@@ -117,7 +142,7 @@ def from_file(path: Path, samples: Sequence[Labelled]) -> tuple[list[Labelled], 
         )
     sides = {side: [by_id[name] for name, part in parts.items() if part == side] for side in _PARTS}
     for side, found in sides.items():
-        if not found:
+        if not found and (trained or side == "test"):
             raise UsageError(f"{shown(path)}: no sample is for {side}.")
     return sides["train"], sides["test"]
 
@@ -138,11 +163,15 @@ def _read(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown(path)} cannot be read: {error}.") from error
-    rows = csv.DictReader(io.StringIO(text))
-    if not {"id", "part"} <= set(rows.fieldnames or ()):
+    try:
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns, lines = set(rows.fieldnames or ()), list(rows)
+    except csv.Error as error:
+        raise UsageError(f"{shown(path)} is no CSV file: {error}.") from error
+    if not {"id", "part"} <= columns:
         raise UsageError(f"{shown(path)}: the first line must name the columns id and part.")
     parts: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(lines, start=2):
         name, part = (row["id"] or "").strip(), (row["part"] or "").strip().lower()
         if part not in _PARTS:
             raise UsageError(f"{shown(path)}: line {number}: part must be train or test, it is {part!r}.")

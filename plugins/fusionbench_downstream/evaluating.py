@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from fusionbench.results.records import Cell as CellRecord
 from fusionbench.results.records import FusionRecord, MetricKey
 from fusionbench.runs import provenance
 from fusionbench.runs.environment import prepare_process
-from fusionbench.types import FusionBenchError, described, raised_at
+from fusionbench.types import FusionBenchError, described, metric_key, raised_at
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
 from fusionbench_downstream.cells import FROZEN, Cell, Worker
-from fusionbench_downstream.contenders import Contenders
+from fusionbench_downstream.contenders import Contenders, Watching
 from fusionbench_downstream.dividing import EvaluatedDataset, open_divided
+from fusionbench_downstream.division import Division
 from fusionbench_downstream.settings import VERSION, Settings
 
 Said = Callable[[str], None]
@@ -45,16 +47,20 @@ class Evaluation(ReportedRun):
         self.computed = 0
 
 
-def evaluate(settings: Settings, plugins: Plugins, *, say: Said = lambda line: None) -> Evaluation:
+def evaluate(
+    settings: Settings, plugins: Plugins, *, say: Said = lambda line: None, watching: Watching = nullcontext
+) -> Evaluation:
     """Carry out an evaluation, or what is missing of it.
 
     Args:
         settings: What is asked.
         plugins: What is registered.
         say: Told how it goes, line by line.
+        watching: Gives who is told how fusing goes, what is missing of it.
 
     Raises:
         UsageError: The settings cannot be carried out, or another process works in the folder.
+        WeightsError: The model cannot be had.
         DataError: A data set cannot be opened, has no or wrong labels, or its scenes are in both parts.
         MissingExtraError: A library of the extra is not installed.
     """
@@ -65,23 +71,29 @@ def evaluate(settings: Settings, plugins: Plugins, *, say: Said = lambda line: N
         datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
         for dataset in datasets:
             dividing.write(folder / file_name(f"division-{dataset.key}", ".csv"), dataset.division)
-        contenders = Contenders.gathered(settings, plugins, datasets, folder, say)
-        cells = _cells(settings, datasets, contenders)
+        worker = Worker(settings, folder, device)
+
+        def ready() -> None:
+            worker.prepare([dataset.division for dataset in datasets])
+
+        contenders = Contenders.gathered(settings, plugins, datasets, folder, say, watching, ready)
+        cells, units = _cells(settings, datasets, contenders), _units(settings)
+        model = models.identity(settings.model)
+        known = {id(cell): cell.identity(settings, model) for cell in cells}
+        todo = [cell for cell in cells if not journal.finished(known[id(cell)])]
+        say(f"{len(todo)} of {len(cells)} cells to compute")
+        if todo:
+            ready()
         facts = provenance.environment([str(device)]) | _described(settings, datasets, contenders)
         session = journal.begin_session(provenance.now(), facts)
         outcome = "interrupted"
         run = Evaluation(folder)
         try:
             plugins.notify("fusionbench_run_started", run=run)
-            model = models.identity(settings.model)
-            known = {id(cell): cell.identity(settings, model) for cell in cells}
             journal.set_cells(
                 [_record(cell, known[id(cell)], datasets, settings) for cell in cells],
-                {dataset.key: [(unit, "") for unit in _units(settings)] for dataset in datasets},
+                {dataset.key: [(unit, dataset.division.digest()) for unit in units] for dataset in datasets},
             )
-            todo = [cell for cell in cells if not journal.finished(known[id(cell)])]
-            say(f"{len(todo)} of {len(cells)} cells to compute")
-            worker = Worker(settings, folder, device)
             started = time.monotonic()
             for number, cell in enumerate(todo, start=1):
                 result = _outcome(worker, cell, known[id(cell)], settings)
@@ -121,8 +133,9 @@ def _cells(settings: Settings, datasets: Sequence[EvaluatedDataset], contenders:
     ]
 
 
-def _metrics(settings: Settings, classes: Sequence[str]) -> tuple[MetricKey, ...]:
-    return tuple((name, settings.protocol, VERSION) for name in scoring.metric_names(settings.kind, classes))
+def _metrics(settings: Settings, division: Division) -> tuple[MetricKey, ...]:
+    names = scoring.metric_names(settings.kind, division.classes, division.lights)
+    return tuple((name, settings.protocol, VERSION) for name in names)
 
 
 def _record(cell: Cell, key: str, datasets: Sequence[EvaluatedDataset], settings: Settings) -> CellRecord:
@@ -133,7 +146,8 @@ def _record(cell: Cell, key: str, datasets: Sequence[EvaluatedDataset], settings
         sample=cell.unit,
         task=str(dataset.task),
         fusion=key,
-        metrics=_metrics(settings, dataset.division.classes),
+        metrics=_metrics(settings, dataset.division),
+        content=dataset.division.digest(),
     )
 
 
@@ -146,10 +160,8 @@ def _outcome(worker: Worker, cell: Cell, key: str, settings: Settings) -> Fusion
     except Exception as error:  # a model of somebody else's; the other cells can still be computed
         return FusionRecord(key=key, status="failed", error=f"{described(error)}{raised_at(error)}")
     seconds = time.monotonic() - started
-    metrics = {name: metric for metric in _metrics(settings, cell.division.classes) for name in (metric[0],)}
-    return FusionRecord(
-        key=key, status="ok", seconds=seconds, scores={metrics[name]: value for name, value in scores.items()}
-    )
+    found = {metric: scores[metric[0]] for metric in _metrics(settings, cell.division)}
+    return FusionRecord(key=key, status="ok", seconds=seconds, scores=found)
 
 
 def _told(cell: Cell, result: FusionRecord) -> str:
@@ -171,25 +183,30 @@ def _rows(cell: Cell, result: FusionRecord) -> list[dict[str, Any]]:
 def _described(settings: Settings, datasets: Sequence[EvaluatedDataset], contenders: Contenders) -> dict[str, Any]:
     """What tables need to know."""
     metrics: Mapping[str, Any] = {
-        f"{name}@{profile}": {"higher_is_better": True, "version": version}
+        metric_key(name, profile): {"higher_is_better": True, "version": version}
         for dataset in datasets
-        for name, profile, version in _metrics(settings, dataset.division.classes)
+        for name, profile, version in _metrics(settings, dataset.division)
     }
     return {
         "downstream": settings.facts(),
         "unit": "run" if settings.protocol == "frozen" else "seed",
         "config": {},
         "profiles": [settings.protocol],
-        "methods": {key: {"name": contenders.names[key], "title": title} for key, title in contenders.titles.items()},
+        "methods": {key: dict(facts) for key, facts in contenders.facts.items()},
         "pairs": {dataset.key: len(_units(settings)) for dataset in datasets},
         "metrics": metrics,
-        "divisions": {
-            dataset.key: {
-                "train": len(dataset.division.train),
-                "test": len(dataset.division.test),
-                "how": dataset.division.how,
-                "remarks": list(dataset.division.remarks),
-            }
-            for dataset in datasets
-        },
+        "told": {"recipe": _recipe(settings)}
+        | {f"division of {dataset.key}": _division(dataset.division) for dataset in datasets},
     }
+
+
+def _recipe(settings: Settings) -> str:
+    told = {name: value for name, value in settings.recipe().items() if value not in (None, {})}
+    if settings.protocol == "frozen":
+        told = {name: value for name, value in told.items() if name in ("protocol", "model", "image_size", "classes")}
+    return ", ".join(f"{name} {value}" for name, value in told.items())
+
+
+def _division(division: Division) -> str:
+    counts = f"{len(division.train)} samples to train on, {len(division.test)} to test on ({division.how})"
+    return "; ".join([counts, *division.remarks])

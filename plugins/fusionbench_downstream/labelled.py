@@ -49,6 +49,12 @@ class Labelled:
         """The sample's id."""
         return self.sample.id
 
+    @property
+    def light(self) -> str:
+        """By which light the scene was taken (``day``, ``night``), where its data set says so; else empty."""
+        light = self.sample.meta.get("light")
+        return light if isinstance(light, str) else ""
+
     def mask(self, classes: Sequence[str]) -> np.ndarray:
         """H x W uint8 of indices into ``classes``, found by name; what is none of them is :data:`IGNORED`.
 

@@ -26,6 +26,7 @@ SCRATCH = "scratch:"
 # What the pictures of ImageNet, on which nearly all weights were trained, have.
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _AUTO = {"detection": "AutoModelForObjectDetection", "segmentation": "AutoModelForSemanticSegmentation"}
+_SMALL = ("fusionbench_small_detector", "fusionbench_small_segmenter")
 _SMALL_RATE, _RATE = 2e-3, 5e-5
 _SCRATCH_RATE = 2e-4
 
@@ -125,7 +126,7 @@ def load(reference: str, kind: Kind, classes: Sequence[str], *, retrain: bool) -
         options |= {**names, "ignore_mismatched_sizes": True}
     module = from_pretrained(_AUTO[kind], source, **options)
     own = tuple(str(module.config.id2label[place]) for place in range(module.config.num_labels))
-    small = module.config.model_type == "fusionbench_small_detector"
+    small = module.config.model_type in _SMALL
     mean, deviation = (_MEAN, _DEVIATION) if small else _normalisation(transformers, source)
     return Model(
         module=module,
@@ -183,27 +184,18 @@ def _known(names: Sequence[str]) -> str:
 
 def _small(kind: Kind, names: Mapping[str, Any]) -> nn.Module:
     if kind == "detection":
-        from fusionbench_downstream.small import SmallDetector, SmallDetectorConfig
+        from fusionbench_downstream.small_detector import SmallDetector, SmallDetectorConfig
 
         return SmallDetector(SmallDetectorConfig(**names))
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+    from fusionbench_downstream.small_segmenter import SmallSegmenter, SmallSegmenterConfig
 
-    config = SegformerConfig(
-        depths=[1, 1, 1, 1],
-        hidden_sizes=[16, 32, 64, 96],
-        num_attention_heads=[1, 2, 4, 6],
-        decoder_hidden_size=64,
-        semantic_loss_ignore_index=IGNORED,
-        drop_path_rate=0.0,
-        classifier_dropout_prob=0.0,
-        **names,
-    )
-    return SegformerForSemanticSegmentation(config)
+    return SmallSegmenter(SmallSegmenterConfig(**names))
 
 
 def _register_small() -> None:
-    """Folders of the small detector load like any other once its classes are known."""
-    from fusionbench_downstream import small  # noqa: F401 - its import registers it
+    """Folders of the small models load like any other once their classes are known."""
+    # Their imports register them.
+    from fusionbench_downstream import small_detector, small_segmenter  # noqa: F401
 
 
 def _config(transformers: Any, kind_of_model: str, names: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from fusionbench.images.hashing import content_sha256
 from fusionbench.images.names import shown
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
+from fusionbench.runs.pictures import Pictures as RunPictures
 from fusionbench.types import DataError, Readable
 from fusionbench_downstream.labelled import Labelled
 from fusionbench_downstream.pixels import read_rgb, resized
@@ -67,21 +68,28 @@ def of_source(samples: Iterable[Labelled], number: int) -> dict[str, Picture]:
     }
 
 
-def of_run(folder: Path) -> dict[str, dict[str, Picture]]:
-    """By method and content of the sample, the fused images of a run that are there.
+def of_run(folder: Path, wanted: Collection[str]) -> dict[str, dict[str, Picture]]:
+    """By method and content of the sample, the fused images of a run that are there and are what was scored.
 
     Samples are told apart by their images, not by names: a run over another split or under another label will do.
+
+    Args:
+        folder: The run folder.
+        wanted: Contents of samples; others are not looked at.
 
     Raises:
         FusionBenchError: The journal is damaged.
     """
     with Journal(folder / JOURNAL, readonly=True) as journal:
-        contents = journal.contents()
+        contents, kept = journal.contents(), RunPictures(folder, journal)
         found: dict[str, dict[str, Picture]] = {}
         for row in journal.rows():
             content = contents.get(row.dataset, {}).get(row.sample, "")
-            if row.status == "ok" and row.image and row.image_sha256 and content and not row.outdated:
-                found.setdefault(row.method, {})[content] = Picture(folder / row.image, row.image_sha256)
+            if row.image_sha256 is None or row.outdated or content not in wanted:
+                continue
+            place = kept.place_of(row.fusion)
+            if place is not None:
+                found.setdefault(row.method, {})[content] = Picture(folder / place, row.image_sha256)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,16 @@ Detections = tuple[Tensor, Tensor, Tensor]
 """Scores, classes, boxes as left, top, right and bottom in pixels."""
 
 
-def metric_names(kind: Kind, classes: Sequence[str]) -> tuple[str, ...]:
-    """The metrics of a kind: the means, then one for each class."""
+MAIN: dict[Kind, str] = {"detection": "mAP50", "segmentation": "mIoU"}
+"""The mean by which the demonstration judges, and which is given for each light."""
+
+
+def metric_names(kind: Kind, classes: Sequence[str], lights: Iterable[str] = ()) -> tuple[str, ...]:
+    """The metrics of a kind: the means, :data:`MAIN` for each light, then one for each class."""
+    of_lights = [f"{MAIN[kind]}:{light}" for light in lights]
     if kind == "detection":
-        return ("mAP50", "mAP50-95", *(f"AP:{name}" for name in classes))
-    return ("mIoU", *(f"IoU:{name}" for name in classes))
+        return ("mAP50", "mAP50-95", *of_lights, *(f"AP:{name}" for name in classes))
+    return ("mIoU", *of_lights, *(f"IoU:{name}" for name in classes))
 
 
 def detection_scores(

@@ -21,7 +21,7 @@ SMALL = "small"
 DEFAULT_EPOCHS = 40
 DEFAULT_SEEDS = (0, 1, 2)
 
-VERSION = "1"
+VERSION = "2"
 """Of the recipe and the scores; results of another one are computed again."""
 
 
@@ -72,6 +72,8 @@ class Settings:
             raise UsageError(f"--test-part must lie between 0 and 1, got {self.test_part}.")
         if self.image_size is not None and min(self.image_size) < 32:
             raise UsageError("--image-size: both sides must be at least 32.")
+        if self.protocol == "retrain" and self.classes:
+            raise UsageError("--class is for --protocol frozen; a model that is trained gets the data set's classes.")
         if self.protocol == "frozen" and (self.model == SMALL or self.model.startswith("scratch:")):
             raise UsageError(
                 f"--protocol frozen needs a model with weights, --model {self.model} has none.",
@@ -82,10 +84,17 @@ class Settings:
         """Whether there is something to evaluate.
 
         Raises:
-            UsageError: No data set was asked for.
+            UsageError: No data set was asked for, or a division for several.
         """
         if not self.fusing.datasets:
             raise UsageError("no data set was asked for.", hint="-d NAME[@SPLIT][=ROOT], or --demo.")
+        if self.division is not None and len(self.fusing.datasets) > 1:
+            raise UsageError("--division divides one data set.", hint="Evaluate each with a command of its own.")
+
+    @property
+    def spread(self) -> Literal["sd", "none"]:
+        """Of what stands in a table: that over the seeds, where there are several."""
+        return "sd" if self.protocol == "retrain" and len(self.seeds) > 1 else "none"
 
     @property
     def folder(self) -> Path:

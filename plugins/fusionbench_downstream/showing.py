@@ -19,9 +19,7 @@ def shown_table(run: Evaluation, settings: Settings) -> None:
     from fusionbench.reports.display import show
     from fusionbench.reports.writing import printed
 
-    table = run.table(
-        metrics=_MEANS[settings.kind], decimals=3, spread="sd" if len(settings.seeds) > 1 else "none", layout="stacked"
-    )
+    table = run.table(metrics=_MEANS[settings.kind], decimals=3, spread=settings.spread, layout="stacked")
     if terminal.on_terminal(sys.stdout):
         show(table, terminal.console())
     else:

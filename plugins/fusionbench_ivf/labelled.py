@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,9 @@ _KAIST_SETS = {
     "test": tuple(f"set{number:02d}" for number in range(6, 12)),
 }
 
+_LIGHTS = {"D": "day", "N": "night"}
+_NAME = re.compile(r"\d([DN])$")
+
 _NAMED = 5
 
 
@@ -48,7 +52,7 @@ def open_msrs(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDat
         dataset = open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders={"detection": ("detection",)})
         return _with_named_boxes(dataset, root, classes)
     dataset = open_split("msrs", Task.IVF, root, split, [_FOLDERS], folders=_TRAIN_TEST)
-    return with_labels(dataset, masks=MaskFiles(("Segmentation_labels",), MFNET))
+    return _with_light(with_labels(dataset, masks=MaskFiles(("Segmentation_labels",), MFNET)))
 
 
 def open_m3fd(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDataset:
@@ -83,7 +87,7 @@ def open_mfnet(root: Path, split: str) -> FileDataset:
     """MFNet with infrared and visible images in folders of their own, and masks."""
     folders = {**_TRAIN_TEST, "val": ("val",)}
     dataset = open_split("mfnet", Task.IVF, root, split, [_FOLDERS], folders=folders)
-    return with_labels(dataset, masks=MaskFiles(_MASK_FOLDERS, MFNET))
+    return _with_light(with_labels(dataset, masks=MaskFiles(_MASK_FOLDERS, MFNET)))
 
 
 def open_drone_vehicle(root: Path, split: str, *, labels: str = "infrared") -> FileDataset:
@@ -127,6 +131,15 @@ def open_kaist(root: Path, split: str) -> FileDataset:
         message = f"{len(absent)} samples have no annotation: {some}. They count as not labelled."
         problems.append(Problem(kind="unlabelled", message=message, fatal=False))
     return replace(dataset, samples=tuple(samples), problems=tuple(problems))
+
+
+def _with_light(dataset: FileDataset) -> FileDataset:
+    """Day or night as ``meta["light"]``, by the letter behind the number of a file, where there is one: ``00537D``."""
+    samples = []
+    for sample in dataset.samples:
+        found = _NAME.search(sample.id)
+        samples.append(replace(sample, meta={**sample.meta, "light": _LIGHTS[found[1]]}) if found else sample)
+    return replace(dataset, samples=tuple(samples))
 
 
 def _with_named_boxes(dataset: FileDataset, root: Path, classes: Sequence[str]) -> FileDataset:

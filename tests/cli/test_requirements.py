@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import json
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from safetensors.torch import save_file
 import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.images import read_image
+from fusionbench.installation import absent_of_extras
 from fusionbench.plugins import current_plugins
 from fusionbench.weights.published import published
 from fusionbench_film.text import encoders
@@ -22,6 +25,8 @@ from fusionbench_segmif.segformer import SegmentationNet
 from tests.helpers.film import tiny_film, write_weights
 from tests.helpers.scenes import write_pairs
 from tests.helpers.shared import shared_path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -179,6 +184,22 @@ def test_both_files_of_segmif_are_added_and_one_alone_is_refused(call, tmp_path:
     verified = call("weights", "verify", "segmif")
     assert verified.exit_code == 0, verified.output
     assert verified.output.count("loads") == 2
+
+
+def test_doctor_knows_every_extra_that_the_package_has(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = configparser.ConfigParser()
+    named.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = set(named.options("options.extras_require")) - {"all", "docs", "test"}
+    assert set(absent_of_extras()) == extras
+    version = metadata.version
+
+    def without(name: str) -> str:
+        if name == "faster-coco-eval":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    assert "extra downstream: lacks faster-coco-eval: pip install 'fusionbench[downstream]'" in call("doctor").output
 
 
 def test_doctor_and_list_know_what_ships_and_what_is_installed(call, tmp_path: Path) -> None:

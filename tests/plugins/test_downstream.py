@@ -135,6 +135,53 @@ def test_images_of_a_run_are_used_and_only_the_others_fused(scenes: Path, tmp_pa
         )
 
 
+@pytest.mark.parametrize("harm", ["gone", "other"])
+def test_a_fused_image_that_is_gone_or_is_another_is_fused_again(scenes: Path, tmp_path: Path, harm: str) -> None:
+    import fusionbench as fb
+
+    plugin = str(scenes.parent / "scenes_plugin.py")
+    load_plugins((plugin,))
+    ran = fb.run("laplacian", f"scenes@test={scenes}", plugins=(plugin,), metrics=("EN",), out=str(tmp_path / "run"))
+    first, second = sorted((ran.path / "images" / "laplacian").rglob("*.png"))[:2]
+    pixels = second.read_bytes()
+    first.unlink() if harm == "gone" else first.write_bytes(pixels)
+    out = tmp_path / "out"
+    result = evaluated(scenes, runs=(ran.path,), out=str(out), split="test")
+    assert set(result.frame()["status"]) == {"ok"}
+    assert set(load_run(out / "fused").frame()["method"]) == {"average", "laplacian"}
+    assert evaluated(scenes, runs=(ran.path,), out=str(out), split="test").computed == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--model", "scratch:nothing"], "no such type of model"),
+        (["--model", "EMPTY", "--protocol", "frozen"], "holds no weights"),
+    ],
+)
+def test_a_model_that_cannot_be_had_ends_it_before_anything_is_fused(
+    scenes: Path, tmp_path: Path, options: list[str], complaint: str
+) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    given = [str(tmp_path / "EMPTY") if option == "EMPTY" else option for option in options]
+    arguments = ["-p", scenes.parent / "scenes_plugin.py", "-d", f"scenes={scenes}", "--out", tmp_path / "out"]
+    result = command("detection", *arguments, *given)
+    assert result.exit_code == 2
+    assert complaint in result.output
+    assert not (tmp_path / "out" / "fused").exists()
+
+
+def test_what_is_known_of_an_evaluation(detection: Path) -> None:
+    shown = CliRunner().invoke(main, ["runs", "show", str(detection)])
+    assert shown.exit_code == 0, shown.output
+    lines = dict(line.split(": ", 1) for line in shown.output.splitlines() if ": " in line)
+    assert lines["division of scenes"].startswith("12 samples to train on, 6 to test on (the splits train and test)")
+    assert "epochs 1" in lines["recipe"]
+    assert lines["method visible"] == "visible"
+    assert lines["method average"].startswith("average version ")
+    assert " seeds, digest " in lines["data scenes"]
+
+
 def test_what_cannot_be_fused_is_a_row_that_says_why(scenes: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(
@@ -164,6 +211,27 @@ def test_segmentation_and_what_it_trained_tested_frozen(scenes: Path, tmp_path: 
     assert again["average", "mIoU"] == pytest.approx(trained["average", "mIoU"], abs=1e-6)
     assert set(frozen["sample"]) == {"frozen"}
     assert set(frozen["profile"]) == {"frozen"}
+
+
+def test_day_and_night_are_scored_apart_where_the_data_set_tells_them(tmp_path: Path) -> None:
+    def scored(**changes: Any) -> Any:
+        data = DatasetRequest(name="demo-ivf-labelled", options={"count": 16})
+        fusing = RunConfig(methods=(), datasets=(data,), device="cpu")
+        return evaluate(Settings(kind="segmentation", fusing=fusing, **changes), load_plugins()).frame()
+
+    trained = scored(epochs=1, seeds=(0,), out=str(tmp_path / "trained"))
+    names = ["mIoU", "mIoU:day", "mIoU:night", "IoU:background", "IoU:person", "IoU:car"]
+    assert list(trained["metric"].unique()) == names
+    values = trained.set_index(["method", "metric"])["value"]
+    # The same model on nothing but the scenes at night.
+    division = tmp_path / "night.csv"
+    division.write_text("id,part\n00007N,test\n00015N,test\n", encoding="utf-8")
+    model = tmp_path / "trained" / "cells" / "average" / "demo-ivf-labelled" / "seed-0"
+    frozen = scored(protocol="frozen", model=str(model), division=division, out=str(tmp_path / "frozen"))
+    night = frozen.set_index(["method", "metric"])["value"]
+    assert "mIoU:night" not in set(frozen["metric"])  # all are
+    assert night["average", "mIoU"] == pytest.approx(values["average", "mIoU:night"], abs=1e-6)
+    assert values["average", "mIoU:night"] != pytest.approx(values["average", "mIoU:day"])
 
 
 def test_a_detector_that_is_kept_is_the_one_that_was_tested(scenes: Path, detection: Path, tmp_path: Path) -> None:
@@ -237,6 +305,7 @@ def test_what_hangs_together_is_one_group() -> None:
         ("id,part\na,train\na,test\n", "line 3: a stands twice"),
         ("id,part\na,both\n", "part must be train or test"),
         ("name,part\n", "must name the columns id and part"),
+        (f"id,part\n{'a' * 200_000},test\n", "is no CSV file"),
     ],
 )
 def test_bad_divisions(tmp_path: Path, text: str, complaint: str) -> None:
@@ -244,6 +313,18 @@ def test_bad_divisions(tmp_path: Path, text: str, complaint: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=complaint):
         from_file(path, [])
+
+
+def test_an_id_of_two_samples_cannot_be_divided(tmp_path: Path) -> None:
+    root = write_scenes(tmp_path / "scenes")
+    plugin = write_plugin(tmp_path)
+    for side, ending in (("ir", "png"), ("vi", "png"), ("labels", "txt")):
+        (root / "train" / side / f"0003.{ending}").rename(root / "train" / side / f"0012.{ending}")
+    division = tmp_path / "division.csv"
+    division.write_text("id,part\n0012,test\n0001,train\n", encoding="utf-8")
+    result = command("detection", "-p", plugin, "-d", f"scenes={root}", "--division", division, "--out", tmp_path / "o")
+    assert result.exit_code == 2
+    assert "0012 is a sample of scenes@train and of scenes@test" in result.output
 
 
 # Labels -----------------------------------------------------------------------------------------------
@@ -330,6 +411,9 @@ def test_classes_that_are_not_there(given: dict[str, str], complaint: str) -> No
         (["-d", "demo-ivf", "--image-size", "12"], "expected WxH"),
         (["-d", "demo-ivf", "--demo"], "brings its data sets"),
         (["-d", "demo-ivf", "--test-part", "1"], "between 0 and 1"),
+        (["-d", "demo-ivf", "--protocol", "frozen", "--model", "x", "--seeds", "1"], "has no use for --seeds"),
+        (["-d", "demo-ivf", "--class", "people=person"], "--class is for --protocol frozen"),
+        (["-d", "demo-ivf", "-d", "llvip", "--division", "x.csv"], "--division divides one data set"),
     ],
 )
 def test_wrong_use(arguments: list[str], complaint: str) -> None:
@@ -397,15 +481,18 @@ def test_what_the_demonstration_says_of_its_numbers() -> None:
 
     from fusionbench_downstream.demo import CONTROL, HELPS, verdicts
 
+    known = ((HELPS, "mAP50", (0.5, 0.6, 0.8)), (HELPS, "mAP50:night", (0.3, 0.6, 0.7)), (CONTROL, "mAP50", (0.7,) * 3))
     rows = [
-        {"method": method, "dataset": data, "sample": f"seed-{seed}", "metric": "mAP50", "value": value + 0.01 * seed}
-        for data, values in ((HELPS, (0.5, 0.6, 0.8)), (CONTROL, (0.7, 0.7, 0.7)))
+        {"method": method, "dataset": data, "sample": f"seed-{seed}", "metric": metric, "value": value + 0.01 * seed}
+        for data, metric, values in known
         for method, value in zip(("visible", "infrared", "laplacian"), values, strict=True)
         for seed in (0, 1, 2)
     ]
-    first, second = verdicts(pd.DataFrame(rows).assign(status="ok"))
+    first, night, control = verdicts(pd.DataFrame(rows).assign(status="ok"))
     assert "laplacian against visible alone: +0.300 ± 0.000 (95 %, 3 seeds)" in first
     assert first.endswith("fusing helps, as it must.")
-    assert second.endswith("fusing does not help, as it must not.")
-    missing, _ = verdicts(pd.DataFrame(rows[:3]).assign(status="failed"))
-    assert missing.endswith("nothing to compare.")
+    assert night.startswith("demo-ivf-labelled, night: laplacian against visible alone: +0.400 ")
+    assert control.endswith("fusing does not help, as it must not.")
+    for unlike in (rows[:3], [rows[0], rows[7]]):  # nothing was fused; no seed of visible alone is one of the fused
+        told, *_ = verdicts(pd.DataFrame(unlike).assign(status="ok"))
+        assert told.endswith("nothing to compare.")

@@ -119,3 +119,21 @@ def test_a_class_that_is_nowhere_has_no_value_and_none_of_the_classes_is_wrong()
     assert scores["IoU:car"] == pytest.approx(1)
     assert math.isnan(scores["IoU:lamp"])
     assert scores["mIoU"] == pytest.approx(0.75)
+
+
+def test_the_small_segmenters_loss_is_dices_beside_the_usual_one() -> None:
+    pytest.importorskip("transformers")
+    from fusionbench.types import IGNORED
+    from fusionbench_downstream.models import load
+
+    torch.manual_seed(0)
+    model = load("small", "segmentation", ("a", "b", "c"), retrain=True).module
+    pictures, labels = torch.rand(2, 3, 33, 47), torch.randint(0, 3, (2, 33, 47))
+    labels[0, :9] = IGNORED
+    output = model(pixel_values=pictures, labels=labels)
+    logits = torch.nn.functional.interpolate(output.logits, size=(33, 47), mode="bilinear").movedim(1, -1)
+    counted = labels != IGNORED
+    chances, there = logits[counted].softmax(-1), torch.eye(3)[labels[counted]]
+    dice = (2 * (chances * there).sum(0) + 1) / (chances.sum(0) + there.sum(0) + 1)
+    usual = torch.nn.functional.cross_entropy(logits[counted], labels[counted])
+    assert output.loss.item() == pytest.approx((usual + 1 - dice.mean()).item(), rel=1e-5)

@@ -60,6 +60,17 @@ def test_llvip(tmp_path: Path) -> None:
     assert [problem.kind for problem in open_dataset(f"llvip@train={root}").problems] == ["unlabelled"]
 
 
+@pytest.mark.parametrize("name", ["msrs", "mfnet"])
+def test_day_and_night_are_told_by_the_names(tmp_path: Path, name: str) -> None:
+    root = tree(tmp_path, *(f"test/{side}/{number}.png" for side in ("ir", "vi") for number in ("1", "2D", "00003N")))
+    samples = open_dataset(f"{name}={root}").samples
+    assert [(sample.id, sample.meta.get("light")) for sample in samples] == [
+        ("1", None),
+        ("2D", "day"),
+        ("00003N", "night"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "sides", "folder", "last"),
     [

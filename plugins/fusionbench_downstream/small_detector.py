@@ -9,29 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForObjectDetection, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 from transformers.utils import ModelOutput
 
-STRIDE = 4
+from fusionbench_downstream.pyramid import STRIDE, Pyramid, SmallConfig, block, initialised
+
 _ALPHA = 0.54  # part of a box that its Gaussian covers, as of Liu et al.
 _BOX_WEIGHT = 2.0
 
 
-class SmallDetectorConfig(PretrainedConfig):
-    """Dimensions of :class:`SmallDetector`: channels at strides 2, 4, 8 and 16, and of the head."""
+class SmallDetectorConfig(SmallConfig):
+    """Dimensions of :class:`SmallDetector`."""
 
     model_type = "fusionbench_small_detector"
 
-    def __init__(self, channels: Sequence[int] = (12, 24, 48, 64), head: int = 32, **further: Any) -> None:
-        self.channels = list(channels)
-        self.head = head
-        super().__init__(**further)
+    def __init__(self, **dimensions: Any) -> None:  # without it transformers makes one that knows no other's
+        super().__init__(**dimensions)
 
 
 @dataclass
@@ -52,39 +50,21 @@ class SmallDetector(PreTrainedModel):
 
     def __init__(self, config: SmallDetectorConfig) -> None:
         super().__init__(config)
-        first, *further = config.channels
-        self.stem = _block(3, first, stride=2)
-        widths = [first, *further]
-        self.stages = nn.ModuleList(
-            nn.Sequential(_block(narrow, wide, stride=2), _block(wide, wide)) for narrow, wide in pairwise(widths)
-        )
-        self.lateral = nn.ModuleList(nn.Conv2d(width, config.head, 1) for width in further)
-        self.smooth = _block(config.head, config.head)
+        self.pyramid = Pyramid(config)
         centre = nn.Conv2d(config.head, len(config.id2label or ()), 1)
         edge = nn.Conv2d(config.head, 4, 1)
-        self.centres = nn.Sequential(_block(config.head, config.head), centre)
-        self.edges = nn.Sequential(_block(config.head, config.head), edge)
+        self.centres = nn.Sequential(block(config.head, config.head), centre)
+        self.edges = nn.Sequential(block(config.head, config.head), edge)
         self._first = {id(centre): -2.2, id(edge): 1.0}  # one in ten, as of focal losses; about three cells
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.constant_(module.bias, self._first.get(id(module), 0.0))
+        initialised(module, bias=self._first.get(id(module), 0.0))
 
     def forward(
         self, pixel_values: Tensor, labels: Sequence[Mapping[str, Tensor]] | None = None
     ) -> SmallDetectorOutput:
-        features = self.stem(pixel_values)
-        levels = []
-        for stage in self.stages:
-            features = stage(features)
-            levels.append(features)
-        merged = self.lateral[-1](levels[-1])
-        for lateral, level in zip(reversed(self.lateral[:-1]), reversed(levels[:-1]), strict=True):
-            merged = lateral(level) + F.interpolate(merged, size=level.shape[-2:], mode="nearest")
-        merged = self.smooth(merged)
+        merged, _ = self.pyramid(pixel_values)
         heat = self.centres(merged)
         distances = self.edges(merged).clamp(max=8).exp() * STRIDE
         if labels is None:
@@ -141,12 +121,6 @@ class SmallDetector(PreTrainedModel):
             left, top, right, bottom = distance.flatten(1)[:, cells]
             found.append((best, kinds, torch.stack((x - left, y - top, x + right, y + bottom), dim=-1)))
         return found
-
-
-def _block(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)
-    )
 
 
 def _focal(logits: Tensor, target: Tensor) -> Tensor:
