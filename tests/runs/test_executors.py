@@ -197,18 +197,22 @@ def test_fail_fast_ends_all_processes(workshop: Workshop) -> None:
 
 def test_an_interrupted_run_is_finished_by_the_next(workshop: Workshop, tmp_path: Path) -> None:
     """Killed outright, then interrupted, with both processes at work: the table is that of a quiet run."""
-    slow = "time.sleep(0.2)\nreturn torch.maximum(*batch.sources)"
+    began = tmp_path / "began"
+    slow = f"open({str(began)!r}, 'a').close()\ntime.sleep(0.2)\nreturn torch.maximum(*batch.sources)"
     settings = workshop(method(slow), count=20)
     quiet = fb.run(**{**settings, "out": settings["out"] + "-quiet"}, device="cpu")
     command = [
         sys.executable, "-m", "fusionbench", "run", "-p", settings["plugins"][0], "-m", "mine", "-d",
         settings["datasets"], "--device", "cpu:2", "--out", settings["out"],
     ]  # fmt: skip
-    for blow, wait in ((signal.SIGKILL, 6.0), (signal.SIGINT, 8.0)):
+    for blow, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        began.unlink(missing_ok=True)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-        time.sleep(wait)
+        while not began.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(blow)
-        assert process.wait(timeout=60) in (-signal.SIGKILL, 130, 0)
+        assert process.wait(timeout=60) == status
     assert fb.run(**settings, device="cpu:2").complete
     assert rows(settings["out"]) == rows(quiet.path)
 
