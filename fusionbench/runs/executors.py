@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
+from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Loading, Message, Outcome, Remark
 from fusionbench.runs.launching import command_line
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
@@ -105,7 +105,7 @@ class ProcessExecutor:
             begun = False
             try:
                 for event in self._attempt(dataclasses.replace(unit, jobs=tuple(todo))):
-                    begun = True
+                    begun = begun or not isinstance(event, Loading)
                     if not isinstance(event, Outcome) or remaining.pop(_key(event), None) is not None:
                         yield event
             except _Lost as error:
@@ -160,12 +160,13 @@ class ProcessExecutor:
         worker.send(unit_to_line(unit))
         fusing: tuple[_Key, ...] = ()
         unwritten: dict[_Key, None] = {}
-        limit = None if self._timeout is None else self._timeout * len(unit.methods) + _START_UP
+        loading: tuple[_Key, ...] = ()
+        limit = until_ready = None if self._timeout is None else self._timeout + _START_UP
         what = "get ready"
         done = False
         broken = ""
         while True:
-            suspects = fusing or tuple(unwritten)
+            suspects = loading or fusing or tuple(unwritten)
             try:
                 message = self._receive(worker, limit)
             except TimeoutError:
@@ -192,12 +193,19 @@ class ProcessExecutor:
                 case Broken(reason):
                     broken, limit = reason, None
                     continue
+                case Loading(method):
+                    loading = tuple(_key(job) for job in unit.jobs if job.method == method)
+                    limit, what = until_ready, "get ready"
                 case Fusing(method, samples):
+                    loading = ()
                     fusing, limit, what = tuple((method, sample) for sample in samples), self._timeout, "return"
                 case Fused(method, samples):
                     fusing, limit = (), None
                     unwritten |= dict.fromkeys((method, sample) for sample in samples)
+                case Remark():
+                    loading = ()
                 case Outcome():
+                    loading = ()
                     unwritten.pop(_key(message), None)
                     fusing = tuple(other for other in fusing if other != _key(message))
                     limit = limit if fusing else None

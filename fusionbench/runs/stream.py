@@ -25,7 +25,7 @@ from fusionbench.fusing import FusedImage, Fuser, decode_sample
 from fusionbench.fusing.process_state import shared_process
 from fusionbench.results.records import FusionRecord
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
+from fusionbench.runs.events import Event, Fused, Fusing, Loading, Outcome, Remark
 from fusionbench.runs.finishing import Finisher, Known
 from fusionbench.runs.units import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample, described
@@ -60,9 +60,12 @@ def stream(
         batch_size: Samples of equal size to fuse at once.
         device: Where scores are computed.
     """
+    finisher = Finisher(metrics, config, folder, device)
+    finisher.prepare(unit.jobs)
     fusers: dict[str, Fuser] = {}
     broken: dict[str, str] = {}
     for method in dict.fromkeys(job.method for job in unit.jobs if not (job.error or job.rescore)):
+        yield Loading(method)
         try:
             fusers[method], remarks = _listening(load, method)
             yield from remarks
@@ -78,8 +81,6 @@ def stream(
         batch_size = 1
     groups = deque(sorted(wanted.values(), key=_size) if batch_size > 1 else wanted.values())
     with_text = any(fuser.spec.text != "none" for fuser in fusers.values())
-    finisher = Finisher(metrics, config, folder, device)
-    finisher.prepare(job for jobs in wanted.values() for job in jobs)
     with ThreadPoolExecutor(config.workers) as readers, ThreadPoolExecutor(_SCORERS) as finishers:
         window, kept = config.workers + 2 * batch_size, _KEPT // (batch_size + _SCORERS)
         decoded = _decode_ahead(readers, groups, samples, window=window, kept=kept, with_text=with_text)

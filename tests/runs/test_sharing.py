@@ -100,14 +100,17 @@ def test_only_the_guilty_sample_of_the_guilty_method_fails(workshop: Workshop, f
 
 @pytest.mark.parametrize("fault", ["os._exit(7)", "time.sleep(600)", "raise ValueError('no')"])
 def test_a_method_that_cannot_be_loaded_costs_the_others_nothing(
-    workshop: Workshop, fault: str, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fusionbench.runs.executors._START_UP", 10.0)
-    code = method(FUSES, **SHARES) + method(FUSES, name="guilty", load=fault, **SHARES)
-    code += method(FUSES, name="warns", load="import warnings; warnings.warn('hello')", **SHARES)
+    mine, warns = (LEAVES_ITS_PROCESS.format(folder=str(tmp_path / "seen"), name=name) for name in ("mine", "warns"))
+    code = method(mine, **SHARES) + method(FUSES, name="guilty", load=fault, **SHARES)
+    code += method(warns, name="warns", load="import warnings; warnings.warn('hello')", **SHARES)
     run = fb.run(**workshop(code, count=2, methods=["warns", "guilty", "mine"]), device="cpu", timeout=1)
     assert run.failed == 2
     assert set(failures(run, "guilty")) == {"000", "001"}
+    # They still share theirs: it is known who was being loaded.
+    assert len({path.read_text() for path in (tmp_path / "seen").iterdir()}) == 1
 
 
 def test_a_method_that_kills_its_process_again_and_again_does_not_have_the_others_loaded_each_time(
