@@ -10,11 +10,10 @@ import atexit
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fusionbench.types import FusionBenchError, MissingExtraError, RunView, described, metric_key, resolve
+from fusionbench.types import FusionBenchError, RunView, described, metric_key, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,23 +76,6 @@ class Tracker(Protocol):
 
     def end(self, run: RunEnd) -> None:
         """The run has ended: send what is left and close."""
-
-
-def require_installed(module: str, *, extra: str, what: str) -> None:
-    """For a plugin to say at once that it cannot work, without importing what is slow to import.
-
-    Raises:
-        MissingExtraError: The module is not installed.
-    """
-    try:
-        found = find_spec(module)
-    except ImportError:  # the package that it is in is absent
-        found = None
-    if found is None:
-        raise MissingExtraError(
-            f"{what} needs {module.partition('.')[0]}, which is not installed.",
-            hint=f"pip install 'fusionbench[{extra}]'",
-        )
 
 
 class Tracking:

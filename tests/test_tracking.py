@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import fusionbench as fb
-from fusionbench import tracking
+from fusionbench import extras
 from fusionbench.plugins import load_plugins
-from fusionbench.tracking import RunEnd, RunStart, Tracking, require_installed
-from fusionbench.types import MissingExtraError, PluginError
+from fusionbench.tracking import RunEnd, RunStart, Tracking
+from fusionbench.types import PluginError
 from tests.helpers.workshop import FUSES, Workshop, method
 
 OTHER = method("if '001' in batch.ids: raise ValueError('too dark')\nreturn batch.sources[0]", name="other")
@@ -156,18 +156,11 @@ def test_a_run_that_was_stopped_is_told_as_interrupted(settings: dict[str, Any])
     assert len(board.ends) == 1
 
 
-def test_what_is_not_installed_is_told_with_its_extra() -> None:
-    require_installed("json.decoder", extra="x", what="it")
-    for module in ("nowhere_to_be_found", "nowhere_to_be_found.inner"):
-        with pytest.raises(MissingExtraError, match=r"it needs nowhere_to_be_found.*\n.*fusionbench\[x\]"):
-            require_installed(module, extra="x", what="it")
-
-
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_plugin_whose_service_is_not_installed_is_refused_before_the_run(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "find_spec", lambda module: None)
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
     monkeypatch.delitem(sys.modules, f"fusionbench_{name}", raising=False)
     with pytest.raises(PluginError, match=rf"fusionbench\[{name}\]"):
         load_plugins([f"fusionbench_{name}"])

@@ -18,7 +18,7 @@ from fusionbench.reports.from_runs import table_from_runs
 from fusionbench.reports.run_view import ReportedRun, load_run
 from fusionbench.reports.writing import printed
 from fusionbench.types import MethodSpec, Task, UsageError, WeightSpec
-from fusionbench.weights.finding import choose_weights
+from fusionbench.weights.finding import named_weights
 from fusionbench.weights.hub import PREFIX
 from fusionbench.weights.recognition import is_published, is_safetensors
 from fusionbench.weights.store import check, convert
@@ -53,11 +53,16 @@ def weights_package(
 
     Raises:
         WeightsError: The file cannot be read, or the network does not take it.
-        UsageError: The method needs several files, the file is its authors' own, or the run has no results of the
-            method.
+        UsageError: It is not said which of several weights it is, the method needs several files, the file is its
+            authors' own, or the run has no results of the method.
         MissingExtraError: huggingface_hub is not installed.
     """
-    weight = spec.weights[0] if name is None and len(spec.weights) == 1 else choose_weights(spec, None, name)
+    if name is None and len(spec.weights) > 1:
+        names = ", ".join(weight.name for weight in spec.weights)
+        raise UsageError(
+            f"{spec.name} has several weights: {names}.", hint="Say with --name which of them the file is."
+        )
+    weight = spec.weights[0] if name is None else named_weights(spec, name)
     if weight.beside:
         raise UsageError(f"weights {weight.name!r} of {spec.name} are several files, which is not supported.")
     check(spec, weight, source)

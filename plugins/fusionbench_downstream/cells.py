@@ -100,7 +100,7 @@ class Worker:
         Raises:
             UsageError: There is no such model, it is none of this kind, or no class of it is one of a data set.
             WeightsError: It cannot be had or read.
-            MissingExtraError: A library of the extra is not installed.
+            MissingExtraError: ``transformers`` is not installed.
         """
         if self._prepared:
             return

@@ -187,7 +187,7 @@ def _settings(kind: Kind, given: dict[str, Any]) -> Settings:
         epochs=given["epochs"] or DEFAULT_EPOCHS,
         batch_size=given["batch_size"],
         learning_rate=given["learning_rate"],
-        seeds=_seeds(given["seeds"]) if given["seeds"] else DEFAULT_SEEDS,
+        seeds=DEFAULT_SEEDS if given["seeds"] is None else _seeds(given["seeds"]),
         image_size=_size(given["image_size"]),
         test_part=given["test_part"],
         division=given["division"],

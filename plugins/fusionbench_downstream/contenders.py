@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.plugins import Plugins
-from fusionbench.reports.run_view import load_run
+from fusionbench.reports.run_view import ReportedRun, load_run
 from fusionbench.results.folder import CONFIG, JOURNAL
 from fusionbench.runs import MethodRequest, RunConfig, execute
 from fusionbench.runs.watching import Watcher
@@ -33,6 +33,36 @@ _CHEAP = ("EN",)  # a run scores something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """Whose images are wanted besides the sources.
+
+    Attributes:
+        runs: The runs whose methods and images are used.
+        methods: By key: the naive average, those of the runs, those that were named.
+    """
+
+    runs: tuple[ReportedRun, ...]
+    methods: Mapping[str, MethodRequest]
+
+    @classmethod
+    def of(cls, settings: Settings, plugins: Plugins) -> Requested:
+        """What the settings ask for, found out before any data set is looked at.
+
+        Raises:
+            UsageError: A method is unknown, or is one of a run and named as well; a run is none of methods.
+            DataError: There is no run at a place.
+        """
+        runs = tuple(load_run(path) for path in settings.runs)
+        for run in runs:
+            if "downstream" in run.info:
+                raise UsageError(
+                    f"{run.path} is an evaluation, whose rows are seeds: it has no fused images.",
+                    hint="Give the fusion run, such as the folder `fused` in it.",
+                )
+        return cls(runs=runs, methods=_requests(settings, plugins, runs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contenders:
     """The rows of an evaluation.
 
@@ -49,28 +79,28 @@ class Contenders:
     @classmethod
     def gathered(
         cls,
+        requested: Requested,
         settings: Settings,
         plugins: Plugins,
         datasets: Sequence[EvaluatedDataset],
-        folder: Path,
         say: Callable[[str], None],
         watching: Watching,
         ready: Callable[[], None],
     ) -> Contenders:
-        """Find the images of all of them; what no run has is fused into ``folder/fused``.
+        """Find the images of all of them; what no run has is fused into ``fused`` in the folder of results.
 
         Args:
-            settings, plugins, datasets, folder: Of the evaluation.
+            requested: Whose images.
+            settings, plugins, datasets: Of the evaluation.
             say: Told what a user should know.
             watching: Gives who is told how fusing goes.
             ready: Called before anything is fused, which takes long: raises where the images would be of no use.
 
         Raises:
-            UsageError: A method is unknown, cannot be fused with, or is called like a source; a run is none.
+            UsageError: A method cannot be fused with, or is called like a source.
         """
         alone = _sources(datasets)
-        runs = [load_run(path) for path in settings.runs]
-        requests = _requests(settings, plugins, datasets, runs)
+        runs, requests = requested.runs, requested.methods
         for key in requests:
             if key in alone:
                 raise UsageError(
@@ -80,7 +110,7 @@ class Contenders:
         wanted = {one.content for dataset in datasets for one in _used(dataset)}
         fused = _fused([run.path for run in runs], wanted)
         missing = [key for key in requests if not wanted <= fused.get(key, {}).keys()]
-        own = folder / FUSED
+        own = settings.folder / FUSED
         if missing:
             known = _fused([own], wanted)
             if any(not wanted <= fused.get(key, {}).keys() | known.get(key, {}).keys() for key in missing):
@@ -119,9 +149,7 @@ def _sources(datasets: Sequence[EvaluatedDataset]) -> dict[str, int]:
     return found
 
 
-def _requests(
-    settings: Settings, plugins: Plugins, datasets: Sequence[EvaluatedDataset], runs: Sequence[Any]
-) -> dict[str, MethodRequest]:
+def _requests(settings: Settings, plugins: Plugins, runs: Sequence[ReportedRun]) -> dict[str, MethodRequest]:
     """The methods by key: the naive average, those of the runs, those that were named."""
     requests: dict[str, MethodRequest] = {}
     for run in runs:
@@ -145,7 +173,7 @@ def _requests(
     return requests if NAIVE in requests else {NAIVE: MethodRequest(name=NAIVE), **requests}
 
 
-def _of_a_run(name: str, requests: Mapping[str, MethodRequest], runs: Sequence[Any]) -> bool:
+def _of_a_run(name: str, requests: Mapping[str, MethodRequest], runs: Sequence[ReportedRun]) -> bool:
     """Whether a method that is not registered any more has images in a run."""
     keys = {key for key, request in requests.items() if request.name == name}
     return any(keys & set(run.info.get("methods") or {}) for run in runs)
@@ -175,7 +203,9 @@ def _fusing(
     )
 
 
-def _facts(key: str, request: MethodRequest, title: str, plugins: Plugins, runs: Sequence[Any]) -> Mapping[str, Any]:
+def _facts(
+    key: str, request: MethodRequest, title: str, plugins: Plugins, runs: Sequence[ReportedRun]
+) -> Mapping[str, Any]:
     """As the run that has the images knows the method; else as it is registered."""
     for run in runs:
         known = (run.info.get("methods") or {}).get(key)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusionbench.devices import pick_device
+from fusionbench.extras import require_installed
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import ReportedRun
@@ -24,12 +25,14 @@ from fusionbench.types import FusionBenchError, described, metric_key, raised_at
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
 from fusionbench_downstream.cells import FROZEN, Cell, Worker
-from fusionbench_downstream.contenders import Contenders, Watching
+from fusionbench_downstream.contenders import Contenders, Requested, Watching
 from fusionbench_downstream.dividing import EvaluatedDataset, open_divided
 from fusionbench_downstream.division import Division
-from fusionbench_downstream.settings import VERSION, Settings
+from fusionbench_downstream.settings import VERSION, Protocol, Settings
 
 Said = Callable[[str], None]
+
+_TRAINING: Mapping[Protocol, Sequence[str]] = {"retrain": ("accelerate",), "frozen": ()}
 
 
 class Evaluation(ReportedRun):
@@ -67,6 +70,9 @@ def evaluate(
     device = pick_device(settings.fusing.device)
     prepare_process(settings.fusing)
     folder = settings.folder
+    requested = Requested.of(settings, plugins)
+    for library in ("transformers", scoring.LIBRARY[settings.kind], *_TRAINING[settings.protocol]):
+        require_installed(library, extra=models.EXTRA, purpose=f"{settings.kind} on fused images")
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
         for dataset in datasets:
@@ -76,7 +82,7 @@ def evaluate(
         def ready() -> None:
             worker.prepare([dataset.division for dataset in datasets])
 
-        contenders = Contenders.gathered(settings, plugins, datasets, folder, say, watching, ready)
+        contenders = Contenders.gathered(requested, settings, plugins, datasets, say, watching, ready)
         cells, units = _cells(settings, datasets, contenders), _units(settings)
         model = models.identity(settings.model)
         known = {id(cell): cell.identity(settings, model) for cell in cells}

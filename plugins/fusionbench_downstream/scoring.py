@@ -21,6 +21,8 @@ Detections = tuple[Tensor, Tensor, Tensor]
 MAIN: dict[Kind, str] = {"detection": "mAP50", "segmentation": "mIoU"}
 """The mean by which the demonstration judges, and which is given for each light."""
 
+LIBRARY: dict[Kind, str] = {"detection": "faster_coco_eval", "segmentation": "torchmetrics"}
+
 
 def metric_names(kind: Kind, classes: Sequence[str], lights: Iterable[str] = ()) -> tuple[str, ...]:
     """The metrics of a kind: the means, :data:`MAIN` for each light, then one for each class."""
@@ -47,12 +49,12 @@ def detection_scores(
     Raises:
         MissingExtraError: faster-coco-eval is not installed.
     """
-    library: Any = require("faster_coco_eval", extra=EXTRA, purpose="mAP")
+    coco: Any = require(LIBRARY["detection"], extra=EXTRA, purpose="mAP")
     occurring = {box.name for objects in boxes for box in objects if not box.difficult}
     names = metric_names("detection", classes)
     if not occurring:
         return dict.fromkeys(names, math.nan)
-    truth = library.COCO(_as_coco(boxes, classes))
+    truth = coco.COCO(_as_coco(boxes, classes))
     results = [
         {"image_id": number, "category_id": kind, "bbox": _extent(corners), "score": score}
         for number, (scores, kinds, all_corners) in enumerate(found, start=1)
@@ -60,7 +62,7 @@ def detection_scores(
     ]
     if not results:
         return {name: 0.0 if name.removeprefix("AP:") in (*occurring, *names[:2]) else math.nan for name in names}
-    evaluation = library.COCOeval_faster(truth, truth.loadRes(results), iouType="bbox")
+    evaluation = coco.COCOeval_faster(truth, truth.loadRes(results), iouType="bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     # Thresholds of IoU x recall x class x size (0: all) x most detections (-1: 100); -1 where a class does not occur.
@@ -112,8 +114,8 @@ def segmentation_scores(found: Sequence[Tensor], masks: Sequence[Tensor], classe
     Raises:
         MissingExtraError: torchmetrics is not installed.
     """
-    classification = require("torchmetrics.classification", extra=EXTRA, purpose="mIoU")
-    metric = classification.MulticlassConfusionMatrix(num_classes=len(classes) + 1, ignore_index=IGNORED)
+    library = require(LIBRARY["segmentation"], extra=EXTRA, purpose="mIoU")
+    metric = library.classification.MulticlassConfusionMatrix(num_classes=len(classes) + 1, ignore_index=IGNORED)
     for prediction, mask in zip(found, masks, strict=True):
         metric.update(prediction.reshape(-1).long(), mask.reshape(-1).long())
     counts = metric.compute().double()

@@ -72,6 +72,8 @@ class Settings:
             raise UsageError(f"--test-part must lie between 0 and 1, got {self.test_part}.")
         if self.image_size is not None and min(self.image_size) < 32:
             raise UsageError("--image-size: both sides must be at least 32.")
+        if not self.model.strip():
+            raise UsageError("--model is empty.", hint=f"{SMALL}, scratch:TYPE, a folder, or an id of the hub.")
         if self.protocol == "retrain" and self.classes:
             raise UsageError("--class is for --protocol frozen; a model that is trained gets the data set's classes.")
         if self.protocol == "frozen" and (self.model == SMALL or self.model.startswith("scratch:")):

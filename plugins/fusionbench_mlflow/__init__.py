@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fusionbench.tracking import Tracking, require_installed
+from fusionbench.extras import require_installed
+from fusionbench.tracking import Tracking
 
-require_installed("mlflow", extra="mlflow", what="fusionbench_mlflow")
+require_installed("mlflow", extra="mlflow", purpose="fusionbench_mlflow")
 
 _TRACKING = Tracking("fusionbench_mlflow.tracker:MlflowTracker")
 fusionbench_run_started = _TRACKING.started

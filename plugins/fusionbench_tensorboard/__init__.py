@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fusionbench.tracking import Tracking, require_installed
+from fusionbench.extras import require_installed
+from fusionbench.tracking import Tracking
 
-require_installed("tensorboard.summary", extra="tensorboard", what="fusionbench_tensorboard")
+require_installed("tensorboard.summary", extra="tensorboard", purpose="fusionbench_tensorboard")
 
 _TRACKING = Tracking("fusionbench_tensorboard.tracker:TensorBoardTracker")
 fusionbench_run_started = _TRACKING.started

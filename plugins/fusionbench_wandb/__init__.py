@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fusionbench.tracking import Tracking, require_installed
+from fusionbench.extras import require_installed
+from fusionbench.tracking import Tracking
 
-require_installed("wandb", extra="wandb", what="fusionbench_wandb")
+require_installed("wandb", extra="wandb", purpose="fusionbench_wandb")
 
 _TRACKING = Tracking("fusionbench_wandb.tracker:WandbTracker")
 fusionbench_run_started = _TRACKING.started

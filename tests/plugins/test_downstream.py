@@ -182,6 +182,19 @@ def test_what_is_known_of_an_evaluation(detection: Path) -> None:
     assert " seeds, digest " in lines["data scenes"]
 
 
+def test_what_is_asked_for_wrongly_is_told_before_data_are_read(scenes: Path, detection: Path, tmp_path: Path) -> None:
+    arguments = ["-p", scenes.parent / "scenes_plugin.py", "-d", f"scenes={scenes}", "--out", tmp_path / "out"]
+    for wrong, complaint in (
+        (["-m", "nosuch"], "unknown method 'nosuch'"),
+        ([detection], "is an evaluation"),
+        ([tmp_path / "nowhere"], "is no run folder"),
+    ):
+        result = command("detection", *arguments, *wrong)
+        assert result.exit_code == 2
+        assert complaint in result.output
+        assert "checking" not in result.output
+
+
 def test_what_cannot_be_fused_is_a_row_that_says_why(scenes: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(
@@ -408,6 +421,7 @@ def test_classes_that_are_not_there(given: dict[str, str], complaint: str) -> No
         (["-d", "demo-ivf", "--protocol", "frozen"], "needs a model with weights"),
         (["-d", "demo-ivf", "--seeds", "0,0"], "each once"),
         (["-d", "demo-ivf", "--seeds", "x"], "whole numbers"),
+        (["-d", "demo-ivf", "--model", ""], "--model is empty"),
         (["-d", "demo-ivf", "--image-size", "12"], "expected WxH"),
         (["-d", "demo-ivf", "--demo"], "brings its data sets"),
         (["-d", "demo-ivf", "--test-part", "1"], "between 0 and 1"),

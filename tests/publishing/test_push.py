@@ -226,6 +226,12 @@ def test_what_the_hub_refuses_is_told_without_the_token(push: Push, hub: Hub, ru
     assert not hub.commits
 
 
+def test_which_of_several_weights_is_asked_for(push: Push, tmp_path: Path) -> None:
+    said = push("push", "weights", "cddfuse", tmp_path / "file", "group/mine", "--licence", "mit").output
+    assert "cddfuse has several weights: IVF, MIF" in said
+    assert "--name" in said
+
+
 @pytest.mark.parametrize("name", ["results", "me/", "me/a/b", "../x", "me/a b", "me/a--b", "me/x?token=1"])
 def test_what_is_no_repository_is_refused(name: str) -> None:
     from fusionbench.publishing.sending import check_repository

@@ -184,6 +184,7 @@ def compared() -> Any:
     facts = {
         "metrics": {"mAP50@retrain": {"higher_is_better": True}},
         "methods": {"visible": {"title": "Visible alone"}},
+        "unit": "seed",
     }
     return fb.compare(fusion, against=Loaded(use, facts), metrics=["EN", "MSE"])
 
@@ -205,6 +206,15 @@ def test_every_format_tells_it() -> None:
     assert "Visible alone" in formats.as_html(found)
 
 
+def test_the_two_sides_are_not_taken_for_each_other() -> None:
+    fusion = Loaded(fusion_of({"EN": [1, 2, 3]}, "abc"))
+    use = Loaded(downstream_of(np.array([[1.0, 2, 3]]), list("abc")), {"unit": "seed"})
+    with pytest.raises(UsageError, match="has downstream scores, no fusion scores"):
+        fb.compare(use, against=fusion)
+    with pytest.raises(UsageError, match="has fusion scores, no downstream scores"):
+        fb.compare(fusion, against=fusion)
+
+
 def test_a_comparison_without_it_is_as_before() -> None:
     found = fb.compare(Loaded(fusion_of({"EN": [1, 2, 3]}, "abc")), metrics=["EN"])
     assert "predictions" not in json.loads(formats.rendered(found, "json"))
@@ -214,7 +224,7 @@ def test_a_comparison_without_it_is_as_before() -> None:
 def test_a_folder_that_is_no_run_is_a_message(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     fb.run(["average", "gff"], "demo-mff", metrics=["EN"], limit=2, out=str(folder), isolate=False)
-    for against, said in ((tmp_path / "nothing", "nothing"), (folder, "fewer than 3 methods")):
+    for against, said in ((tmp_path / "nothing", "nothing"), (folder, "has fusion scores, no downstream scores")):
         done = CliRunner().invoke(main, ["compare", str(folder), "--against", str(against)])
         assert done.exit_code == 2
         assert said in done.output

@@ -12,6 +12,8 @@ from fusionbench.reports.comparison.model import LEVEL, Coefficient, Comparison,
 from fusionbench.reports.comparison.prediction import predict
 from fusionbench.reports.from_runs import RunResult, recorded_metrics, title_of
 from fusionbench.reports.merge import merge_frames
+from fusionbench.reports.model import UNIT
+from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
     from fusionbench.plugins import Plugins
@@ -41,9 +43,12 @@ def compare_runs(
 
     Raises:
         DataError: Runs contradict each other.
+        UsageError: Downstream scores are where fusion scores belong, or the other way round.
         UsageError, UnknownNameError: See ``compare_frame``, :func:`fusionbench.reports.choosing.chosen` and
             :func:`fusionbench.reports.comparison.prediction.predict`.
     """
+    if against:
+        _check_sides(runs, against)
     frame = merge_frames({name: run.frame() for name, run in runs.items()})
     frame = chosen(frame, methods=methods, datasets=datasets, samples=samples)
     titles = {str(name): title_of(plugins.methods, str(name)) for name in frame["method"].unique()}
@@ -73,6 +78,17 @@ def compare_runs(
     )
     titles = _recorded_titles(against) | dict(found.titles)
     return dataclasses.replace(found, against=", ".join(against), predictions=predictions, titles=titles)
+
+
+def _check_sides(runs: Mapping[str, RunResult], against: Mapping[str, RunResult]) -> None:
+    """Fusion scores on the one side, downstream scores on the other; a run of the first kind counts pairs of images."""
+    hint = "fusionbench compare FUSION_RUN... --against EVALUATION, which `fusionbench downstream` made."
+    for name, run in runs.items():
+        if run.info.get("unit", UNIT) != UNIT:
+            raise UsageError(f"{name} has downstream scores, no fusion scores to hold against others.", hint=hint)
+    for name, run in against.items():
+        if run.info.get("unit", UNIT) == UNIT:
+            raise UsageError(f"{name} has fusion scores, no downstream scores.", hint=hint)
 
 
 def _recorded_titles(runs: Mapping[str, RunResult]) -> dict[str, str]:
