@@ -33,6 +33,7 @@ from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
 from fusionbench.fusing.cost import measure_cost
 from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.metrics import Scorer
+from fusionbench.metrics.scoring import Scores
 from fusionbench.plugins import current_plugins
 from fusionbench.runs import provenance
 from fusionbench.runs.config import RunConfig
@@ -120,6 +121,13 @@ def fused(fuser: Fuser, samples: Sequence[DecodedSample]) -> list[Tensor]:
     return [result_of(fuser, sample).pixels for sample in samples]
 
 
+def finished(scores: Scores) -> Scores:
+    """The scores, all of them computed: a GPU is still at it when a call returns."""
+    for values in scores.values.values():
+        values.cpu()
+    return scores
+
+
 def attempted(records: Iterator[Record], **facts: Any) -> Iterator[Record]:
     """The records, and one that says why where there are no more."""
     try:
@@ -153,11 +161,12 @@ def agreement(bench: Bench) -> Iterator[Record]:
             for device in (bench.device, _CPU)
         ]
         for spec in specs:
-            if spec.key in values[0].errors:
-                yield {"metric": spec.key, "dtype": dtype, "error": values[0].errors[spec.key]}
+            if error := next((value.errors[spec.key] for value in values if spec.key in value.errors), ""):
+                yield {"metric": spec.key, "dtype": dtype, "error": error}
             else:
                 found, expected = (float(value.values[spec.key][0]) for value in values)
-                relative = abs(found - expected) / max(abs(expected), 1e-12) if expected == expected else 0.0
+                same = found == expected or (found != found and expected != expected)
+                relative = 0.0 if same else abs(found - expected) / max(abs(expected), 1e-12)
                 yield {"metric": spec.key, "dtype": dtype, "relative": relative}
     for spec in methods():
         for task in spec.tasks:
@@ -170,44 +179,37 @@ def agreement(bench: Bench) -> Iterator[Record]:
 def precision(bench: Bench) -> Iterator[Record]:
     """What autocast, torch.compile and channels-last do to the six metrics and to the time."""
 
-    def of_method(spec: MethodSpec) -> Iterator[Record]:
+    def of_way(spec: MethodSpec, way: str, exact: dict[str, float]) -> Iterator[Record]:
         task = spec.tasks[0]
         samples = scenes(task)
         scorer = Scorer(SIX, device=bench.device, eight_bit=True)
-        exact: dict[str, float] = {}
-        for way in WAYS:
-            if bench.late:
-                yield {"method": spec.name, "way": way, "left_out": "time"}
-                continue
-            fuser = loaded(spec, task, bench.device, way if way in ("bfloat16", "float16") else "float32")
-            if way == "channels-last":
-                fuser.network.to(memory_format=torch.channels_last)
-            if way == "compiled":
-                fuser.method.network = torch.compile(fuser.network)
-            pictures = fused(fuser, samples)
-            started = time.perf_counter()
-            fused(fuser, samples)
-            seconds = (time.perf_counter() - started) / len(samples)
-            columns = [
-                scorer.score(picture[None], [source[None] for source in sample.sources])
-                for picture, sample in zip(pictures, samples, strict=True)
-            ]
-            means = {name: statistics.fmean(float(column[name][0]) for column in columns) for name in SIX}
-            exact = exact or means
-            yield {
-                "method": spec.name,
-                "way": way,
-                "seconds": seconds,
-                "change": {name: means[name] - exact[name] for name in SIX},
-            }
+        fuser = loaded(spec, task, bench.device, way if way in ("bfloat16", "float16") else "float32")
+        if way == "channels-last":
+            fuser.network.to(memory_format=torch.channels_last)
+        if way == "compiled":
+            fuser.method.network = torch.compile(fuser.network)
+        pictures = fused(fuser, samples)
+        started = time.perf_counter()
+        fused(fuser, samples)
+        seconds = (time.perf_counter() - started) / len(samples)
+        columns = [
+            scorer.score(picture[None], [source[None] for source in sample.sources])
+            for picture, sample in zip(pictures, samples, strict=True)
+        ]
+        means = {name: statistics.fmean(float(column[name][0]) for column in columns) for name in SIX}
+        if way == WAYS[0]:
+            exact.update(means)
+        change = {name: means[name] - exact[name] for name in SIX} if exact else None
+        yield {"method": spec.name, "way": way, "seconds": seconds, "change": change}
 
     for spec in methods(learned=True):
         if spec.lowers_precision:
-            yield from (
-                [{"method": spec.name, "left_out": "time"}]
-                if bench.late
-                else attempted(of_method(spec), method=spec.name)
-            )
+            exact: dict[str, float] = {}
+            for way in WAYS:
+                facts = {"method": spec.name, "way": way}
+                yield from (
+                    [{**facts, "left_out": "time"}] if bench.late else attempted(of_way(spec, way, exact), **facts)
+                )
 
 
 def speed(bench: Bench) -> Iterator[Record]:
@@ -251,10 +253,11 @@ def metrics_in_batches(bench: Bench) -> Iterator[Record]:
                 scorer = Scorer("all", [profile], device=device)
 
                 def score(scorer: Scorer = scorer, images: list[Tensor] = images) -> Iterator[Record]:
-                    scorer.scores(images[0], images[1:])
+                    finished(scorer.scores(images[0], images[1:]))
                     started = time.perf_counter()
-                    scorer.scores(images[0], images[1:])
-                    yield {"seconds": (time.perf_counter() - started) / len(images[0])}
+                    scores = finished(scorer.scores(images[0], images[1:]))
+                    seconds = (time.perf_counter() - started) / len(images[0])
+                    yield {"seconds": seconds, "metrics": len(scores.values), "without_value": len(scores.errors)}
 
                 yield from ({**facts, **record} for record in attempted(score()))
 

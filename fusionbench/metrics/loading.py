@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,23 @@ def function_of(spec: MetricSpec, place: torch.device) -> Function:
         return _loaded(spec.key, function, str(place), tuple(paths.items()), digests)
 
 
-@functools.lru_cache(maxsize=8)
+def load_networks(specs: Iterable[MetricSpec], place: torch.device) -> None:
+    """Load the networks of metrics that have one, before anything is computed beside: that draws random numbers.
+
+    What cannot be loaded is for whoever asks for a value to tell.
+    """
+    for spec in specs:
+        try:
+            if spec.weights:
+                function_of(spec, place)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # foreign code may even end the process
+            continue
+
+
+# As many as are used at once: loading one again for each image would take longer than its values.
+@functools.lru_cache(maxsize=64)
 def _loaded(
     key: str, load: Any, place: str, weights: tuple[tuple[str, Path], ...], digests: tuple[str, ...]
 ) -> Function:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.sources import KnownSources
+from fusionbench.metrics.sources import KnownSources, bytes_of
 
 T = TypeVar("T")
 
@@ -34,17 +34,11 @@ class Memory:
             self._kept.move_to_end(key)
             return self._kept[key]
         value = self._kept[key] = compute()
-        self._used += _bytes(value)
+        self._used += bytes_of(value)
         while self._used > self._size:
             _, dropped = self._kept.popitem(last=False)
-            self._used -= _bytes(dropped)
+            self._used -= bytes_of(dropped)
         return value
-
-
-def _bytes(value: Any) -> int:
-    if isinstance(value, Tensor):
-        return value.numel() * value.element_size()
-    return sum(map(_bytes, value)) if isinstance(value, Iterable) and not isinstance(value, str) else 0
 
 
 class Planes:
@@ -140,14 +134,17 @@ def shared_by_images(function: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(function)
     def remembered(planes: Planes, *arguments: Hashable) -> T:
-        memory = planes.memory
+        memory, known = planes.memory, planes.known
         numbers = [value for value in arguments if type(value) is int]
-        if planes.known is not None and numbers and 0 not in numbers:
-            return planes.known.get((remembered, planes.scope, *arguments), lambda: function(planes, *arguments))
-        if memory is None or any(planes[number].requires_grad for number in numbers):
+        of_sources = known is not None and bool(numbers) and 0 not in numbers
+        if of_sources or memory is None or any(planes[number].requires_grad for number in numbers):
             key = (remembered, *arguments)
             if key not in planes._shared:
-                planes._shared[key] = function(planes, *arguments)
+                if known is not None and of_sources:
+                    value = known.get((remembered, planes.scope, *arguments), lambda: function(planes, *arguments))
+                else:
+                    value = function(planes, *arguments)
+                planes._shared[key] = value
             return planes._shared[key]
         content = (planes.digest(value) if type(value) is int else value for value in arguments)
         return memory.get((remembered, *content), lambda: function(planes, *arguments))

@@ -115,7 +115,10 @@ def execute(
         try:
             plugins.notify("fusionbench_run_started", run=run)
             units, stamps = _prepare(expansion, config, plugins, journal, folder, watcher, facts)
-            _compute(units, stamps, run, config, plugins, journal, session, watcher, data, facts, inline=inline)
+            if units:
+                engaged = _inline(run, plugins, data) if inline else _engaged(run, plugins, watcher, facts)
+                with contextlib.closing(engaged) as executor:
+                    _compute(executor, units, stamps, run, plugins, journal, session, watcher)
             outcome = "complete" if run.complete else "failures"
         finally:
             facts["peak_memory_bytes"] = provenance.peak_memory()
@@ -223,63 +226,61 @@ def _listings(expansion: Expansion, facts: Mapping[str, Mapping[str, SampleFacts
     }
 
 
+def _inline(run: Run, plugins: Plugins, opened: dict[str, OpenedDataset]) -> Executor:
+    """This process as the executor."""
+    # They import torch, which a process that only supervises does without.
+    from fusionbench.runs.inline import InlineExecutor
+    from fusionbench.runs.session import Session
+
+    prepare_process(run.config)
+    here = dataclasses.replace(run.config, device=pick_devices(run.config.device)[0])
+    return InlineExecutor(Session(here, plugins, run.path.absolute(), opened))
+
+
+def _engaged(run: Run, plugins: Plugins, watcher: Watcher, facts: dict[str, Any]) -> Executor:
+    """The executor that the settings name."""
+    context = RunContext(
+        config=run.config,
+        config_path=run.path / CONFIG,
+        folder=run.path,
+        plugins={name: origin.file for name, origin in plugins.origins.items() if origin.file},
+        identities=facts["identities"],
+        notice=watcher.notice,
+        provenance=facts,
+    )
+    return engage_executor(context, plugins)
+
+
 def _compute(
+    executor: Executor,
     units: Sequence[Unit],
     stamps: _Stamps,
     run: Run,
-    config: RunConfig,
     plugins: Plugins,
     journal: Journal,
     session: int,
     watcher: Watcher,
-    opened: dict[str, OpenedDataset],
-    facts: dict[str, Any],
-    *,
-    inline: bool,
 ) -> None:
-    if not units:
-        return
-    executor: Executor
-    if inline:
-        # They import torch, which a process that only supervises does without.
-        from fusionbench.runs.inline import InlineExecutor
-        from fusionbench.runs.session import Session
-
-        prepare_process(config)
-        here = dataclasses.replace(config, device=pick_devices(config.device)[0])
-        executor = InlineExecutor(Session(here, plugins, run.path.absolute(), opened))
-    else:
-        files = {name: origin.file for name, origin in plugins.origins.items() if origin.file}
-        context = RunContext(
-            config=config,
-            config_path=run.path / CONFIG,
-            folder=run.path,
-            plugins=files,
-            identities=facts["identities"],
-            notice=watcher.notice,
-            provenance=facts,
-        )
-        executor = engage_executor(context, plugins)
+    """Journal what the executor finds out, and tell everybody."""
     told: set[str] = set()
-    with contextlib.closing(executor):
-        for unit, event in executor.execute(units):
-            if isinstance(event, Remark):
-                remark = f"{event.method} on {unit.dataset}: {event.message}"
-                if remark not in told:  # a method says the same in each process that loads it
-                    watcher.notice(remark)
-                    told.add(remark)
-            if not isinstance(event, Outcome):
-                continue
-            event = _unless_changed(unit, event, stamps, run.path)
-            record = event.record
-            journal.record(record, session)
-            run.computed += 1
-            if record.status != "ok" or record.score_errors:
-                run.failed += 1
-            watcher.finished(unit, event)
-            plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
-            if config.fail_fast and run.failed:
-                return
+    for unit, event in executor.execute(units):
+        if isinstance(event, Remark):
+            remark = f"{event.method} on {unit.dataset}: {event.message}"
+            if remark not in told:  # a method says the same in each process that loads it
+                watcher.notice(remark)
+                told.add(remark)
+        if not isinstance(event, Outcome):
+            continue
+        event = _unless_changed(unit, event, stamps, run.path)
+        record = event.record
+        journal.record(record, session)
+        run.computed += 1
+        if record.status != "ok" or record.score_errors:
+            run.failed += 1
+        watcher.finished(unit, event)
+        plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
+        if run.config.fail_fast and run.failed:
+            return
 
 
 def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -> Outcome:

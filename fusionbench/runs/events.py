@@ -9,6 +9,13 @@ from fusionbench.runs.units import Job
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """The method is about to be made ready."""
+
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fusing:
     """The method is about to see these samples; a supervisor may start its clock."""
 
@@ -46,7 +53,7 @@ class Remark:
     message: str
 
 
-Event = Fusing | Fused | Outcome | Remark
+Event = Loading | Fusing | Fused | Outcome | Remark
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Message, Outcome
+from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Loading, Message, Outcome, Remark
 from fusionbench.runs.launching import command_line
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
@@ -105,7 +105,7 @@ class ProcessExecutor:
             begun = False
             try:
                 for event in self._attempt(dataclasses.replace(unit, jobs=tuple(todo))):
-                    begun = True
+                    begun = begun or not isinstance(event, Loading)
                     if not isinstance(event, Outcome) or remaining.pop(_key(event), None) is not None:
                         yield event
             except _Lost as error:
@@ -121,9 +121,8 @@ class ProcessExecutor:
             if not begun and lost.died and starts < _STARTS:
                 continue
             suspects = [key for key in lost.suspects if key in remaining]
-            if not suspects and len({method for method, _ in left}) > 1:
-                # Nothing tells which of the methods it was.
-                yield from self._one_by_one(dataclasses.replace(unit, jobs=tuple(remaining.values())))
+            if len(unit.methods) > 1:
+                yield from self._apart(dataclasses.replace(unit, jobs=tuple(remaining.values())), suspects)
                 return
             suspects = suspects or left[:_NEAR]
             if begun and len(suspects) > 1:
@@ -134,11 +133,17 @@ class ProcessExecutor:
                 yield Outcome.failed(remaining.pop(key), lost.reason)
             alone = []
 
-    def _one_by_one(self, unit: Unit) -> Iterator[Event]:
-        """The events of a unit whose methods get a process each."""
-        for method in unit.methods:
-            own = tuple(job for job in unit.jobs if job.method == method)
-            yield from self.execute(dataclasses.replace(unit, jobs=own))
+    def _apart(self, unit: Unit, suspects: Sequence[_Key]) -> Iterator[Event]:
+        """The events of a unit whose process was lost, with a process for each method of the suspects.
+
+        There it shows which samples are guilty, and whether any is: another method may have left the process in a state
+        that they do not survive. The others then go on together, and are not loaded again for each sample that kills.
+        """
+        suspected = dict.fromkeys(method for method, _ in suspects) or dict.fromkeys(unit.methods)
+        own = [tuple(job for job in unit.jobs if job.method == method) for method in suspected]
+        for jobs in (*own, tuple(job for job in unit.jobs if job.method not in suspected)):
+            if jobs:
+                yield from self.execute(dataclasses.replace(unit, jobs=jobs))
 
     def _attempt(self, unit: Unit) -> Iterator[Event]:
         with self._changing:
@@ -155,12 +160,13 @@ class ProcessExecutor:
         worker.send(unit_to_line(unit))
         fusing: tuple[_Key, ...] = ()
         unwritten: dict[_Key, None] = {}
-        limit = None if self._timeout is None else self._timeout * len(unit.methods) + _START_UP
+        loading: tuple[_Key, ...] = ()
+        limit = until_ready = None if self._timeout is None else self._timeout + _START_UP
         what = "get ready"
         done = False
         broken = ""
         while True:
-            suspects = fusing or tuple(unwritten)
+            suspects = loading or fusing or tuple(unwritten)
             try:
                 message = self._receive(worker, limit)
             except TimeoutError:
@@ -187,12 +193,19 @@ class ProcessExecutor:
                 case Broken(reason):
                     broken, limit = reason, None
                     continue
+                case Loading(method):
+                    loading = tuple(_key(job) for job in unit.jobs if job.method == method)
+                    limit, what = until_ready, "get ready"
                 case Fusing(method, samples):
+                    loading = ()
                     fusing, limit, what = tuple((method, sample) for sample in samples), self._timeout, "return"
                 case Fused(method, samples):
                     fusing, limit = (), None
                     unwritten |= dict.fromkeys((method, sample) for sample in samples)
+                case Remark():
+                    loading = ()
                 case Outcome():
+                    loading = ()
                     unwritten.pop(_key(message), None)
                     fusing = tuple(other for other in fusing if other != _key(message))
                     limit = limit if fusing else None

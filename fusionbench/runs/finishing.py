@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from fusionbench.images.decode import read_image
 from fusionbench.images.encode import write_png
 from fusionbench.images.hashing import file_sha256
 from fusionbench.metrics import Scorer
+from fusionbench.metrics.loading import load_networks
 from fusionbench.metrics.sources import KnownSources
 from fusionbench.results.records import FusionRecord, MetricKey, PictureRecord
 from fusionbench.runs.config import RunConfig
@@ -34,12 +35,13 @@ class Known:
     Args:
         item: The sample.
         seconds: Wall time of decoding it.
+        size: Bytes that are kept at most of what is computed.
     """
 
-    def __init__(self, item: DecodedSample, seconds: float) -> None:
+    def __init__(self, item: DecodedSample, seconds: float, *, size: int) -> None:
         self.item = item
         self.seconds = seconds
-        self.sources = KnownSources(item.sources, item.reference)
+        self.sources = KnownSources(item.sources, item.reference, size=size)
 
 
 class Finisher:
@@ -60,6 +62,11 @@ class Finisher:
         self._by_key: dict[MetricKey, MetricSpec] = {(m.name, m.profile, m.version): m for m in metrics}
         self._scorers: dict[tuple[MetricKey, ...], Scorer] = {}
         self._alone = threading.Lock()
+
+    def prepare(self, jobs: Iterable[Job]) -> None:
+        """Load what metrics need for these jobs; before methods compute, whose random numbers that would disturb."""
+        keys = dict.fromkeys(key for job in jobs for key in job.metrics)
+        load_networks((self._by_key[key] for key in keys if key in self._by_key), self.device)
 
     def finish(self, job: Job, sample: Known, fused: FusedImage | None) -> FusionRecord:
         """Write (unless the image exists) and score one fused image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fusionbench.fusing.process_state import RANDOM, kept
 from fusionbench.runs.events import Event
 from fusionbench.runs.session import Session
 from fusionbench.runs.units import Unit
@@ -17,9 +18,10 @@ class InlineExecutor:
 
     def execute(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, Event]]:
         """See :class:`fusionbench.runs.executors.Executor`. A method that hangs cannot be interrupted here."""
-        for unit in units:
-            for event in self._session.execute(unit):
-                yield unit, event
+        with kept(RANDOM):  # seeds are for methods; who called goes on with what it had
+            for unit in units:
+                for event in self._session.execute(unit):
+                    yield unit, event
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import os
@@ -128,8 +129,19 @@ def split_units(units: Iterable[Unit], workers: int) -> list[Unit]:
     pieces = []
     for unit in units:
         count = len(unit.jobs)
-        size = max(fair, min(_WORTHWHILE, -(-count // workers)))
-        number = -(-count // size)
-        cuts = [index * count // number for index in range(number + 1)]
-        pieces += [dataclasses.replace(unit, jobs=unit.jobs[start:end]) for start, end in itertools.pairwise(cuts)]
+        size = max(fair, min(_WORTHWHILE * len(unit.methods), -(-count // workers)))
+        pieces += cut(unit, -(-count // size))
     return pieces
+
+
+def cut(unit: Unit, number: int) -> list[Unit]:
+    """A unit in so many pieces of nearly equal size, or fewer: between samples, where pieces are larger than these.
+
+    What is done once for all methods of a sample would otherwise be done twice.
+    """
+    jobs, count = unit.jobs, len(unit.jobs)
+    cuts = [index * count // number for index in range(number + 1)]
+    starts = [index for index in range(count) if not index or jobs[index].sample != jobs[index - 1].sample]
+    if len(starts) >= number:
+        cuts = [0, *(starts[bisect.bisect_right(starts, place) - 1] for place in cuts[1:-1]), count]
+    return [dataclasses.replace(unit, jobs=jobs[start:end]) for start, end in itertools.pairwise(cuts) if start < end]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fusionbench.devices import pick_device
 from fusionbench.fusing import Fuser, load_fuser
+from fusionbench.fusing.process_state import shared_process
 from fusionbench.plugins import Plugins
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.runs.events import Event
@@ -68,15 +70,20 @@ class Session:
     def _load(self, key: str, dataset: OpenedDataset) -> Fuser:
         matching = (request for request in self.config.methods if request.key == key)
         request = next(matching, MethodRequest(name=key))
-        fuser = load_fuser(
-            self.plugins.methods[request.name],
-            device=pick_device(self.config.device),
-            task=dataset.task,
-            weights=Path(request.weights) if request.weights else None,
-            options=request.options,
-            precision=self.config.precision,
-            compiled=self.config.compile,
-            colour_mode=self.config.colour,
-        )
-        fuser.prepare(dataset)
+        spec = self.plugins.methods[request.name]
+        remarks: list[str] = []
+        with shared_process(spec, remarks):
+            fuser = load_fuser(
+                spec,
+                device=pick_device(self.config.device),
+                task=dataset.task,
+                weights=Path(request.weights) if request.weights else None,
+                options=request.options,
+                precision=self.config.precision,
+                compiled=self.config.compile,
+                colour_mode=self.config.colour,
+            )
+            fuser.prepare(dataset)
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=2)
         return fuser

@@ -7,6 +7,7 @@ whatever the size of the data set.
 
 from __future__ import annotations
 
+import random
 import time
 import warnings
 import zlib
@@ -16,13 +17,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fusionbench.allocator import release_freed_memory
 from fusionbench.fusing import FusedImage, Fuser, decode_sample
+from fusionbench.fusing.process_state import shared_process
 from fusionbench.results.records import FusionRecord
 from fusionbench.runs.config import RunConfig
-from fusionbench.runs.events import Event, Fused, Fusing, Outcome, Remark
+from fusionbench.runs.events import Event, Fused, Fusing, Loading, Outcome, Remark
 from fusionbench.runs.finishing import Finisher, Known
 from fusionbench.runs.units import Job, Unit
 from fusionbench.types import FusionBenchError, MetricSpec, Sample, described
@@ -30,6 +33,8 @@ from fusionbench.types import FusionBenchError, MetricSpec, Sample, described
 _SCORERS = 2
 # Pixels of a source decoded ahead at most; one sample may exceed it.
 _AHEAD = 2**24
+# Bytes of what metrics have computed of the sources of all samples that are in work, about.
+_KEPT = 2**30
 
 
 def stream(
@@ -55,9 +60,12 @@ def stream(
         batch_size: Samples of equal size to fuse at once.
         device: Where scores are computed.
     """
+    finisher = Finisher(metrics, config, folder, device)
+    finisher.prepare(unit.jobs)
     fusers: dict[str, Fuser] = {}
     broken: dict[str, str] = {}
     for method in dict.fromkeys(job.method for job in unit.jobs if not (job.error or job.rescore)):
+        yield Loading(method)
         try:
             fusers[method], remarks = _listening(load, method)
             yield from remarks
@@ -73,9 +81,9 @@ def stream(
         batch_size = 1
     groups = deque(sorted(wanted.values(), key=_size) if batch_size > 1 else wanted.values())
     with_text = any(fuser.spec.text != "none" for fuser in fusers.values())
-    finisher = Finisher(metrics, config, folder, device)
     with ThreadPoolExecutor(config.workers) as readers, ThreadPoolExecutor(_SCORERS) as finishers:
-        decoded = _decode_ahead(readers, groups, samples, window=config.workers + 2 * batch_size, with_text=with_text)
+        window, kept = config.workers + 2 * batch_size, _KEPT // (batch_size + _SCORERS)
+        decoded = _decode_ahead(readers, groups, samples, window=window, kept=kept, with_text=with_text)
         finishing: deque[tuple[Job, Future[FusionRecord]]] = deque()
         for batch in _batches(decoded, batch_size):
             for entry in batch:
@@ -129,6 +137,7 @@ def _decode_ahead(
     samples: Mapping[str, Sample],
     *,
     window: int,
+    kept: int,
     with_text: bool,
 ) -> Iterator[_Decoded]:
     def decode(jobs: Sequence[Job]) -> _Decoded:
@@ -142,7 +151,7 @@ def _decode_ahead(
             return _Decoded(jobs, error)
         except Exception as error:
             return _Decoded(jobs, FusionBenchError(f"sample {sample} cannot be read: {described(error)}"))
-        return _Decoded(jobs, Known(item, time.perf_counter() - started))
+        return _Decoded(jobs, Known(item, time.perf_counter() - started, size=kept))
 
     waiting: deque[tuple[int, Future[_Decoded]]] = deque()
     pixels = 0
@@ -207,12 +216,18 @@ def _fused(
     names = tuple(work.job.sample for work in portion)
     yield Fusing(method, names)
     _seed(seed, names[0])
-    results = fusers[method].fuse_samples([work.known.item for work in portion])
+    remarks: list[str] = []
+    with shared_process(fusers[method].spec, remarks):
+        results = fusers[method].fuse_samples([work.known.item for work in portion])
+    yield from (Remark(method, remark) for remark in remarks)
     release_freed_memory()
     yield Fused(method, names)
     return results
 
 
 def _seed(seed: int, sample: str) -> None:
-    """A seed of its own for each batch, so that results do not depend on what was computed before."""
-    torch.manual_seed((seed << 32) ^ zlib.crc32(sample.encode()))
+    """A seed of its own for each batch, so that results do not depend on what was computed before, and by whom."""
+    number = (seed << 32) ^ zlib.crc32(sample.encode())
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number % 2**32)

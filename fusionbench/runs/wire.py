@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from fusionbench.results.records import FusionRecord, PictureRecord
-from fusionbench.runs.events import Broken, Done, Ended, Fused, Fusing, Message, Outcome, Remark
+from fusionbench.runs.events import Broken, Done, Ended, Fused, Fusing, Loading, Message, Outcome, Remark
 from fusionbench.runs.units import Job, Unit
 
 MARK = "\x1e"
@@ -55,6 +55,8 @@ def _plain(message: Message) -> dict[str, Any]:
             return {"type": "outcome", "method": message.method, "sample": message.sample, "record": record}
         case Fusing() | Fused():
             return {"type": type(message).__name__.lower(), "method": message.method, "samples": message.samples}
+        case Loading():
+            return {"type": "loading", "method": message.method}
         case Remark():
             return {"type": "remark", "method": message.method, "message": message.message}
         case Broken():
@@ -90,6 +92,8 @@ def _message(data: dict[str, Any]) -> Message:
         return Outcome(data["method"], data["sample"], FusionRecord(**record))
     if kind in ("fusing", "fused"):
         return (Fusing if kind == "fusing" else Fused)(data["method"], tuple(data["samples"]))
+    if kind == "loading":
+        return Loading(data["method"])
     if kind == "remark":
         return Remark(data["method"], data["message"])
     if kind == "broken":

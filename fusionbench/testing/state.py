@@ -7,34 +7,14 @@ import io
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+from fusionbench.fusing.process_state import COMPUTING, RANDOM, Parts, kept
 from fusionbench.testing.findings import Broken
-
-_Part = tuple[Callable[[], Any], Callable[[Any], Any]]
-
-
-def _numpy_seed() -> tuple[Any, ...]:
-    kind, keys, *rest = np.random.get_state()
-    return kind, bytes(np.asarray(keys)), *rest
-
-
-def _restore_numpy_seed(seed: tuple[Any, ...]) -> None:
-    kind, keys, *rest = seed
-    np.random.set_state((kind, np.frombuffer(keys, dtype=np.uint32), *rest))
-
-
-def _torch_seed() -> bytes:
-    return bytes(torch.get_rng_state().numpy())
-
-
-def _restore_torch_seed(seed: bytes) -> None:
-    torch.set_rng_state(torch.frombuffer(bytearray(seed), dtype=torch.uint8))
 
 
 def _handlers() -> dict[int, Any]:
@@ -61,17 +41,9 @@ def _restore_environment(environment: dict[str, str]) -> None:
     os.environ.update(environment | kept)
 
 
-# Name -> how it is read and how it is put back.
-_PARTS: dict[str, _Part] = {
-    "Python's random numbers": (random.getstate, random.setstate),
-    "NumPy's random numbers": (_numpy_seed, _restore_numpy_seed),
-    "torch's random numbers": (_torch_seed, _restore_torch_seed),
-    "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
-    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-    "NumPy's treatment of errors": (np.geterr, lambda kept: np.seterr(**kept)),
-    "the current folder": (Path.cwd, os.chdir),
+_PARTS: Parts = {
+    **RANDOM,
+    **COMPUTING,
     "environment variables": (_environment, _restore_environment),
     "signal handlers": (_handlers, _restore_handlers),
 }
@@ -81,27 +53,9 @@ _REMEDIES = {
 }
 
 
-@contextlib.contextmanager
-def kept_process(changed: list[str] | None = None) -> Iterator[None]:
+def kept_process(changed: list[str] | None = None) -> contextlib.AbstractContextManager[None]:
     """Put back what is changed inside, and add its names to ``changed``."""
-    before = {name: read() for name, (read, _) in _PARTS.items()}
-    try:
-        yield
-    finally:
-        for name, (read, restore) in _PARTS.items():
-            after = read()
-            if after != before[name]:
-                restore(before[name])
-                if changed is not None:
-                    changed.append(f"{name}{_which(before[name], after)}")
-
-
-def _which(before: Any, after: Any) -> str:
-    """Of facts by name, the names that are not as they were: `` (HOME, LANG)``."""
-    if not isinstance(before, dict):
-        return ""
-    names = [str(key) for key in {**before, **after} if before.get(key) != after.get(key)]
-    return f" ({', '.join(sorted(names)[:5])})"
+    return kept(_PARTS, changed)
 
 
 @contextlib.contextmanager

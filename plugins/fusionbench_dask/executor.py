@@ -22,7 +22,7 @@ from fusionbench_dask import remote
 from fusionbench_dask.clusters import Connection, Settings
 from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection
-from fusionbench_dask.pieces import Pieces, cut
+from fusionbench_dask.pieces import Pieces, small_units
 from fusionbench_dask.premises import MARKER, Premises, code_of, versions
 from fusionbench_dask.transfers import answer_of, is_death, pictures_of, put_pictures
 
@@ -95,7 +95,7 @@ class DaskExecutor:
         """See :class:`fusionbench.runs.executors.Executor`."""
         looked = -_LOOK
         self._look()
-        pieces = Pieces(cut(units, max(self._settings.expected, len(self._crew.present), 1)))
+        pieces = Pieces(small_units(units, max(self._settings.expected, len(self._crew.present), 1)))
         idle_since = told_at = time.monotonic()
         while not pieces.finished:
             if time.monotonic() - looked >= _LOOK:

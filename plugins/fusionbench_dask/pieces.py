@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fusionbench.runs.events import Outcome
-from fusionbench.runs.local import split_units
+from fusionbench.runs.local import cut, split_units
 from fusionbench.runs.units import Job, Unit
 
-# Jobs of a piece at most: so many are lost with a worker where no pictures are shared.
+# Jobs of a piece at most, about: so many are lost with a worker where no pictures are shared.
 _MOST = 64
 # Workers that may die on a piece of work, nothing of it being finished, before it is halved ...
 _WHOLE = 2
@@ -132,8 +132,7 @@ class Pieces:
             self._waiting.append(Piece(dataclasses.replace(rest.unit, jobs=half), deaths=piece.deaths))
 
 
-def cut(units: Sequence[Unit], workers: int) -> Iterator[Unit]:
+def small_units(units: Sequence[Unit], workers: int) -> Iterator[Unit]:
     """Pieces for so many workers, none of them large."""
     for unit in split_units(units, workers):
-        for start in range(0, len(unit.jobs), _MOST):
-            yield dataclasses.replace(unit, jobs=unit.jobs[start : start + _MOST])
+        yield from cut(unit, -(-len(unit.jobs) // _MOST))

@@ -79,7 +79,20 @@ def created(metric: str, device: torch.device, weights: Mapping[str, Path]) -> C
                     f"pyiqa cannot make its metric {metric} (weights: {files}): {described(error)}",
                     hint="Download the files again; `fusionbench info` names their pages.",
                 ) from error
-    return network
+    return _quiet(network.net)
+
+
+def _quiet(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The network itself: what pyiqa wraps around it sets cuDNN's precision for the whole process, where others compute
+    in other threads."""
+
+    def value(*images: Tensor) -> Tensor:
+        import torch
+
+        with torch.no_grad():
+            return network(*images)
+
+    return value
 
 
 def _check(metric: str, name: str, path: Path) -> None:

@@ -69,6 +69,42 @@ def test_speed_and_precision_have_a_record_for_each_way(gpu: ModuleType) -> None
     assert any(ways["bfloat16"]["change"].values())
 
 
+def test_a_way_that_fails_takes_no_other_with_it(gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = gpu.loaded
+
+    def fails(*arguments: object) -> object:
+        if arguments[-1] == "bfloat16":
+            raise RuntimeError("no kernel")
+        return every(*arguments)
+
+    monkeypatch.setattr(gpu, "loaded", fails)
+    ways = {record["way"]: record for record in measured(gpu, "precision")}
+    assert ways["bfloat16"] == {"method": "sdnet", "way": "bfloat16", "error": "RuntimeError: no kernel"}
+    assert "change" in ways["channels-last"]
+    assert "change" in ways["compiled"]
+
+
+def test_a_value_that_only_one_device_has_is_a_difference(gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    every, calls = gpu.Scorer.scores, []
+
+    def scores(*arguments: object) -> object:
+        found = every(*arguments)
+        calls.append(found)
+        if len(calls) % 2:
+            found.values.pop("EN@zhao")
+            found.errors["EN@zhao"] = "no kernel"
+        else:
+            found.values["SD@zhao"] *= torch.nan
+        return found
+
+    monkeypatch.setattr(gpu.Scorer, "scores", scores)
+    monkeypatch.setattr(gpu, "methods", lambda: [])
+    records = {record["metric"]: record for record in measured(gpu, "agreement")}
+    assert records["EN@zhao"]["error"] == "no kernel"
+    assert records["SD@zhao"]["relative"] != 0
+    assert records["SF@zhao"]["relative"] == 0
+
+
 def test_what_there_is_no_time_for_is_named(gpu: ModuleType) -> None:
     for name in ("agreement", "speed", "precision", "metrics"):
         records = measured(gpu, name, minutes=-1)

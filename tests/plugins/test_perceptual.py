@@ -47,10 +47,22 @@ PACKAGE = {
                 self.gain = gain.to(device)
 
             def forward(self, image, other=None):
+                SEEN.append(torch.backends.cudnn.deterministic)
                 return (self.gain * (image if other is None else image - other).mean()).reshape(1, 1)
 
+        SEEN = []
+
+        class InferenceModel(torch.nn.Module):
+            def __init__(self, net):
+                super().__init__()
+                self.net = net.eval()
+
+            def forward(self, target, ref=None):
+                with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+                    return self.net(target, ref)
+
         def create_metric(name, device=None):
-            return Gain(name, device)
+            return InferenceModel(Gain(name, device))
     """,
     "utils/__init__.py": "",
     "utils/download_util.py": """
@@ -145,6 +157,8 @@ def test_the_user_s_weights_are_used(
     assert torch.hub.get_dir() == hub
     assert torch.load is load
     assert capsys.readouterr().out == ""
+    # Other threads compute with cuDNN at the same time.
+    assert sys.modules["pyiqa"].SEEN == [False]
 
 
 def test_weights_in_the_library_s_own_cache_are_found(

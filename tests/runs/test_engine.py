@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import fusionbench as fb
+from fusionbench import api
 from fusionbench.metrics import evaluate
 from fusionbench.runs import RunConfig
 from fusionbench.runs.engine import SilentWatcher
@@ -156,20 +157,20 @@ def test_a_damaged_or_deleted_image_is_made_again(tmp_path: Path) -> None:
 
 def test_changed_options_replace_the_rows_and_changed_pixels_recompute_one_sample(tmp_path: Path) -> None:
     dataset = pairs_dataset(tmp_path, 2)
-    request = fb.api.MethodRequest(name="test-mean", options={"share": 0.9})
+    request = api.MethodRequest(name="test-mean", options={"share": 0.9})
     before = fb.run(mean, dataset, out=str(tmp_path / "run")).frame()
     config = RunConfig(out=str(tmp_path / "run"))
-    plugins = fb.api.current_plugins().with_methods([mean.__fusionbench_spec__], fb.api.Origin("python"))
-    opened = {"pairs": fb.api.adopt(dataset, fb.api.DatasetRequest(name="pairs"), config)}
-    changed = dataclasses.replace(config, methods=(request,), datasets=(fb.api.DatasetRequest(name="pairs"),))
-    second = fb.api.execute(changed, plugins, opened=opened, inline=True)
+    plugins = api.current_plugins().with_methods([mean.__fusionbench_spec__], api.Origin("python"))
+    opened = {"pairs": api.adopt(dataset, api.DatasetRequest(name="pairs"), config)}
+    changed = dataclasses.replace(config, methods=(request,), datasets=(api.DatasetRequest(name="pairs"),))
+    second = api.execute(changed, plugins, opened=opened, inline=True)
     assert second.computed == 2
     assert len(second.frame()) == len(before)
     assert not np.allclose(second.frame().value, before.value)
     pixels = np.asarray(Image.open(dataset.samples[0].sources[0])).copy()
     pixels[0, 0] ^= 1
     Image.fromarray(pixels).save(dataset.samples[0].sources[0])
-    assert fb.api.execute(changed, plugins, opened=opened, inline=True).computed == 1
+    assert api.execute(changed, plugins, opened=opened, inline=True).computed == 1
 
 
 def test_methods_of_several_runs_gather_in_one_folder(tmp_path: Path) -> None:

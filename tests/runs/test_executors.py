@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -76,6 +77,23 @@ def test_pieces_have_all_jobs_in_order_and_there_is_work_for_every_worker(
     assert all(piece.jobs for piece in pieces)
     assert len(pieces) >= min(workers, sum(counts), max(counts))
     assert len(pieces) <= 5 * workers + len(counts)
+
+
+def test_pieces_of_methods_that_share_end_between_samples() -> None:
+    def shared(samples: int, methods: int) -> Unit:
+        found = [unit(f"m{method}", samples).jobs for method in range(methods)]
+        return Unit(dataset="d", jobs=tuple(itertools.chain.from_iterable(zip(*found, strict=True))))
+
+    for samples, methods, workers in ((60, 10, 2), (7, 3, 2), (33, 2, 4)):
+        pieces = split_units([shared(samples, methods)], workers)
+        assert [job for piece in pieces for job in piece.jobs] == list(shared(samples, methods).jobs)
+        assert len(pieces) >= workers
+        assert all(
+            len({job.method for job in piece.jobs if job.sample == piece.jobs[-1].sample}) == methods
+            for piece in pieces
+        )
+    # Few samples: several workers take the methods of one.
+    assert len(split_units([shared(1, 8)], 4)) == 4
 
 
 def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,18 +197,22 @@ def test_fail_fast_ends_all_processes(workshop: Workshop) -> None:
 
 def test_an_interrupted_run_is_finished_by_the_next(workshop: Workshop, tmp_path: Path) -> None:
     """Killed outright, then interrupted, with both processes at work: the table is that of a quiet run."""
-    slow = "time.sleep(0.2)\nreturn torch.maximum(*batch.sources)"
+    began = tmp_path / "began"
+    slow = f"open({str(began)!r}, 'a').close()\ntime.sleep(0.2)\nreturn torch.maximum(*batch.sources)"
     settings = workshop(method(slow), count=20)
     quiet = fb.run(**{**settings, "out": settings["out"] + "-quiet"}, device="cpu")
     command = [
         sys.executable, "-m", "fusionbench", "run", "-p", settings["plugins"][0], "-m", "mine", "-d",
         settings["datasets"], "--device", "cpu:2", "--out", settings["out"],
     ]  # fmt: skip
-    for blow, wait in ((signal.SIGKILL, 6.0), (signal.SIGINT, 8.0)):
+    for blow, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        began.unlink(missing_ok=True)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-        time.sleep(wait)
+        while not began.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
         process.send_signal(blow)
-        assert process.wait(timeout=60) in (-signal.SIGKILL, 130, 0)
+        assert process.wait(timeout=60) == status
     assert fb.run(**settings, device="cpu:2").complete
     assert rows(settings["out"]) == rows(quiet.path)
 

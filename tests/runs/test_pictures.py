@@ -18,7 +18,7 @@ import fusionbench as fb
 from fusionbench.images.decode import read_image
 from fusionbench.metrics import evaluate
 from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig, execute
-from fusionbench.runs.engine import SilentWatcher
+from fusionbench.runs.engine import SilentWatcher, open_datasets
 from fusionbench.types import FusionBenchError, Task, UsageError
 from tests.helpers.scenes import FolderOfPairs, pairs_dataset, scene, write_pairs
 
@@ -59,7 +59,7 @@ def assert_pictures_are_those_of_the_rows(run: fb.api.Run) -> None:
     config = run.config
     sources = {
         (key, sample.id): [read_image(source).pixels for source in sample.sources]
-        for key, opened in fb.runs.engine.open_datasets(config).items()
+        for key, opened in open_datasets(config).items()
         for sample in opened.samples
     }
     for (_, dataset, sample), rows in frame.groupby(["method", "dataset", "sample"]):
@@ -72,6 +72,7 @@ def assert_pictures_are_those_of_the_rows(run: fb.api.Run) -> None:
 PLUGIN = """
 import torch
 import fusionbench as fb
+from fusionbench.runs.engine import open_datasets
 
 @fb.method("mine", tasks=["IVF"])
 def fuse(infrared, visible, *, share=0.5):
@@ -80,6 +81,7 @@ def fuse(infrared, visible, *, share=0.5):
 
 WEIGHTED = """
 import fusionbench as fb
+from fusionbench.runs.engine import open_datasets
 
 class Weighted:
     def load(self, device, weights):

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.metrics.formulas.filters import correlate_with
 from fusionbench.metrics.planes import Planes, shared_by_images
 
 _SIZE, _SIGMA = 11, 1.5
@@ -35,10 +36,8 @@ def _taps() -> Tensor:
 
 def _average(image: Tensor) -> Tensor:
     """Gaussian means of 1 x 1 x H x W where the window fits."""
-    taps = _taps().to(image.device)
-    # cuDNN may round the factors to fewer digits.
-    with torch.backends.cudnn.flags(enabled=False):
-        return F.conv2d(F.conv2d(image, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
+    taps = _taps()
+    return correlate_with(correlate_with(image, taps[:, None]), taps[None])
 
 
 class _Moments(NamedTuple):

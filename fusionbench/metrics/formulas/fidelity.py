@@ -8,10 +8,16 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from fusionbench.metrics.formulas.filters import correlate, correlate_every_second, gaussian_taps, pad, typical_level
+from fusionbench.metrics.formulas.filters import (
+    correlate,
+    correlate_every_second,
+    correlate_with,
+    gaussian_taps,
+    pad,
+    typical_level,
+)
 from fusionbench.metrics.formulas.singular import quotient
 from fusionbench.metrics.native import Kernel, kernel_for
 from fusionbench.metrics.planes import Planes, shared, shared_by_images
@@ -182,10 +188,8 @@ def _lopsided_window(size: int) -> Tensor:
 
 def _padded(image: Tensor, size: int) -> Tensor:
     """Means of P x H x W by the lopsided window at all positions, zeros beyond the border."""
-    window = _lopsided_window(size).to(image.device)
-    # cuDNN may round the factors to fewer digits. A batch may be rounded in another order than its planes.
-    with torch.backends.cudnn.flags(enabled=False):
-        means = [F.conv2d(plane[None, None], window[None, None], padding=size // 2)[0, 0] for plane in image]
+    # A batch may be rounded in another order than its planes.
+    means = [correlate_with(plane[None, None], _lopsided_window(size), size // 2)[0, 0] for plane in image]
     return torch.stack(means)
 
 

@@ -85,6 +85,15 @@ def _weighted_sum(parts: Sequence[Tensor], taps: Sequence[float]) -> Tensor:
     return torch.zeros_like(parts[0]) if total is None else total
 
 
+def correlate_with(image: Tensor, window: Tensor, margin: int = 0) -> Tensor:
+    """Correlate 1 x 1 x H x W with a window in float32, after ``margin`` zeros on each side, with the CPU's rounding.
+
+    For conventions whose values hang on that rounding. GPUs may also round the factors to fewer digits (TF32), and what
+    forbids it is a setting of the whole process, which computes in other threads at the same time.
+    """
+    return F.conv2d(image.cpu(), window[None, None], padding=margin).to(image.device)
+
+
 def correlate_every_second(image: Tensor, taps: Sequence[float]) -> Tensor:
     """Valid separable correlation with ``taps`` in both directions, sampled at even rows and columns only."""
     size = len(taps)
