@@ -12,7 +12,7 @@ from pathlib import Path
 from fusionbench.atomic import replacing
 from fusionbench.images.names import shown
 from fusionbench.types import DataError, UsageError
-from fusionbench_downstream.duplicates import alike, groups, thumbnails
+from fusionbench_downstream.duplicates import alike, groups, shows_something, thumbnails
 from fusionbench_downstream.labelled import Labelled
 
 _PARTS = ("train", "test")
@@ -65,7 +65,12 @@ def checked(train: Sequence[Labelled], test: Sequence[Labelled], *, workers: int
     for one in train:
         for digest in one.pixels:
             known.setdefault(digest, one)
-    same = [(known[digest], one) for one in test for digest in one.pixels if digest in known]
+    same = [
+        (known[digest], one)
+        for one in test
+        for digest, source in zip(one.pixels, one.sample.sources, strict=True)
+        if digest in known and shows_something(source)
+    ]
     if same:
         pairs = dict.fromkeys(f"{shown(one.id)} is {shown(other.id)} of the test part" for one, other in same)
         raise DataError(

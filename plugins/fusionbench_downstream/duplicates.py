@@ -62,6 +62,12 @@ def groups(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     return list(found.values())
 
 
+def shows_something(source: Readable) -> bool:
+    """Whether an image has more than one value: two black ones are no sign of one scene."""
+    levels = read_image(source).levels()
+    return bool((levels != levels.flat[0]).any())
+
+
 def _thumbnails(one: Labelled) -> np.ndarray:
     return np.stack([_described(source) for source in one.sample.sources[:2]])
 

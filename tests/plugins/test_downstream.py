@@ -303,6 +303,16 @@ def test_a_scene_in_both_parts_is_refused(tmp_path: Path) -> None:
     assert "0003 is 0014 of the test part" in result.output
 
 
+def test_black_pictures_in_both_parts_are_no_scene(tmp_path: Path) -> None:
+    root = write_scenes(tmp_path / "scenes")
+    plugin = write_plugin(tmp_path)
+    for part, name in (("train", "0003"), ("test", "0014")):
+        Image.new("RGB", (96, 64)).save(root / part / "vi" / f"{name}.png")
+    arguments = ["-p", plugin, "-d", f"scenes={root}", "--epochs", "1", "--seeds", "0", "--out", tmp_path / "out"]
+    result = command("detection", *arguments)
+    assert result.exit_code == 0, result.output
+
+
 def test_neighbouring_frames_in_both_parts_are_told_of(tmp_path: Path) -> None:
     root = write_scenes(tmp_path / "scenes")
     plugin = write_plugin(tmp_path)
