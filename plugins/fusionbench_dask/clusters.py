@@ -89,6 +89,7 @@ class Connection:
         self._levels = {logger: logger.level for logger in _loggers()}
         for logger in self._levels:
             logger.setLevel(logging.CRITICAL)
+        self._settings = settings
         self._cluster: Any = None
         try:
             if settings.exists:
@@ -112,6 +113,15 @@ class Connection:
             raise UsageError(
                 f"dask: {where} cannot be made: {described(error)}", hint=_HINTS[settings.submits]
             ) from error
+
+    def replenish(self) -> None:
+        """Replace the workers that a cluster of this machine has lost.
+
+        Dask gives up a worker that is not back within ``distributed.deploy.lost-worker-timeout``, as on a loaded
+        machine; jobs of a batch queue are replaced by their cluster.
+        """
+        if self._cluster is not None and self._settings.cluster == "local":
+            self._cluster.scale(self._settings.workers)
 
     def close(self) -> None:
         """Disconnect; give back a cluster that was made."""

@@ -141,7 +141,10 @@ class DaskExecutor:
             found = self._client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
             raise FusionBenchError(f"the Dask scheduler is gone: {described(error)}", hint=_RESUME) from error
-        return self._crew.meet(found)
+        lost = self._crew.meet(found)
+        if len(self._crew.present) < self._settings.expected:
+            self._connection.replenish()
+        return lost
 
     def _bury(self, worker: Worker, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
         """A worker is gone: what it had goes to others."""

@@ -19,6 +19,7 @@ from fusionbench.runs.watching import SilentWatcher
 from fusionbench.types import FusionBenchError, UsageError
 from tests.helpers.workshop import FUSES, Workshop, failures, method
 
+dask = pytest.importorskip("dask", reason="the extra dask is not installed")
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,17 +34,21 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A worker that knows nothing of any run, and is replaced when it dies."""
-    with distributed.LocalCluster(
+def one_worker() -> Any:
+    """A cluster with a worker that knows nothing of any run, and is replaced when it dies."""
+    return distributed.LocalCluster(
         n_workers=1,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=":0",
         memory_limit=0,
         env={ELSEWHERE: "1"},
-    ) as made:
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with one_worker() as made:
         yield made
 
 
@@ -59,7 +64,7 @@ class Heard(SilentWatcher):
 
 def run(cluster: Any, settings: dict[str, Any], **options: Any) -> fb.api.Run:
     heard = options.pop("watcher", Heard())
-    given = {"address": cluster.scheduler_address, **options}
+    given = {"address": cluster.scheduler_address, "wait": 120, **options}
     return fb.run(**settings, executor="dask", executor_options=given, watcher=heard)
 
 
@@ -97,7 +102,7 @@ def test_a_cluster_finds_what_one_machine_finds(cluster: Any, workshop: Workshop
     assert images(again.path) == images(here.path)
 
 
-def test_only_the_sample_that_kills_its_workers_fails(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
+def test_only_the_sample_that_kills_its_workers_fails(workshop: Workshop, tmp_path: Path) -> None:
     """Another one of which a worker dies once costs nothing."""
     body = f"""
         mark = {str(tmp_path / "died")!r}
@@ -109,11 +114,30 @@ def test_only_the_sample_that_kills_its_workers_fails(cluster: Any, workshop: Wo
         return torch.maximum(*batch.sources)
     """
     heard = Heard()
-    found = run(cluster, workshop(method(body), count=3), watcher=heard)
+    # However long a loaded machine takes to start another worker.
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"}), one_worker() as cluster:
+        found = run(cluster, workshop(method(body), count=3), watcher=heard)
     assert (tmp_path / "died").exists()
     assert list(failures(found)) == ["002"]
     assert "every Dask worker that computed it died" in failures(found)["002"]
     assert any("is gone; what it had to do is done by others" in line for line in heard.lines)
+
+
+def test_a_worker_that_dask_has_given_up_is_replaced(workshop: Workshop, tmp_path: Path) -> None:
+    """Dask gives up one that takes too long to come back."""
+    body = f"""
+        mark = {str(tmp_path / "died")!r}
+        if not os.path.exists(mark):
+            open(mark, "w").close()
+            os.kill({DASK_WORKER}, signal.SIGKILL)
+            time.sleep(60)
+        return torch.maximum(*batch.sources)
+    """
+    settings = workshop(method(body), count=2)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10 ms"}):
+        found = fb.run(**settings, executor="dask", executor_options={"cluster": "local", "wait": 60})
+    assert (tmp_path / "died").exists()
+    assert found.complete
 
 
 def test_workers_with_other_images_are_refused_in_words(cluster: Any, workshop: Workshop, tmp_path: Path) -> None:
