@@ -61,6 +61,7 @@ class IsolatedMethod:
         self._file, self._name = source_of(spec)
         self._device = torch.device("cpu")
         self._weights: Path | None = None
+        self._seed = _seed()
         self._process: IsolatedProcess | None = None
         self._lock = threading.Lock()
         self.resident: int | None = None
@@ -74,7 +75,8 @@ class IsolatedMethod:
             UsageError: Its environment cannot be made.
             MethodError: The process ended, took too long, or the method's own code failed.
         """
-        self._device, self._weights = device, weights
+        # Also for a process that takes the place of one that died.
+        self._device, self._weights, self._seed = device, weights, _seed()
         self._stop()
         self._start()
 
@@ -137,7 +139,7 @@ class IsolatedMethod:
         command = [str(interpreter), "-I", str(Path(runner.__file__).resolve())]
         request = {
             "do": "load",
-            "seed": _seed(),
+            "seed": self._seed,
             "file": str(self._file),
             "name": self._name,
             "options": {name: self._plain(name, value) for name, value in self._options.items() if name != "python"},

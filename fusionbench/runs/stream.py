@@ -66,6 +66,7 @@ def stream(
     broken: dict[str, str] = {}
     for method in dict.fromkeys(job.method for job in unit.jobs if not (job.error or job.rescore)):
         yield Loading(method)
+        _seed(config.seed)
         try:
             fusers[method], remarks = _listening(load, method)
             yield from remarks
@@ -225,8 +226,8 @@ def _fused(
     return results
 
 
-def _seed(seed: int, sample: str) -> None:
-    """A seed of its own for each batch, so that results do not depend on what was computed before, and by whom."""
+def _seed(seed: int, sample: str = "") -> None:
+    """One seed for loading, and one for each batch: results do not depend on what was computed before, and by whom."""
     number = (seed << 32) ^ zlib.crc32(sample.encode())
     torch.manual_seed(number)
     random.seed(number)

@@ -170,6 +170,33 @@ def test_random_numbers_are_those_of_the_seed(spec: MethodSpec) -> None:
     assert not torch.equal(seen[0], seen[1])
 
 
+def test_a_process_that_takes_the_place_of_another_is_loaded_with_the_same_numbers(
+    tmp_path: Path, restored: None
+) -> None:
+    code = """
+import os
+import numpy as np
+
+class Inside:
+    def __init__(self, *, how="mean"):
+        self.how = how
+
+    def load(self, device, weights):
+        self.number = np.random.rand()
+
+    def fuse(self, batch):
+        if batch.sources[0].shape[-1] == 5:
+            os._exit(3)
+        return batch.sources[0] * 0 + self.number
+"""
+    method, image = fuser(isolated_spec(write_plugin(tmp_path, code, HERE))), picture((8, 9))
+    first = method(image, image)
+    torch.manual_seed(123)
+    with pytest.raises(MethodError, match="ended with status 3"):
+        method(image[..., :5], image[..., :5])
+    assert torch.equal(method(image, image), first)
+
+
 def test_its_process_ends_with_it(spec: MethodSpec) -> None:
     method = fuser(spec)
     process = method.method._process._process

@@ -185,7 +185,9 @@ def test_random_numbers_do_not_depend_on_who_shares_the_process(workshop: Worksh
         numbers = [random.random(), numpy.random.random(), float(torch.rand(()))]
         return batch.sources[0] * 0 + torch.tensor(numbers).mean()
     """
-    code = method(draws, **SHARES) + method(draws, name="other", **SHARES)
+    load = "import numpy; self.number = numpy.random.random() + float(torch.rand(()))"
+    draws = draws.replace("torch.tensor(numbers)", "torch.tensor([*numbers, self.number / 2])")
+    code = method(draws, load=load, **SHARES) + method(draws, name="other", load=load, **SHARES)
     settings = workshop(code, count=2, methods=["other", "mine"]) | {"metrics": ("EN",)}
     together = fb.run(**settings, device="cpu").frame()
     alone = fb.run(**settings | {"methods": "mine", "out": f"{settings['out']}-alone"}, device="cpu").frame()
