@@ -27,7 +27,7 @@ def _dimension(help_text: str, kind: type = int) -> Option:
 _OPTIONS = {
     "preset": Option(
         default="auto",
-        choices=("auto", "released", "paper", "compact"),
+        choices=("auto", "released", "paper", "compact", "compact-pyramid"),
         help="Dimensions; auto: as stored with the weights, else the released ones.",
     ),
     "rescale": Option(
@@ -46,6 +46,8 @@ _OPTIONS = {
     "stages": _dimension("Text-guided stages, M;"),
     "decoder_blocks": _dimension("Decoder blocks, N;"),
     "encoder_blocks": _dimension("Restormer blocks per source and stage;"),
+    "shrink": _dimension("Side of the blocks of pixels that features are made of;"),
+    "levels": _dimension("Levels of the pyramids that are blended, 0: the decoder makes the pixels;"),
 }
 _TEXT_OPTIONS = {
     "text": Option(
@@ -111,7 +113,7 @@ COMPACT = dataclasses.replace(
     tasks=SHIPPED_TASKS,
     title="FILM-compact",
     options={
-        "rescale": _OPTIONS["rescale"],
+        "rescale": dataclasses.replace(_OPTIONS["rescale"], default="clip"),
         "form": _OPTIONS["form"],
         "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
         "prompt": _TEXT_OPTIONS["prompt"],
