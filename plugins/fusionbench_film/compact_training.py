@@ -35,9 +35,9 @@ CONFIG = "compact-pyramid"
 # What each task changes of that configuration. Synthesised focus has a truth to learn; a well exposed picture says how
 # bright, while the strongest gradients say what detail there is; the other two tasks know no truth.
 RECIPES: dict[Task, tuple[str, ...]] = {
-    Task.IVF: ("training.epochs=32", "optimiser.decay_epochs=12", "training.checkpoint_epochs=8", "data.tones=1.8"),
-    Task.MIF: (),
-    Task.MEF: ("loss.intensity=truth",),
+    Task.IVF: ("training.epochs=24", "optimiser.decay_epochs=9", "training.checkpoint_epochs=6", "data.tones=1.8"),
+    Task.MIF: ("training.epochs=4", "optimiser.decay_epochs=2"),
+    Task.MEF: ("training.epochs=4", "optimiser.decay_epochs=2", "loss.intensity=exposed"),
     Task.MFF: ("loss.intensity=truth", "loss.gradients=truth"),
 }
 RIVALS = ("average", "maximum", "laplacian")

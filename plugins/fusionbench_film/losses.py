@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fusionbench.types import DataError
 
-Intensity = Literal["maximum", "mean", "truth"]
+Intensity = Literal["maximum", "mean", "exposed", "truth"]
 Gradients = Literal["magnitude", "strongest", "truth"]
 
 _WINDOW, _SIGMA = 5, 1.5
@@ -61,7 +61,8 @@ class SignedLoss(nn.Module):
     whose fine detail is right in magnitude only has a small loss.
 
     Args:
-        intensity: ``maximum``: of the sources at each pixel; ``mean``: theirs; ``truth``: the ground truth.
+        intensity: ``maximum``: of the sources at each pixel; ``mean``: theirs; ``exposed``: theirs
+            weighted by how well exposed a place is; ``truth``: the ground truth.
         gradients: ``strongest``: for each pixel those of the source whose gradient is longer; ``truth``: the
             ground truth's.
         gradient_weight: Beside the intensity's 1.
@@ -83,11 +84,7 @@ class SignedLoss(nn.Module):
         gradient_share: float = 1.0,
     ) -> dict[str, Tensor]:
         """Scalar terms by name, ``total`` among them; all images N x 1 x H x W, the truth where it is asked for."""
-        if self.intensity == "maximum":
-            wanted = torch.maximum(image_a, image_b)
-        else:
-            wanted = (image_a + image_b) / 2 if self.intensity == "mean" else _given(truth)
-        intensity = (fused - wanted).abs().mean()
+        intensity = (fused - self._wanted(image_a, image_b, truth)).abs().mean()
         sources = (_given(truth),) if self.gradients == "truth" else (image_a, image_b)
         gradient = fused.new_zeros(())
         for scale in range(self.scales):
@@ -96,6 +93,22 @@ class SignedLoss(nn.Module):
             gradient = gradient + (own - aim).abs().mean() / self.scales
         total = intensity + gradient_share * self.gradient_weight * gradient
         return {"total": total, "intensity": intensity, "gradient": gradient}
+
+    def _wanted(self, image_a: Tensor, image_b: Tensor, truth: Tensor | None) -> Tensor:
+        if self.intensity == "maximum":
+            return torch.maximum(image_a, image_b)
+        if self.intensity == "mean":
+            return (image_a + image_b) / 2
+        if self.intensity == "truth":
+            return _given(truth)
+        weight_a, weight_b = _exposure(image_a), _exposure(image_b)
+        return (weight_a * image_a + weight_b * image_b) / (weight_a + weight_b)
+
+
+def _exposure(image: Tensor) -> Tensor:
+    """How near to middle gray the surroundings of each pixel are (Mertens et al. 2007), above 0."""
+    well = torch.exp(-((image - 0.5) ** 2) / (2 * 0.2**2))
+    return F.avg_pool2d(well, 9, stride=1, padding=4, count_include_pad=False)
 
 
 def _given(truth: Tensor | None) -> Tensor:

@@ -70,7 +70,7 @@ class LossConfig:
         similarity: Weight of the similarities.
         gradient_warmup: Epochs in which the gradient's weight rises from 0. Gradients are compared without
             their sign, so a network trained on them from the start may end at the negative image.
-        intensity: ``maximum``, ``mean`` or ``truth``, see :class:`SignedLoss`.
+        intensity: ``maximum``, ``mean``, ``exposed`` or ``truth``, see :class:`SignedLoss`.
         gradients: ``magnitude``, without their sign, is the released loss; ``strongest`` or ``truth``:
             see :class:`SignedLoss`.
     """

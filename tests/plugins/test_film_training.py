@@ -144,10 +144,12 @@ def test_signed_loss_is_smallest_at_what_is_wanted() -> None:
     near, far = torch.where(left, truth, blurred), torch.where(left, blurred, truth)
     known = SignedLoss("truth", "truth", 4.0)
     assert known(truth, near, far, truth)["total"] == 0
-    strongest = SignedLoss("mean", "strongest", 4.0)
-    for loss in (known, strongest):
+    strongest, exposed = SignedLoss("mean", "strongest", 4.0), SignedLoss("exposed", "strongest", 4.0)
+    for loss in (known, strongest, exposed):
         found = [float(loss(image, near, far, truth)["total"]) for image in (truth, (near + far) / 2, 1 - truth)]
         assert found == sorted(found), "a negative is worse than a mean"
+    dark, well = torch.full_like(truth, 0.02), torch.full_like(truth, 0.45)
+    assert float(exposed(well, dark, well)["intensity"]) < float(exposed((dark + well) / 2, dark, well)["intensity"])
     # Without the sign a negative is as good in gradients as the truth, up to the border.
     inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
     assert float(strongest(1 - truth, truth, truth)["gradient"]) > 0.1
