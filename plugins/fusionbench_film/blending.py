@@ -1,6 +1,6 @@
 """A decoder's end that blends the sources' Laplacian pyramids instead of making pixels.
 
-Features decide, for each level and place, which source a band-pass value is taken of, and add a small correction. Edges
+Features decide, for each level and place, which source a value is taken of and how much it is changed. Edges
 are then as sharp as the sources', which a small network that makes pixels needs long training for.
 """
 
@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from fusionbench.nn.pyramids import collapse, depth, laplacian_pyramid
 
-_CORRECTION = 0.1  # largest correction of a value, of the range of the images
+_GAIN = 0.5  # largest change of a band-pass value, of itself
+_OFFSET = 0.1  # largest change of a low-pass value, of the range of the images
 _QUIET = 0.01  # activity below which neither source counts as the more active
-_PREFERENCE = 6.0  # for the more active source, before training
+_PREFERENCE = 15.0  # for the more active source, before training
 
 
 class PyramidBlend(nn.Module):
-    """Decision maps and two images to the fused image; does nothing but interpolation, blending and addition.
+    """Decision maps and two images to the fused image; no convolution but the pyramids'.
 
     The decision of a level is ``sigmoid(map + preference * contrast)``: contrast is the difference of both sources'
     mean absolute band-pass value in 3 x 3 windows over its sum; at the low-pass level the difference of both.
@@ -50,8 +51,9 @@ class PyramidBlend(nn.Module):
     def _level(self, level: int, a: Tensor, b: Tensor, maps: Tensor) -> Tensor:
         decision, correction = _resized(maps, a.shape[-2:]).split(1, dim=1)
         contrast = a - b if level == self.levels else _contrast(a, b)
-        share = torch.sigmoid(decision + self.preference[level] * contrast)
-        return torch.lerp(b, a, share) + _CORRECTION * torch.tanh(correction)
+        value = torch.lerp(b, a, torch.sigmoid(decision + self.preference[level] * contrast))
+        change = torch.tanh(correction)
+        return value + _OFFSET * change if level == self.levels else value * (1 + _GAIN * change)
 
 
 def _contrast(a: Tensor, b: Tensor) -> Tensor:

@@ -32,12 +32,12 @@ from fusionbench.types import Task
 from fusionbench_film.vlf.layout import FEATURES, IMAGES
 
 CONFIG = "compact-pyramid"
-# What each task changes of that configuration. Synthesised focus has a truth to learn; a well exposed picture says how
-# bright, while the strongest gradients say what detail there is; the other two tasks know no truth.
+# What each task changes of that configuration. Synthesised focus has a truth that the sources show; that of synthesised
+# exposures shows what neither source does, and weights that had learnt it were further from both.
 RECIPES: dict[Task, tuple[str, ...]] = {
-    Task.IVF: ("training.epochs=24", "optimiser.decay_epochs=9", "training.checkpoint_epochs=6", "data.tones=1.8"),
-    Task.MIF: ("training.epochs=4", "optimiser.decay_epochs=2"),
-    Task.MEF: ("training.epochs=4", "optimiser.decay_epochs=2", "loss.intensity=exposed"),
+    Task.IVF: ("training.epochs=20", "optimiser.decay_epochs=8", "training.checkpoint_epochs=5", "data.tones=1.8"),
+    Task.MIF: (),
+    Task.MEF: ("loss.intensity=exposed",),
     Task.MFF: ("loss.intensity=truth", "loss.gradients=truth"),
 }
 RIVALS = ("average", "maximum", "laplacian")
@@ -192,8 +192,12 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
 - Tested on {tested}; at least as good as averaging in {", ".join(wins(scores))}.
 
 {header}{rows}
+What differs from the paper's FILM: features are made of blocks of 4x4 pixels, and the decoder blends the sources'
+Laplacian pyramids (decisions and gains for each level, of the guided features) instead of making pixels; the losses
+keep the sign of gradients. Stages, text, cross-attention and its guidance are the paper's, with smaller dimensions.
+
 Limits: a small network, trained on few pairs of one kind. It is no stand-in for the authors' weights, and its scores
-are not those of the paper. The output is stretched to the full range, which by itself raises EN and SD.
+are not those of the paper. How much text changes is measured in docs/film.md.
 """
 
 

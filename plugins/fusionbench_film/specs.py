@@ -101,9 +101,10 @@ FILM = MethodSpec(
 # Trained by compact_training.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
-    Task.IVF: "f3e851daf999a330dca4f42e1d56dd7fa279a2698e9e4aaea4970ffb40518af8",
-    Task.MIF: "4a16d3b3357e8eb877785dca0ce03a0c9ad663a4b80c7c1c9bfa45d70e8b9ef2",
-    Task.MEF: "0035e36e95a4759719711b997916029ecce9a62f971c57d7b84ae5644c858adb",
+    Task.IVF: "3dd60edf5d477f6e6033f01a92fbc61198795b12960339bc6a2f49cbc908d300",
+    Task.MIF: "43416aef2927b4ac343d2984edcfa6fd35f340cf8c2098c2ed77ce903a722606",
+    Task.MEF: "a9c06201bceb6e1fef11dfb0df51de3ebae585a001dd793e0a9c7d4c6105aedc",
+    Task.MFF: "b88e989ac1c954331a86488ba886bef9a91175fc3e3971e286741a3a6bace29f",
 }
 SHIPPED_TASKS = tuple(_SHIPPED_SHA256)
 
