@@ -4,7 +4,8 @@
     python benchmarks/film_text.py harvard=Harvard --limit 40 --out text-harvard
 
 Texts and features are made by the chain that needs no download. ``shuffled`` gives each pair the text of a pair from
-the other half of the list. Prints mean scores, and how far the images are from those with their own text, in gray levels.
+the other half of the list. Prints mean scores, and how far the images are from those with their own text, in gray
+levels.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ class PyramidBlend(nn.Module):
 
     def forward(self, image_a: Tensor, image_b: Tensor, maps: Tensor) -> Tensor:
         """N x 1 x H x W each, and maps N x channels x h x w of any size; N x 1 x H x W in [0, 1]."""
-        count = depth(*image_a.shape[-2:], self.levels)
+        height, width = image_a.shape[-2:]
+        count = depth(height, width, self.levels)
         places = [*range(count), self.levels]
         pyramids = (laplacian_pyramid(image, count) for image in (image_a, image_b))
         pairs = zip(places, *pyramids, strict=True)

@@ -37,8 +37,8 @@ CONFIG = "compact-pyramid"
 RECIPES: dict[Task, tuple[str, ...]] = {
     Task.IVF: ("training.epochs=20", "optimiser.decay_epochs=8", "training.checkpoint_epochs=5", "data.tones=1.8"),
     Task.MIF: (),
-    Task.MEF: ("loss.intensity=exposed",),
-    Task.MFF: ("loss.intensity=truth", "loss.gradients=truth"),
+    Task.MEF: ("loss.intensity=mean",),
+    Task.MFF: ("training.epochs=6", "loss.gradient=4", "loss.intensity=truth", "loss.gradients=truth"),
 }
 RIVALS = ("average", "maximum", "laplacian")
 RESCALE = "clip"  # as film-compact saves

@@ -103,14 +103,15 @@ SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
     Task.IVF: "3dd60edf5d477f6e6033f01a92fbc61198795b12960339bc6a2f49cbc908d300",
     Task.MIF: "43416aef2927b4ac343d2984edcfa6fd35f340cf8c2098c2ed77ce903a722606",
-    Task.MEF: "a9c06201bceb6e1fef11dfb0df51de3ebae585a001dd793e0a9c7d4c6105aedc",
-    Task.MFF: "b88e989ac1c954331a86488ba886bef9a91175fc3e3971e286741a3a6bace29f",
+    Task.MEF: "9cc5e001755775eb2d78fe76ed1e2b74be3e7fdf612eb02a7b2b8e9f26801e5e",
+    Task.MFF: "3b6a3826b578b4089c55151e217f358a730a38d88f332b07a67df12eb26dc711",
 }
 SHIPPED_TASKS = tuple(_SHIPPED_SHA256)
 
 COMPACT = dataclasses.replace(
     FILM,
     name="film-compact",
+    version="2",
     tasks=SHIPPED_TASKS,
     title="FILM-compact",
     options={
