@@ -1,0 +1,213 @@
+"""Loading the compiled library, and its functions on maps of H x W x C."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fusionbench.native import SWITCH, open_library, switched_off
+from fusionbench.nn.bands import Band, row_ranges, together
+from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
+
+# The library's own version: raised with every change of its interface.
+_VERSION = 1
+_POINTER = ctypes.c_void_p
+_INT, _STEP = ctypes.c_int, ctypes.c_ssize_t
+
+
+class _Projection(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("channels", "wide", "centred", "full")),
+        *((name, _POINTER) for name in ("pointwise", "pointwise_bias", "scale", "shift", "kernel", "kernel_bias")),
+    )
+
+
+class _Features(ctypes.Structure):
+    _fields_ = (
+        ("data", _POINTER),
+        ("rows", _INT),
+        ("width", _INT),
+        ("row_step", _STEP),
+        ("step", _STEP),
+        ("above", _POINTER),
+        ("below", _POINTER),
+        ("edge_step", _STEP),
+    )
+
+
+class _Map(ctypes.Structure):
+    _fields_ = (("data", _POINTER), ("height", _INT), ("width", _INT), ("row_step", _STEP), ("step", _STEP))
+
+
+class _Convolution(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("channels", "outputs", "wide", "side", "dilation", "add_first")),
+        ("slope", ctypes.c_float),
+        ("weight", _POINTER),
+        ("bias", _POINTER),
+    )
+
+
+class _Coupling(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("channels", "wide", "outputs", "blocks")),
+        *((name, _POINTER) for name in ("first", "kernel", "last")),
+    )
+
+
+class Kernel:
+    """The functions of the library: float32 on the CPU, a channel stride of 1, any other strides.
+
+    The interpreter's lock is free while one runs.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+
+    def add_projected(self, projection: Projection, band: Band, output: Output) -> None:
+        """Add to a band's rows what ``output`` makes of their projection, which has one half."""
+        self._add("plain", projection, band, output)
+
+    def add_gated(self, projection: Projection, band: Band, output: Output) -> None:
+        """Add to a band's rows what ``output`` makes of GELU(first half) * second half of their projection."""
+        self._add("gated", projection, band, output)
+
+    def sums(self, projection: Projection, band: Band, *, dim: int, heads: int) -> tuple[Tensor, Tensor]:
+        """First half times second half, summed over all pixels, and the sums of their squares; float64.
+
+        Returns:
+            dim x dim, of which only what lies within a head is meant to be read, and 2 dim.
+        """
+        products = torch.zeros(dim, dim, dtype=torch.float64)
+        squares = torch.zeros(2 * dim, dtype=torch.float64)
+        features, kept = _features(band)
+        self._library.fb_sums(
+            _reference(_projection(projection)),
+            _reference(features),
+            dim,
+            heads,
+            _POINTER(products.data_ptr()),
+            _POINTER(squares.data_ptr()),
+        )
+        del kept
+        return products, squares
+
+    def convolve(
+        self,
+        convolution: Convolution,
+        source: Tensor,
+        out: Tensor,
+        *,
+        add: Tensor | None = None,
+        add_first: bool = False,
+    ) -> None:
+        """A map's convolution, on all cores.
+
+        Args:
+            convolution: What to apply.
+            source: H x W x C.
+            out: H x W x N; may be other channels of the same map, or the source itself if the taps are 1x1.
+            add: H x W x N, added to the result; may be ``out``.
+            add_first: Add before the activation.
+        """
+        given = _Convolution(
+            convolution.channels,
+            convolution.outputs,
+            convolution.weight.shape[0] * convolution.weight.shape[2],
+            convolution.side,
+            convolution.dilation,
+            add_first,
+            convolution.slope,
+            _address(convolution.weight),
+            _address(convolution.bias),
+        )
+        maps = [_map(each) for each in (source, out, add)]
+        self._on_all_cores(self._library.fb_convolve, given, maps)
+
+    def couple(self, coupling: Coupling, source: Tensor, target: Tensor) -> None:
+        """Change a map by the inverted residuals of another, on all cores: target + r, or target * exp(r) + s of two.
+
+        Args:
+            coupling: The residuals.
+            source: H x W x C, H and W at least 2.
+            target: H x W x N, shares nothing with the source.
+        """
+        given = _Coupling(
+            coupling.channels,
+            coupling.wide,
+            coupling.outputs,
+            len(coupling.last),
+            _address(coupling.first),
+            _address(coupling.kernel),
+            _address(coupling.last),
+        )
+        self._on_all_cores(self._library.fb_couple, given, [_map(source), _map(target)])
+
+    @staticmethod
+    def _on_all_cores(function: Any, given: ctypes.Structure, maps: Sequence[_Map]) -> None:
+        arguments = [_reference(each) for each in (given, *maps)]
+        together(lambda rows: function(*arguments, *rows), row_ranges(maps[0].height, torch.device("cpu")))
+
+    def _add(self, name: str, projection: Projection, band: Band, output: Output) -> None:
+        features, kept = _features(band)
+        function = getattr(self._library, f"fb_add_{name}")
+        given = _reference(_projection(projection)), _reference(features)
+        function(*given, _POINTER(output.weight.data_ptr()), _POINTER(_address(output.bias)))
+        del kept
+
+
+def _reference(structure: ctypes.Structure) -> object:
+    return ctypes.byref(structure)
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _projection(given: Projection) -> _Projection:
+    tensors = given.pointwise, given.pointwise_bias, given.scale, given.shift, given.kernel, given.kernel_bias
+    full = given.pointwise is None
+    return _Projection(given.channels, given.wide, given.centred, full, *(_address(tensor) for tensor in tensors))
+
+
+def _features(band: Band) -> tuple[_Features, tuple[Tensor | None, ...]]:
+    """The band, and what must live as long as it is used."""
+    above, below = (None if edge is None else edge.contiguous() for edge in (band.above, band.below))
+    rows, width, channels = band.rows.shape
+    steps = band.rows.stride()
+    found = _Features(band.rows.data_ptr(), rows, width, steps[0], steps[1], _address(above), _address(below), channels)
+    return found, (above, below)
+
+
+def _map(tensor: Tensor | None) -> _Map:
+    if tensor is None:
+        return _Map(None, 0, 0, 0, 0)
+    return _Map(tensor.data_ptr(), tensor.shape[0], tensor.shape[1], tensor.stride(0), tensor.stride(1))
+
+
+@cache
+def _loaded() -> tuple[Kernel | None, str]:
+    library, told = open_library(Path(__file__).parent, _VERSION)
+    return None if library is None else Kernel(library), told
+
+
+def kernel() -> Kernel | None:
+    """The kernel, or None where it was not built or is switched off."""
+    return None if switched_off() else _loaded()[0]
+
+
+def kernel_for(features: Tensor) -> Kernel | None:
+    """The kernel, where it can work on this map: on the CPU, float32, without gradients."""
+    able = features.device.type == "cpu" and features.dtype is torch.float32 and not features.requires_grad
+    return kernel() if able else None
+
+
+def state() -> str:
+    """What ``doctor`` says of it."""
+    return f"switched off by {SWITCH}=0" if switched_off() else _loaded()[1]
