@@ -160,6 +160,11 @@ class _Projection:
         norm, pointwise, depthwise: The modules.
         select: Channels of the latter two.
         halves: How many parts of the channels are used apart from each other.
+
+    Attributes:
+        channels: Behind the convolutions.
+        packed: The same for the native kernel, or None where it cannot do it.
+        paired: Whether the packed one has the even channels of each half before the odd ones.
     """
 
     def __init__(
@@ -184,10 +189,14 @@ class _Projection:
         self._groups = len(self._kernel) // depthwise.weight.shape[1]
         self.channels = len(self._kernel)
         self.packed: Projection | None = None
+        self.paired = False
+        own = self._weight, self._bias, self._kernel, self._kernel_bias
+        centred = self._norm.bias is not None
         if self._groups == self.channels:
-            centred = self._norm.bias is not None
-            own = self._weight, self._bias, self._kernel, self._kernel_bias
             self.packed = Projection.depthwise(*own, centred=centred, halves=halves)
+        elif 2 * self._groups == self.channels and self.channels % 64 == 0 and halves == 2:
+            self.packed = Projection.in_pairs(*own, centred=centred)
+            self.paired = True
 
     def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]:
         """Yields first row, last row and P x channels of each strip."""
@@ -284,7 +293,8 @@ class StreamedFeedForward:
         self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv, halves=2)
         self._out = feed_forward.project_out.weight[:, :, 0, 0].t().clone()
         self._out_bias = _copied(feed_forward.project_out.bias)
-        self._packed_out = Output.of(self._out, self._out_bias, gated=True)
+        out = self._out[Projection.even_first(self._hidden, self._out.device)] if self._in.paired else self._out
+        self._packed_out = Output.of(out, self._out_bias, gated=True)
 
     def __call__(self, features: Tensor) -> None:
         together(self._update, bands(features))

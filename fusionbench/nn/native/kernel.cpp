@@ -21,13 +21,14 @@
 constexpr int PANEL = 32;
 
 // A norm, then what a row becomes with its neighbours: a 1x1 convolution (the norm's weight and bias are part of it)
-// and a depthwise 3x3 one, or, if full, the norm's weight and bias and one 3x3 convolution. `in` and `scale` belong to
-// one of the two; what is called bias or shift may be null.
+// and a 3x3 one in groups of one or two channels, or, if full, the norm's weight and bias and one 3x3 convolution.
+// `in` and `scale` belong to one of the two; what is called bias, shift or partner may be null.
 struct Projection {
     int channels, wide, centred, full;
     const float *in, *in_bias;         // channels x wide in panels; wide
     const float *scale, *shift;        // channels
     const float *kernel, *kernel_bias; // 9 x wide, or 9 x channels x wide in panels; wide
+    const float *partner;              // 9 x wide: what the other channel of a group of two adds
 };
 
 // Some rows of H x W x C features; steps in values. The rows above and below are null beyond the map.

@@ -24,7 +24,8 @@ _INT, _STEP = ctypes.c_int, ctypes.c_ssize_t
 class _Projection(ctypes.Structure):
     _fields_ = (
         *((name, _INT) for name in ("channels", "wide", "centred", "full")),
-        *((name, _POINTER) for name in ("pointwise", "pointwise_bias", "scale", "shift", "kernel", "kernel_bias")),
+        *((name, _POINTER) for name in ("pointwise", "pointwise_bias", "scale", "shift")),
+        *((name, _POINTER) for name in ("kernel", "kernel_bias", "partner")),
     )
 
 
@@ -171,7 +172,8 @@ def _address(tensor: Tensor | None) -> int | None:
 
 
 def _projection(given: Projection) -> _Projection:
-    tensors = given.pointwise, given.pointwise_bias, given.scale, given.shift, given.kernel, given.kernel_bias
+    before = given.pointwise, given.pointwise_bias, given.scale, given.shift
+    tensors = *before, given.kernel, given.kernel_bias, given.partner
     full = given.pointwise is None
     return _Projection(given.channels, given.wide, given.centred, full, *(_address(tensor) for tensor in tensors))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ class Projection:
         pointwise, pointwise_bias: Panels of the 1x1 convolution, with the norm's weight and bias; None if full.
         scale, shift: The norm's weight and bias where the convolution is full: they differ at the zero border.
         kernel, kernel_bias: 9 x wide, or panels of 9C x wide.
+        partner: 9 x wide, what the other channel of a group of two adds; None in groups of one.
     """
 
     channels: int
@@ -41,6 +43,7 @@ class Projection:
     pointwise_bias: Tensor | None = None
     scale: Tensor | None = None
     shift: Tensor | None = None
+    partner: Tensor | None = None
 
     @classmethod
     def depthwise(
@@ -64,6 +67,40 @@ class Projection:
             pointwise=panels(matrix),
             pointwise_bias=_padded_bias(pointwise_bias, halves),
         )
+
+    @classmethod
+    def in_pairs(
+        cls,
+        pointwise: Tensor,
+        pointwise_bias: Tensor | None,
+        kernel: Tensor,
+        kernel_bias: Tensor | None,
+        *,
+        centred: bool,
+    ) -> Projection:
+        """Of a C x N matrix and an N x 2 x 3 x 3 kernel in groups of two, N a multiple of 64.
+
+        Of each half come first the channels of even number, then those of odd number: see :meth:`even_first`.
+        """
+        wide = len(kernel)
+        half = cls.even_first(wide // 2, kernel.device)
+        order = torch.cat((half, half + wide // 2))
+        own = kernel[torch.arange(wide), torch.arange(wide) % 2]
+        other = kernel[torch.arange(wide), 1 - torch.arange(wide) % 2]
+        found = cls.depthwise(
+            pointwise[:, order],
+            None if pointwise_bias is None else pointwise_bias[order],
+            own[order, None],
+            None if kernel_bias is None else kernel_bias[order],
+            centred=centred,
+            halves=2,
+        )
+        return dataclasses.replace(found, partner=other[order].flatten(1).t().contiguous())
+
+    @staticmethod
+    def even_first(count: int, device: torch.device) -> Tensor:
+        """The numbers below an even count, even ones before odd ones."""
+        return torch.arange(count, device=device).view(-1, 2).t().flatten()
 
     @classmethod
     def full(cls, scale: Tensor, shift: Tensor | None, kernel: Tensor, *, centred: bool, halves: int) -> Projection:
