@@ -6,6 +6,8 @@ or rearranged. The sums over all pixels of the linear attention are added in dou
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from fusionbench.nn.bands import by_rows, row_ranges, together
 from fusionbench.nn.native import Convolution, Kernel
 from fusionbench.nn.parts import bias_of, part
-from fusionbench.nn.streaming import strip_rows, strips
+from fusionbench.nn.streaming import flat, strip_rows, strips
 from fusionbench_segmif.network import DIM, CrossGuidance, DenseDilatedBlock, FusionNet, attention_matrix
 
 _GROWTH = 32
@@ -52,11 +54,11 @@ class StreamedFusion:
         for image, first, block, side in zip(images, self._first, self._blocks[:2], sides, strict=True):
             kernel.convolve(first, image[0].permute(1, 2, 0).contiguous(), dense[..., :DIM])
             block(kernel, dense, side)
-        self._guidance[0](kernel, sides, guides[0], dense)
+        self._guidance[0](kernel, sides, guides[0])
         for block, side in zip(self._blocks[2:], sides, strict=True):
             dense[..., :DIM] = side
             block(kernel, dense, side)
-        self._guidance[1](kernel, sides, guides[1], dense)
+        self._guidance[1](kernel, sides, guides[1])
         joined, narrow, fused = dense[..., :DIM], dense[..., DIM : DIM + _GROWTH], dense.new_empty(height, width, 1)
         kernel.convolve(self._join[0], sides[0], joined)
         kernel.convolve(self._join[1], sides[1], joined, add=joined, add_first=True)
@@ -81,77 +83,92 @@ class _StreamedBlock:
 
 
 class _StreamedGuidance:
-    """A :class:`CrossGuidance` with the convolution that reduces the guide."""
+    """A :class:`CrossGuidance` with the convolution that reduces the guide.
+
+    Twice over the features in strips: what their own attention is made of is only summed, and what the guide's attends
+    to is made when it is used.
+    """
 
     def __init__(self, cross: CrossGuidance, reduce: nn.Conv2d) -> None:
         self._guide = tuple(each.clone() for each in cross.guide_projection(reduce))
-        projections = [part(cross, f"channel_proj{i}", nn.Linear) for i in (1, 2)]
-        self._project = [Convolution.of(each.weight[:, :, None, None], each.bias, slope=_RELU) for each in projections]
         self._shared = part(cross.cross_attn, "kv3", nn.Linear).weight.clone()
-        self._own = [part(cross.cross_attn2, f"kv{i}", nn.Linear).weight.clone() for i in (1, 2)]
-        ends = [part(cross, f"end_proj{i}", nn.Linear) for i in (1, 2)]
-        self._ends = [(end.weight.clone(), end.bias.clone()) for end in ends]
-        norms = [part(cross, f"norm{i}", nn.LayerNorm) for i in (1, 2)]
-        self._norms = [(norm.weight.clone(), norm.bias.clone(), norm.eps) for norm in norms]
+        self._sides = [_Side(cross, number) for number in (1, 2)]
 
-    def __call__(self, kernel: Kernel, sides: list[Tensor], guide: Tensor, memory: Tensor) -> None:
-        """Change the features of both sides (H x W x 64) in place.
-
-        Args:
-            kernel: The native kernel.
-            sides: Of infrared and visible.
-            guide: 1 x C x H' x W'.
-            memory: H x W x 192 or more, overwritten.
-        """
-        height, width, _ = sides[0].shape
+    def __call__(self, kernel: Kernel, features: list[Tensor], guide: Tensor) -> None:
+        """Change the features of both sources (H x W x 64) in place; the guide is 1 x C x H' x W'."""
+        size = features[0].shape[:2]
         weight, bias = self._guide
         small = F.conv2d(guide, weight[:, :, None, None], bias).contiguous(memory_format=torch.channels_last)
-        if small.shape[-2:] != (height, width):
-            small = F.interpolate(small, (height, width), mode="bilinear", align_corners=False)
-        guiding = F.relu_(small)[0].permute(1, 2, 0)
-        shared = attention_matrix(_gram(guiding[..., DIM:]), self._shared)
-        projected, mixed = memory[..., : 2 * DIM], memory[..., 2 * DIM : 3 * DIM]
-        for side, project, own, (end, end_bias), norm in zip(
-            sides, self._project, self._own, self._ends, self._norms, strict=True
-        ):
-            kernel.convolve(project, side, projected)
-            from_guide, from_own = end.split(DIM, dim=1)
-            first = from_guide @ attention_matrix(_gram(projected[..., :DIM]), own)
-            second = from_own @ shared
-            kernel.convolve(_pointwise(first, end_bias), guiding[..., :DIM], mixed, add=side)
-            kernel.convolve(_pointwise(second), projected[..., DIM:], mixed, add=mixed)
-            by_rows(_Norm(*norm), mixed, side)
+        if small.shape[-2:] != size:
+            small = F.interpolate(small, size, mode="bilinear", align_corners=False)
+        query, other = F.relu_(small)[0].permute(1, 2, 0).split(DIM, dim=-1)
+        shared = attention_matrix(_summed(lambda strip: _gram(other[strip]), other), self._shared)
+        for side, own in zip(self._sides, features, strict=True):
+            side(kernel, own, query, shared)
 
 
-class _Norm:
-    """A layer norm of some rows, strip by strip."""
+class _Side:
+    """What happens to one source."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, epsilon: float) -> None:
-        self._parameters = (DIM,), weight, bias, epsilon
+    def __init__(self, cross: CrossGuidance, number: int) -> None:
+        projection = part(cross, f"channel_proj{number}", nn.Linear)
+        weights, biases = projection.weight[:, :, None, None].split(DIM), projection.bias.split(DIM)
+        self._own, self._query = (
+            Convolution.of(weight, bias, slope=_RELU) for weight, bias in zip(weights, biases, strict=True)
+        )
+        self._key_value = part(cross.cross_attn2, f"kv{number}", nn.Linear).weight.clone()
+        end = part(cross, f"end_proj{number}", nn.Linear)
+        self._end, self._end_bias = end.weight.clone(), end.bias.clone()
+        norm = part(cross, f"norm{number}", nn.LayerNorm)
+        self._norm = (DIM,), norm.weight.clone(), norm.bias.clone(), norm.eps
 
-    def __call__(self, source: Tensor, out: Tensor) -> None:
-        for start, stop in strips(len(source), strip_rows(source.shape[1], DIM, source.device)):
-            out[start:stop] = F.layer_norm(source[start:stop], *self._parameters)
+    def __call__(self, kernel: Kernel, features: Tensor, query: Tensor, shared: Tensor) -> None:
+        """Change H x W x 64 features, of which and of the guide's (``query``) the matrices are applied."""
+
+        def product(strip: slice) -> Tensor:
+            own = torch.empty_like(features[strip])
+            kernel.convolve(self._own, features[strip], own, cores=False)
+            return _gram(own)
+
+        from_guide, from_own = self._end.split(DIM, dim=1)
+        own = from_guide @ attention_matrix(_summed(product, features), self._key_value)
+        first = Convolution.of(own[:, :, None, None], self._end_bias)
+        second = Convolution.of((from_own @ shared)[:, :, None, None])
+
+        def update(features: Tensor, query: Tensor) -> None:
+            for strip in _strips(0, len(features), features):
+                own, mixed = torch.empty_like(features[strip]), torch.empty_like(features[strip])
+                kernel.convolve(self._query, features[strip], own, cores=False)
+                kernel.convolve(first, query[strip], mixed, add=features[strip], cores=False)
+                kernel.convolve(second, own, mixed, add=mixed, cores=False)
+                features[strip] = F.layer_norm(mixed, *self._norm)
+
+        by_rows(update, features, query)
+
+
+def _strips(start: int, stop: int, features: Tensor) -> Iterator[slice]:
+    for first, last in strips(stop - start, strip_rows(features.shape[1], 4 * DIM, features.device)):
+        yield slice(start + first, start + last)
+
+
+def _summed(of: Callable[[slice], Tensor], features: Tensor) -> Tensor:
+    """The sum over strips, in double precision."""
+
+    def of_rows(rows: tuple[int, int]) -> Tensor:
+        total = features.new_zeros(DIM, DIM, dtype=torch.float64)
+        for strip in _strips(*rows, features):
+            total += of(strip)
+        return total
+
+    return torch.stack(together(of_rows, row_ranges(len(features), features.device))).sum(dim=0)
+
+
+def _gram(strip: Tensor) -> Tensor:
+    """Products of rows x W x 64 features, summed over the pixels, 64 x 64."""
+    pixels = flat(strip)
+    return pixels.t() @ pixels
 
 
 def _packed(convolution: nn.Conv2d, slope: float) -> Convolution:
     dilation = convolution.dilation[0]
     return Convolution.of(convolution.weight, bias_of(convolution), dilation=dilation, slope=slope)
-
-
-def _pointwise(matrix: Tensor, bias: Tensor | None = None) -> Convolution:
-    return Convolution.of(matrix.to(torch.float32)[:, :, None, None], bias)
-
-
-def _gram(tokens: Tensor) -> Tensor:
-    """Sums over all pixels of the products of H x W x 64 features, 64 x 64 in double precision."""
-
-    def of_rows(rows: tuple[int, int]) -> Tensor:
-        total = tokens.new_zeros(DIM, DIM, dtype=torch.float64)
-        for start, stop in strips(rows[1] - rows[0], strip_rows(tokens.shape[1], DIM, tokens.device)):
-            pixels = tokens[rows[0] + start : rows[0] + stop]
-            pixels = pixels.as_strided((pixels.shape[0] * pixels.shape[1], DIM), (pixels.stride(1), 1))
-            total += pixels.t() @ pixels
-        return total
-
-    return torch.stack(together(of_rows, row_ranges(len(tokens), tokens.device))).sum(dim=0)

@@ -107,8 +107,9 @@ class Kernel:
         *,
         add: Tensor | None = None,
         add_first: bool = False,
+        cores: bool = True,
     ) -> None:
-        """A map's convolution, on all cores.
+        """A map's convolution.
 
         Args:
             convolution: What to apply.
@@ -116,6 +117,7 @@ class Kernel:
             out: H x W x N; may be other channels of the same map, or the source itself if the taps are 1x1.
             add: H x W x N, added to the result; may be ``out``.
             add_first: Add before the activation.
+            cores: Share the rows out among the cores; not within :func:`fusionbench.nn.bands.together`.
         """
         given = _Convolution(
             convolution.channels,
@@ -129,7 +131,7 @@ class Kernel:
             _address(convolution.bias),
         )
         maps = [_map(each) for each in (source, out, add)]
-        self._on_all_cores(self._library.fb_convolve, given, maps)
+        self._by_rows(self._library.fb_convolve, given, maps, cores)
 
     def couple(self, coupling: Coupling, source: Tensor, target: Tensor) -> None:
         """Change a map by the inverted residuals of another, on all cores: target + r, or target * exp(r) + s of two.
@@ -148,12 +150,14 @@ class Kernel:
             _address(coupling.kernel),
             _address(coupling.last),
         )
-        self._on_all_cores(self._library.fb_couple, given, [_map(source), _map(target)])
+        self._by_rows(self._library.fb_couple, given, [_map(source), _map(target)], cores=True)
 
     @staticmethod
-    def _on_all_cores(function: Any, given: ctypes.Structure, maps: Sequence[_Map]) -> None:
+    def _by_rows(function: Any, given: ctypes.Structure, maps: Sequence[_Map], cores: bool) -> None:
         arguments = [_reference(each) for each in (given, *maps)]
-        together(lambda rows: function(*arguments, *rows), row_ranges(maps[0].height, torch.device("cpu")))
+        height = maps[0].height
+        ranges = row_ranges(height, torch.device("cpu")) if cores else [(0, height)]
+        together(lambda rows: function(*arguments, *rows), ranges)
 
     def _add(self, name: str, projection: Projection, band: Band, output: Output) -> None:
         features, kept = _features(band)
