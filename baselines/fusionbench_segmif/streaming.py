@@ -147,7 +147,7 @@ class _Side:
 
 
 def _strips(start: int, stop: int, features: Tensor) -> Iterator[slice]:
-    for first, last in strips(stop - start, strip_rows(features.shape[1], 4 * DIM, features.device)):
+    for first, last in strips(stop - start, strip_rows(features.shape[1], 2 * DIM, features.device)):
         yield slice(start + first, start + last)
 
 

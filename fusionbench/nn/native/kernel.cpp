@@ -17,7 +17,7 @@
 #endif
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
-// Columns of a weight that stand together: depth x PANEL, one after the other.
+// Columns of a weight that stand together: depth x PANEL, one after the other; half as many if there are no more.
 constexpr int PANEL = 32;
 
 // A norm, then what a row becomes with its neighbours: a 1x1 convolution (the norm's weight and bias are part of it)
@@ -84,7 +84,7 @@ struct Table {
     void (*plain)(const Projection &, const Features &, const Consumer &);
     void (*gated)(const Projection &, const Features &, const Consumer &);
     void (*sums)(const Projection &, const Features &, const Consumer &);
-    void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, int, int);
+    void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, double *, int, int);
     void (*couple)(const Coupling &, const Map &, const Map &, int, int);
 };
 
@@ -152,8 +152,10 @@ EXPORT void fb_add_gated(const Projection *p, const Features *f, const float *ou
 EXPORT void fb_sums(const Projection *p, const Features *f, int dim, int heads, double *products, double *squares) {
     entries().sums(*p, *f, {nullptr, nullptr, dim, heads, products, squares});
 }
-EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, const Map *added, int start, int stop) {
-    entries().convolution(*c, *in, *out, *added, start, stop);
+// Adds each output channel's sum over the rows to `sums` unless it is null.
+EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, const Map *added, double *sums, int start,
+                        int stop) {
+    entries().convolution(*c, *in, *out, *added, sums, start, stop);
 }
 EXPORT void fb_couple(const Coupling *c, const Map *in, const Map *out, int start, int stop) {
     entries().couple(*c, *in, *out, start, stop);

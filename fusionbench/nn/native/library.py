@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,6 +106,7 @@ class Kernel:
         add: Tensor | None = None,
         add_first: bool = False,
         cores: bool = True,
+        sums: Tensor | None = None,
     ) -> None:
         """A map's convolution.
 
@@ -118,6 +117,7 @@ class Kernel:
             add: H x W x N, added to the result; may be ``out``.
             add_first: Add before the activation.
             cores: Share the rows out among the cores; not within :func:`fusionbench.nn.bands.together`.
+            sums: N float64 values to which each output channel's sum over all pixels is added.
         """
         given = _Convolution(
             convolution.channels,
@@ -131,7 +131,14 @@ class Kernel:
             _address(convolution.bias),
         )
         maps = [_map(each) for each in (source, out, add)]
-        self._by_rows(self._library.fb_convolve, given, maps, cores)
+        arguments = [_reference(each) for each in (given, *maps)]
+        ranges = row_ranges(len(source), source.device) if cores else [(0, len(source))]
+        own = [None if sums is None else torch.zeros_like(sums) for _ in ranges]
+        work = [(_POINTER(_address(each)), *rows) for each, rows in zip(own, ranges, strict=True)]
+        together(lambda rest: self._library.fb_convolve(*arguments, *rest), work)
+        for each in own:
+            if sums is not None and each is not None:
+                sums += each
 
     def couple(self, coupling: Coupling, source: Tensor, target: Tensor) -> None:
         """Change a map by the inverted residuals of another, on all cores: target + r, or target * exp(r) + s of two.
@@ -150,14 +157,8 @@ class Kernel:
             _address(coupling.kernel),
             _address(coupling.last),
         )
-        self._by_rows(self._library.fb_couple, given, [_map(source), _map(target)], cores=True)
-
-    @staticmethod
-    def _by_rows(function: Any, given: ctypes.Structure, maps: Sequence[_Map], cores: bool) -> None:
-        arguments = [_reference(each) for each in (given, *maps)]
-        height = maps[0].height
-        ranges = row_ranges(height, torch.device("cpu")) if cores else [(0, height)]
-        together(lambda rows: function(*arguments, *rows), ranges)
+        arguments = [_reference(each) for each in (given, _map(source), _map(target))]
+        together(lambda rows: self._library.fb_couple(*arguments, *rows), row_ranges(len(source), source.device))
 
     def _add(self, name: str, projection: Projection, band: Band, output: Output) -> None:
         features, kept = _features(band)

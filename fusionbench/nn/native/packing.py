@@ -14,10 +14,10 @@ from torch import Tensor
 PANEL = 32
 
 
-def panels(matrix: Tensor) -> Tensor:
-    """K x N to ceil(N / 32) x K x 32."""
-    depth, width = matrix.shape
-    return F.pad(matrix, (0, -width % PANEL)).view(depth, -1, PANEL).transpose(0, 1).contiguous()
+def panels(matrix: Tensor, width: int = PANEL) -> Tensor:
+    """K x N to ceil(N / width) x K x width."""
+    depth, columns = matrix.shape
+    return F.pad(matrix, (0, -columns % width)).view(depth, -1, width).transpose(0, 1).contiguous()
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Convolution:
         side: 1 or 3.
         dilation: Of the 3x3 taps.
         slope: 1 for no activation, 0 for ReLU.
-        weight, bias: Panels of side * side * C x N; N padded.
+        weight, bias: Panels of side * side * C x N, or half a panel; N padded.
     """
 
     channels: int
@@ -159,14 +159,16 @@ class Convolution:
     def of(cls, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, slope: float = 1.0) -> Convolution:
         """Of an N x C x side x side kernel."""
         outputs, channels, side, _ = weight.shape
+        matrix = weight.permute(2, 3, 1, 0).flatten(0, 2)
+        width = PANEL if outputs > PANEL // 2 else PANEL // 2
         return cls(
             channels=channels,
             outputs=outputs,
             side=side,
             dilation=dilation,
             slope=slope,
-            weight=panels(weight.permute(2, 3, 1, 0).flatten(0, 2)),
-            bias=_padded_bias(bias, 1),
+            weight=panels(matrix, width),
+            bias=None if bias is None else F.pad(bias, (0, -outputs % width)).contiguous(),
         )
 
 
