@@ -45,7 +45,7 @@ def test_network_matches_golden(golden: GoldenMethod, network: DeFusionNet) -> N
 @torch.inference_mode()
 def test_protocol_matches_golden(golden: GoldenMethod, network: DeFusionNet) -> None:
     method = DeFusion()
-    method.network = network
+    method._place(network, torch.device("cpu"))
     batch = Batch(sources=tuple(golden.inputs("infer72x96").values()), task=Task.MEF)
     fused = method.fuse(batch)
     torch.testing.assert_close(fused, golden.expected("infer72x96", "fusion"), atol=1e-5, rtol=0)
