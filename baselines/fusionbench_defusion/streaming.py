@@ -86,30 +86,18 @@ class _StreamedLayer:
     """A :class:`Layer` of maps that are thought to be concatenated."""
 
     def __init__(self, layer: Layer) -> None:
-        first, *rest = (part(layer.layer, place, Bottleneck) for place in range(len(layer.layer)))
-        self._entry = _Entry(first)
-        self._first = _StreamedBottleneck(first)
-        self._rest = [(_Reduction(block), _StreamedBottleneck(block)) for block in rest]
+        blocks = [part(layer.layer, place, Bottleneck) for place in range(len(layer.layer))]
+        self._entry = _Entry(blocks[0])
+        self._blocks = [_StreamedBottleneck(*pair) for pair in zip(blocks, [*blocks[1:], None], strict=True)]
 
     def __call__(
         self, kernel: Kernel, maps: Sequence[Tensor], *, below: Tensor | None = None, like: Tensor | None = None
     ) -> Tensor:
         """H x W x C maps to one, before them a smaller one enlarged to the size of ``like``."""
         reduced, x = self._entry(kernel, maps, below, like)
-        x = self._first(kernel, reduced, x)
-        for reduction, block in self._rest:
-            block(kernel, reduction(kernel, x), x)
+        for block in self._blocks:
+            reduced = block(kernel, reduced, x)
         return x
-
-
-class _Reduction:
-    """The first convolution of a bottleneck."""
-
-    def __init__(self, block: Bottleneck) -> None:
-        self._convolution = Convolution.of(block.conv1.weight, slope=_RELU)
-
-    def __call__(self, kernel: Kernel, x: Tensor) -> Tensor:
-        return _convolved(kernel, [self._convolution], [x])
 
 
 class _Entry:
@@ -157,16 +145,17 @@ class _Entry:
 
 
 class _StreamedBottleneck:
-    """A :class:`Bottleneck` behind its first convolution."""
+    """A :class:`Bottleneck` behind its first convolution, and the first convolution of the next one."""
 
-    def __init__(self, block: Bottleneck) -> None:
+    def __init__(self, block: Bottleneck, following: Bottleneck | None) -> None:
         self._attention = _StreamedAttention(block.conv2)
         self._pool = None if block.pool is None else block.pool.stride
         self._expand = block.conv3.weight[:, :, 0, 0].clone()
         self._packed = Convolution.of(block.conv3.weight, slope=_RELU)
+        self._reduce = None if following is None else Convolution.of(following.conv1.weight, slope=_RELU)
 
     def __call__(self, kernel: Kernel, reduced: Tensor, out: Tensor) -> Tensor:
-        """From H x W x C to ``out``, which holds the residual."""
+        """From H x W x C to ``out``, which holds the residual; returns what the next one begins with."""
         halves, weights = self._attention(kernel, reduced)
         planes = weights.shape[-1]
         if self._pool is None and planes <= _MERGED:
@@ -177,8 +166,13 @@ class _StreamedBottleneck:
             mixed = torch.addcmul(halves[..., :planes] * weights[0], halves[..., planes:], weights[1])
         if self._pool is not None:
             mixed = _as_features(F.avg_pool2d(_as_map(mixed), 3, self._pool, padding=1))
-        kernel.convolve(expand, mixed, out, add=out, add_first=True)
-        return out
+        if self._reduce is None:
+            kernel.convolve(expand, mixed, out, add=out, add_first=True)
+            return reduced
+        if reduced.shape != (*out.shape[:2], self._reduce.outputs):
+            reduced = out.new_empty(*out.shape[:2], self._reduce.outputs)
+        kernel.convolve(expand, mixed, out, add=out, add_first=True, then=(self._reduce, reduced))
+        return reduced
 
 
 class _StreamedAttention:

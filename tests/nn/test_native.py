@@ -60,7 +60,7 @@ def test_block(size: tuple[int, int], options: dict[str, object], threads: int) 
 
 @needs_kernel
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("channels", "outputs", "side", "dilation"), [(5, 7, 3, 2), (40, 33, 3, 1), (17, 65, 1, 1)])
+@pytest.mark.parametrize(("channels", "outputs", "side", "dilation"), [(5, 7, 3, 2), (40, 33, 3, 1), (17, 65, 1, 1), (3, 20, 3, 1)])
 @pytest.mark.parametrize("add", ["nothing", "before", "after"])
 def test_convolution(
     size: tuple[int, int], channels: int, outputs: int, side: int, dilation: int, add: str, threads: int
@@ -83,8 +83,22 @@ def test_convolution(
     target = found[..., 2 + channels :]
     assert target.shape == out.shape
     given = None if add == "nothing" else more.float()
-    kernel.convolve(packed, found[..., 1 : 1 + channels], target, add=given, add_first=add == "before")
+    sums = torch.ones(outputs, dtype=torch.float64)
+    following = random(3, outputs, 1, 1, seed=3)
+    second = torch.empty(*size, 3)
+    kernel.convolve(
+        packed,
+        found[..., 1 : 1 + channels],
+        target,
+        add=given,
+        add_first=add == "before",
+        sums=sums,
+        then=(Convolution.of(following, slope=0), second),
+    )
     torch.testing.assert_close(target.double(), expected, rtol=1e-5, atol=5e-5)
+    torch.testing.assert_close(sums, 1 + expected.sum(dim=(0, 1)), rtol=1e-5, atol=5e-4)
+    wanted = F.relu(expected @ following[:, :, 0, 0].double().t())
+    torch.testing.assert_close(second.double(), wanted, rtol=1e-5, atol=5e-4)
     assert torch.equal(found[..., : 2 + channels], wide[..., : 2 + channels].float())
 
 

@@ -84,7 +84,8 @@ struct Table {
     void (*plain)(const Projection &, const Features &, const Consumer &);
     void (*gated)(const Projection &, const Features &, const Consumer &);
     void (*sums)(const Projection &, const Features &, const Consumer &);
-    void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, double *, int, int);
+    void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, double *, const Convolution *, const Map *,
+                        int, int);
     void (*couple)(const Coupling &, const Map &, const Map &, int, int);
 };
 
@@ -152,10 +153,10 @@ EXPORT void fb_add_gated(const Projection *p, const Features *f, const float *ou
 EXPORT void fb_sums(const Projection *p, const Features *f, int dim, int heads, double *products, double *squares) {
     entries().sums(*p, *f, {nullptr, nullptr, dim, heads, products, squares});
 }
-// Adds each output channel's sum over the rows to `sums` unless it is null.
-EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, const Map *added, double *sums, int start,
-                        int stop) {
-    entries().convolution(*c, *in, *out, *added, sums, start, stop);
+// `added`, `sums` (to which each output channel's sum over the rows is added), `then` and `last` may be null.
+EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, const Map *added, double *sums,
+                        const Convolution *then, const Map *last, int start, int stop) {
+    entries().convolution(*c, *in, *out, added ? *added : Map{}, sums, then, last, start, stop);
 }
 EXPORT void fb_couple(const Coupling *c, const Map *in, const Map *out, int start, int stop) {
     entries().couple(*c, *in, *out, start, stop);

@@ -105,8 +105,9 @@ class Kernel:
         *,
         add: Tensor | None = None,
         add_first: bool = False,
-        cores: bool = True,
         sums: Tensor | None = None,
+        then: tuple[Convolution, Tensor] | None = None,
+        cores: bool = True,
     ) -> None:
         """A map's convolution.
 
@@ -116,26 +117,22 @@ class Kernel:
             out: H x W x N; may be other channels of the same map, or the source itself if the taps are 1x1.
             add: H x W x N, added to the result; may be ``out``.
             add_first: Add before the activation.
-            cores: Share the rows out among the cores; not within :func:`fusionbench.nn.bands.together`.
             sums: N float64 values to which each output channel's sum over all pixels is added.
+            then: A 1x1 convolution of the result, and where its result goes, H x W x M.
+            cores: Share the rows out among the cores; not within :func:`fusionbench.nn.bands.together`.
         """
-        given = _Convolution(
-            convolution.channels,
-            convolution.outputs,
-            convolution.weight.shape[0] * convolution.weight.shape[2],
-            convolution.side,
-            convolution.dilation,
-            add_first,
-            convolution.slope,
-            _address(convolution.weight),
-            _address(convolution.bias),
-        )
-        maps = [_map(each) for each in (source, out, add)]
-        arguments = [_reference(each) for each in (given, *maps)]
+        maps = [_reference(_map(each)) for each in (source, out)]
+        added = None if add is None else _reference(_map(add))
+        second = (None, None) if then is None else (_reference(_convolution(then[0], False)), _reference(_map(then[1])))
+        given = _reference(_convolution(convolution, add_first))
         ranges = row_ranges(len(source), source.device) if cores else [(0, len(source))]
         own = [None if sums is None else torch.zeros_like(sums) for _ in ranges]
-        work = [(_POINTER(_address(each)), *rows) for each, rows in zip(own, ranges, strict=True)]
-        together(lambda rest: self._library.fb_convolve(*arguments, *rest), work)
+
+        def work(number: int) -> None:
+            total = _POINTER(_address(own[number]))
+            self._library.fb_convolve(given, *maps, added, total, *second, *ranges[number])
+
+        together(work, range(len(ranges)))
         for each in own:
             if sums is not None and each is not None:
                 sums += each
@@ -183,6 +180,12 @@ def _projection(given: Projection) -> _Projection:
     return _Projection(given.channels, given.wide, given.centred, full, *(_address(tensor) for tensor in tensors))
 
 
+def _convolution(given: Convolution, add_first: bool) -> _Convolution:
+    wide = given.weight.shape[0] * given.weight.shape[2]
+    sizes = given.channels, given.outputs, wide, given.side, given.dilation, add_first
+    return _Convolution(*sizes, given.slope, _address(given.weight), _address(given.bias))
+
+
 def _features(band: Band) -> tuple[_Features, tuple[Tensor | None, ...]]:
     """The band, and what must live as long as it is used."""
     above, below = (None if edge is None else edge.contiguous() for edge in (band.above, band.below))
@@ -192,9 +195,7 @@ def _features(band: Band) -> tuple[_Features, tuple[Tensor | None, ...]]:
     return found, (above, below)
 
 
-def _map(tensor: Tensor | None) -> _Map:
-    if tensor is None:
-        return _Map(None, 0, 0, 0, 0)
+def _map(tensor: Tensor) -> _Map:
     return _Map(tensor.data_ptr(), tensor.shape[0], tensor.shape[1], tensor.stride(0), tensor.stride(1))
 
 
