@@ -35,4 +35,8 @@ def open_library(folder: Path, version: int) -> tuple[ctypes.CDLL | None, str]:
         return None, f"{files[0].name} cannot be loaded: {error}"
     if found != version:
         return None, f"{files[0].name} is of another version: install fusionbench again"
-    return (library, f"in use ({instructions})") if instructions else (None, "not for this processor")
+    return (
+        (library, f"in use ({instructions})")
+        if instructions
+        else (None, "not for this processor, or not by this compiler")
+    )

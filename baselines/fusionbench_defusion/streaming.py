@@ -21,7 +21,7 @@ _RELU = 0.0
 # Channels of a bottleneck up to which one convolution of both groups, half of it zeros, is faster than two.
 _NARROW = 8
 # Channels up to which it is cheaper to convolve both halves than to mix them before.
-_MERGED = 16
+_MERGED = 32
 
 _Levels = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -182,7 +182,9 @@ class _StreamedAttention:
         weight = attention.conv.weight
         self._channels = len(weight) // 2
         if self._channels <= _NARROW:
-            halves = [F.pad(own, (0, 0, 0, 0, n * own.shape[1], (1 - n) * own.shape[1])) for n, own in self._halves(weight)]
+            halves = [
+                F.pad(own, (0, 0, 0, 0, n * own.shape[1], (1 - n) * own.shape[1])) for n, own in self._halves(weight)
+            ]
             self._convolutions = [Convolution.of(torch.cat(halves), slope=_RELU)]
         else:
             self._convolutions = [Convolution.of(own, slope=_RELU) for _, own in self._halves(weight)]

@@ -60,7 +60,9 @@ def test_block(size: tuple[int, int], options: dict[str, object], threads: int) 
 
 @needs_kernel
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("channels", "outputs", "side", "dilation"), [(5, 7, 3, 2), (40, 33, 3, 1), (17, 65, 1, 1), (3, 20, 3, 1)])
+@pytest.mark.parametrize(
+    ("channels", "outputs", "side", "dilation"), [(5, 7, 3, 2), (40, 33, 3, 1), (17, 65, 1, 1), (3, 20, 3, 1)]
+)
 @pytest.mark.parametrize("add", ["nothing", "before", "after"])
 def test_convolution(
     size: tuple[int, int], channels: int, outputs: int, side: int, dilation: int, add: str, threads: int

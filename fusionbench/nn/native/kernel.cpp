@@ -1,8 +1,8 @@
 // Restormer's blocks on the CPU, in place: nothing wider than the features ever leaves the cache.
 //
-// A plain C interface, called through ctypes; nothing here knows Python. On x86-64 the arithmetic is compiled for
-// two instruction sets and the best one that the processor has is taken at the first call. No option that changes what
-// NaN, infinity or rounding mean is used.
+// A plain C interface, called through ctypes; nothing here knows Python. The arithmetic is compiled for two instruction
+// sets of x86-64, and the better one that the processor has is taken. Elsewhere torch is left to do the work: whether
+// this would be faster there has not been measured. No option that changes what NaN, infinity or rounding mean is used.
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +12,19 @@
 #include <utility>
 #include <vector>
 
-#if !defined(__GNUC__)
-#error "needs the vectors of GCC or Clang"
-#endif
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
 #define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+EXPORT int fb_version() { return 1; }
+
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__)
+
+EXPORT const char *fb_instructions() { return ""; }
+
+#else
 
 // Columns of a weight that stand together: depth x PANEL, one after the other; half as many if there are no more.
 constexpr int PANEL = 32;
@@ -77,9 +86,6 @@ struct Buffer {
     float *data;
 };
 
-#define INTERFACE                                                                                                      \
-    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple};
-
 struct Table {
     void (*plain)(const Projection &, const Features &, const Consumer &);
     void (*gated)(const Projection &, const Features &, const Consumer &);
@@ -88,16 +94,16 @@ struct Table {
                         int, int);
     void (*couple)(const Coupling &, const Map &, const Map &, int, int);
 };
+#define TABLE                                                                                                          \
+    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple};
 
-#if defined(__x86_64__) && !defined(__clang__)
-#define VARIANTS 1
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,bmi2")
 #define VECTOR_BYTES 32
 #define REGISTERS 16
 namespace avx2 {
 #include "kernel.inc"
-INTERFACE
+TABLE
 } // namespace avx2
 #pragma GCC pop_options
 #undef VECTOR_BYTES
@@ -108,41 +114,19 @@ INTERFACE
 #define REGISTERS 32
 namespace avx512 {
 #include "kernel.inc"
-INTERFACE
+TABLE
 } // namespace avx512
 #pragma GCC pop_options
-#else
-#define VECTOR_BYTES 16
-#define REGISTERS 32
-namespace baseline {
-#include "kernel.inc"
-INTERFACE
-} // namespace baseline
-#endif
 
-static const char *chosen() {
-#if VARIANTS
+// Empty where the processor has neither.
+EXPORT const char *fb_instructions() {
     static const char *name = __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? "avx512"
                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? "avx2"
                                                                                                        : "";
     return name;
-#else
-    return "baseline";
-#endif
 }
 
-static const Table &entries() {
-#if VARIANTS
-    return !std::strcmp(chosen(), "avx512") ? avx512::table : avx2::table;
-#else
-    return baseline::table;
-#endif
-}
-
-EXPORT int fb_version() { return 1; }
-// Empty where this processor is better served by other libraries.
-EXPORT const char *fb_instructions() { return chosen(); }
-EXPORT int fb_panel() { return PANEL; }
+static const Table &entries() { return std::strcmp(fb_instructions(), "avx512") ? avx2::table : avx512::table; }
 
 EXPORT void fb_add_plain(const Projection *p, const Features *f, const float *out, const float *out_bias) {
     entries().plain(*p, *f, {out, out_bias, 0, 1, nullptr, nullptr});
@@ -161,3 +145,5 @@ EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, con
 EXPORT void fb_couple(const Coupling *c, const Map *in, const Map *out, int start, int stop) {
     entries().couple(*c, *in, *out, start, stop);
 }
+
+#endif
