@@ -32,21 +32,16 @@ def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @needs_kernel
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"dim": 64, "heads": 8},
-        {"dim": 12, "heads": 4, "bias": True},
-        {"dim": 40, "heads": 5, "norm_bias": False, "expansion": 2.66},
-        {"dim": 33, "heads": 3, "bias": True, "expansion": 1},
-    ],
-    ids=lambda options: f"dim {options['dim']}",
+    ("dim", "heads", "expansion", "bias", "norm_bias"),
+    [(64, 8, 2, False, True), (12, 4, 2, True, True), (40, 5, 2.66, False, False), (33, 3, 1, True, True)],
 )
-def test_block(size: tuple[int, int], options: dict[str, object], threads: int) -> None:
+def test_block(
+    size: tuple[int, int], dim: int, heads: int, expansion: float, bias: bool, norm_bias: bool, threads: int
+) -> None:
     """In place in some channels of a wider map, whose others stay as they are."""
-    block = RestormerBlock(**{"expansion": 2, **options})  # type: ignore[arg-type]
+    block = RestormerBlock(dim, heads=heads, expansion=expansion, bias=bias, norm_bias=norm_bias)
     for number, parameter in enumerate(block.parameters()):
         parameter.data = 0.3 * random(*parameter.shape, seed=number)
-    dim = int(str(options["dim"]))
     wide = random(*size, dim + 7)
     features, before = wide[..., 3 : 3 + dim], wide.clone()
     streamed = StreamedRestormer(block)
