@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 SWITCH = "FUSIONBENCH_NATIVE"
 
+_set_aside: set[object] = set()
+
 
 def switched_off() -> bool:
-    """Whether the environment says that no native code shall be used."""
-    return os.environ.get(SWITCH) == "0"
+    """Whether no native code shall be used: the environment says so, or it is set aside."""
+    return bool(_set_aside) or os.environ.get(SWITCH) == "0"
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Torch does everything meanwhile, in all threads: what is counted by torch must be done by torch."""
+    reason = object()
+    _set_aside.add(reason)
+    try:
+        yield
+    finally:
+        _set_aside.discard(reason)
 
 
 @cache

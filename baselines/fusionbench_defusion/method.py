@@ -65,7 +65,7 @@ class DeFusion(LearnedMethod):
         if self.gray == "yes" or (self.gray == "auto" and batch.task is Task.IVF):
             sources = tuple(round_to_8_bits(luma(source)).expand(-1, 3, -1, -1) for source in sources)
         first, second = (F.pad(source, (_BORDER,) * 4, mode="reflect") for source in sources)
-        kernel = None if torch.is_autocast_enabled("cpu") else kernel_for(first)
+        kernel = kernel_for(first)
         if kernel is None or self._streamed is None or not isinstance(self.network, DeFusionNet):
             fused = self.network(first, second)
         else:

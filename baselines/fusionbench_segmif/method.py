@@ -86,7 +86,7 @@ class SegMIF(LearnedMethod):
         y = luma(visible)
         guide = torch.maximum(infrared, y) if self.mask == "max" else (infrared + y) / 2
         visible = visible[:, :1] if self.visible == "R" else y
-        kernel = None if torch.is_autocast_enabled("cpu") else kernel_for(infrared)
+        kernel = kernel_for(infrared)
         if kernel is None or self._streamed is None or not isinstance(self.network, SegMIFNet):
             return self.network(infrared, visible, guide)
         return self._streamed(kernel, infrared, visible, *self.network.guidance(guide))

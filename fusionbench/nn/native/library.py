@@ -211,8 +211,14 @@ def kernel() -> Kernel | None:
 
 
 def kernel_for(features: Tensor) -> Kernel | None:
-    """The kernel, where it can work on this map: on the CPU, float32, without gradients."""
-    able = features.device.type == "cpu" and features.dtype is torch.float32 and not features.requires_grad
+    """The kernel, where it can work on this map: on the CPU, float32, without gradients, not under autocast."""
+    able = (
+        type(features) is Tensor  # others, such as fake ones, may have no memory
+        and features.device.type == "cpu"
+        and features.dtype is torch.float32
+        and not features.requires_grad
+        and not torch.is_autocast_enabled("cpu")
+    )
     return kernel() if able else None
 
 
