@@ -51,7 +51,7 @@ def settings(scenes: Path, **changes: Any) -> Settings:
 
 def evaluated(scenes: Path, **changes: Any) -> Any:
     chosen = settings(scenes, **changes)
-    return evaluate(chosen, load_plugins(chosen.fusing.plugins))
+    return evaluate(chosen, load_plugins(chosen.fusing.plugins), inline=True)
 
 
 def command(*arguments: str | Path) -> Result:
