@@ -338,7 +338,7 @@ def test_what_hangs_together_is_one_group() -> None:
         ("id,part\na,train\na,test\n", "line 3: a stands twice"),
         ("id,part\na,both\n", "part must be train or test"),
         ("name,part\n", "must name the columns id and part"),
-        (f"id,part\n{'a' * 200_000},test\n", "is no CSV file"),
+        (f"id,part\n{'a' * 200_000},test\n", "line 2 is no CSV: field larger than field limit"),
     ],
 )
 def test_bad_divisions(tmp_path: Path, text: str, complaint: str) -> None:
