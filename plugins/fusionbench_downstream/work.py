@@ -32,7 +32,7 @@ from fusionbench_downstream.settings import Settings
 WORK = "fusionbench_downstream.work:CellWork"
 """How units of work name what is done with them."""
 
-ORDER, CONFIG = "cells.json", "cells.yaml"
+ORDER, CONFIG = "work/cells.json", "work/config.yaml"
 """Files in the folder of results: what cells are made of, and with which settings workers are started."""
 
 _AGAIN = "run the same command again"
@@ -68,6 +68,7 @@ def write_order(
     ).located()
     for name, text in ((ORDER, json.dumps(order)), (CONFIG, config.to_yaml())):
         try:
+            (folder / name).parent.mkdir(exist_ok=True)
             with replacing(folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         except OSError as error:
