@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ def test_tables_and_comparisons_read_it_like_any_run(scenes: Path, detection: Pa
     compared = CliRunner().invoke(main, ["compare", str(detection), "-p", plugin, "--metrics", "mAP50"])
     assert compared.exit_code == 0, compared.output
     assert "mAP50" in compared.output
+    assert re.search(r"no difference can reach 0\.05 with fewer than \d+ seeds", " ".join(compared.output.split()))
 
 
 def test_its_report_counts_seeds(scenes: Path, detection: Path, tmp_path: Path) -> None:
