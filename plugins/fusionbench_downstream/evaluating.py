@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -160,8 +159,10 @@ def _work(jobs: Sequence[tuple[Cell, Job]], *, together: bool) -> list[Unit]:
     One process computes those of a data set and seed ``together``, and so imports what they need once. Several
     processes get cell by cell, so that all of them are busy to the end.
     """
-    groups = itertools.groupby(jobs, key=lambda item: (item[0].dataset, item[0].seed, together or item[0].method))
-    return [Unit(dataset=key[0], jobs=tuple(job for _, job in group), work=WORK) for key, group in groups]
+    groups: dict[tuple[object, ...], list[Job]] = {}
+    for cell, job in jobs:
+        groups.setdefault((cell.dataset, cell.seed, "" if together else cell.method), []).append(job)
+    return [Unit(dataset=str(dataset), jobs=tuple(group), work=WORK) for (dataset, *_), group in groups.items()]
 
 
 def _compute(

@@ -68,7 +68,7 @@ whole = loop.train
 
 def train(*arguments, **options):
     def progress(at):
-        if at.step == 3:
+        if at.step == 2:
             Path({mark!r}).touch()
             time.sleep(600)
 
@@ -171,7 +171,7 @@ def test_ctrl_c_ends_the_processes_and_the_same_command_goes_on(
     hanging = script(tmp_path, HANGING, mark=str(mark))
     plugins = ("-p", scenes.parent / "scenes_plugin.py", "-p", hanging)
     command = [sys.executable, "-m", "fusionbench", "downstream", "detection", *plugins, "-d", f"scenes={scenes}"]
-    command += ["--epochs", "2", "--seeds", "0", "--device", "cpu:2", "--out", out, scenes.parent / "inline" / "fused"]
+    command += ["--epochs", "3", "--seeds", "0", "--device", "cpu:2", "--out", out, scenes.parent / "inline" / "fused"]
     process = subprocess.Popen(
         [*map(str, command)], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -188,8 +188,8 @@ def test_ctrl_c_ends_the_processes_and_the_same_command_goes_on(
     assert f"interrupted; the same command continues in {out}" in said
     assert not running(tmp_path)
     assert [*(out / "cells").rglob("checkpoints")]
-    again = evaluated(scenes, out, plugins=(hanging,), epochs=2)
-    whole = evaluated(scenes, tmp_path / "whole", inline=True, epochs=2)
+    again = evaluated(scenes, out, plugins=(hanging,), epochs=3)
+    whole = evaluated(scenes, tmp_path / "whole", inline=True, epochs=3)
     assert values(again) == values(whole)
 
 
