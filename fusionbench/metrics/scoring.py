@@ -95,10 +95,12 @@ def _function_values(spec: MetricSpec, images: Images) -> Tensor:
         planes = images.planes(spec.colour)
     except UndefinedForColour:
         return torch.full((count,), torch.nan, dtype=torch.float64, device=images.fused.device)
-    values = function_of(spec, images.fused.device)(planes)
+    function = function_of(spec, images.fused.device)
+    found = [function(part) for part in planes.each()]
+    values = found[0] if len(found) == 1 else torch.cat(found)
     if not isinstance(values, Tensor) or values.shape != (len(planes),):
-        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise MetricError(f"metric {spec.key} returned {found}, expected a tensor of shape ({len(planes)},).")
+        returned = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise MetricError(f"metric {spec.key} returned {returned}, expected a tensor of shape ({len(planes)},).")
     return values.view(count, planes.per_image).mean(1) if planes.per_image > 1 else values
 
 

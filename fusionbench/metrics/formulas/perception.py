@@ -31,8 +31,10 @@ def radial_frequency(height: int, width: int, cycles: float, like: Tensor) -> Te
 
 
 def _filtered(image: Tensor, response: Tensor) -> Tensor:
-    """Multiply the spectrum of P x H x W with a real response."""
-    return torch.fft.ifft2(torch.fft.fft2(image) * response).real
+    """Multiply the spectrum of P x H x W with a real response, the same for a frequency and its opposite."""
+    spectrum = torch.fft.rfft2(image)
+    spectrum *= response[:, : spectrum.shape[-1]]
+    return torch.fft.irfft2(spectrum, s=image.shape[-2:])
 
 
 def _broad_gaussian(sigma: float) -> tuple[float, ...]:
