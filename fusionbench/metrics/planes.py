@@ -109,12 +109,14 @@ class Planes:
             yield self
             return
         for number in range(len(self)):
-            yield self.mapped(lambda image, at=number: image[at : at + 1])
+            yield self.mapped(Tensor.narrow, 0, number, 1)
 
-    def mapped(self, convert: Callable[[Tensor], Tensor]) -> Planes:
-        """Planes of ``convert(image)`` of each image, which share nothing with these."""
-        reference = None if self.reference is None else convert(self.reference)
-        return Planes(convert(self.fused), tuple(map(convert, self.sources)), reference)
+    def mapped(self, convert: Callable[..., Tensor], *arguments: Any) -> Planes:
+        """Planes of ``convert(image, *arguments)`` of each image, which share nothing with these."""
+        reference = None if self.reference is None else convert(self.reference, *arguments)
+        return Planes(
+            convert(self.fused, *arguments), tuple(convert(source, *arguments) for source in self.sources), reference
+        )
 
     def derived(self, convert: Callable[[Tensor], Tensor]) -> Planes:
         """As :meth:`mapped`; where the sources are known, they are converted once, and so are theirs.

@@ -29,19 +29,24 @@ def extended_rows(image: Tensor, start: int, stop: int, margin: int, border: str
     return F.pad(part, (margin, margin, above, below), mode=_MODES[border])[:, 0]
 
 
-def bands(planes: Planes, window: int, border: str = "valid") -> Iterator[Planes]:
-    """The bands of planes, such that each place of a window that fits lies in exactly one of them.
+def parts(planes: Planes, window: int, border: str = "valid") -> Iterator[tuple[Planes, str]]:
+    """The planes and their border; of large ones the bands, each extended already.
+
+    Each place of a window that fits (of the extended planes) lies in exactly one band.
 
     Args:
         planes: The planes.
         window: Rows and columns of the window, odd.
-        border: How the planes are extended beforehand, see :func:`extended_rows`; with ``valid`` they are not.
+        border: How the planes are extended, see :func:`extended_rows`; with ``valid`` they are not.
     """
+    if not planes.large:
+        yield planes, border
+        return
     margin = window // 2
     for start, stop in row_bands(planes.height - (2 * margin if border == "valid" else 0), planes.width):
         if border == "valid":
-            part = planes.mapped(lambda image, rows=slice(start, stop + 2 * margin): image[:, rows])
+            band = planes.mapped(Tensor.narrow, 1, start, stop + 2 * margin - start)
         else:
-            part = planes.mapped(lambda image, at=(start, stop, margin, border): extended_rows(image, *at))
-        part.whole = planes.whole
-        yield part
+            band = planes.mapped(extended_rows, start, stop, margin, border)
+        band.whole = planes.whole
+        yield band, "valid"

@@ -104,7 +104,7 @@ def _mean_score(maps: list[Tensor]) -> Tensor:
 
 
 def _codes(edges: Tensor) -> Tensor:
-    """Each 3 x 3 window of an H x W map of 0 and 1 as one number, its cells as bits, column by column; (H - 2) x (W - 2)."""
+    """Each 3 x 3 window of an H x W map of 0 and 1 as a number with its cells as bits, column by column."""
     height, width = edges.shape[0] - 2, edges.shape[1] - 2
     bits = edges.to(torch.int32)
     codes = torch.zeros((height, width), dtype=torch.int32, device=edges.device)

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench.allocator import release_freed_memory
 from fusionbench.metrics.formulas.bands import extended_rows, row_bands
 from fusionbench.metrics.formulas.filters import correlate, gaussian_taps
 from fusionbench.metrics.native import kernel_for
 from fusionbench.metrics.planes import KEPT_PIXELS, Planes, shared_by_images
 
 _SCALES, _ORIENTATIONS = 4, 6
+_ALL, _FINEST, _COARSER = range(_SCALES), range(1), range(1, _SCALES)
 _SHORTEST, _FACTOR = 3.0, 2.1
 _SIGMA_ON_F, _ANGULAR_RATIO = 0.55, 1.2
 _NOISE_FACTOR, _CUT_OFF, _GAIN = 2.0, 0.5, 10.0
@@ -65,21 +67,23 @@ class _LogGabor:
             spreads = [self._angular_of(theta, orientation) for orientation in range(_ORIENTATIONS)]
             self._kept = self._radial(rows), spreads
 
-    def factors(self, start: int, stop: int, orientation: int) -> tuple[list[Tensor], Tensor]:
-        """The factors of each scale and of one orientation in some rows, ``stop - start`` x W each."""
+    def factors(self, rows: range, scales: range, orientation: int) -> tuple[list[Tensor], Tensor]:
+        """The factors of some scales and of one orientation in some rows, ``len(rows)`` x W each."""
         if self._kept is not None:
             radial, spreads = self._kept
-            return [factor[start:stop] for factor in radial], spreads[orientation][start:stop]
-        rows = torch.arange(start, stop, device=self._y.device)
-        return self._radial(rows), self._angular_of(self._theta(rows), orientation)
+            return [radial[scale][rows.start : rows.stop] for scale in scales], spreads[orientation][
+                rows.start : rows.stop
+            ]
+        numbers = torch.arange(rows.start, rows.stop, device=self._y.device)
+        return self._radial(numbers, scales), self._angular_of(self._theta(numbers), orientation)
 
-    def _radial(self, rows: Tensor) -> list[Tensor]:
+    def _radial(self, rows: Tensor, scales: range = _ALL) -> list[Tensor]:
         down, across = self._low_y[rows], self._low_x
         low_pass = 1 / (1 + ((across.square()[None, :] + down.square()[:, None]).sqrt() / 0.45) ** 30)
         radius = (self._x.square()[None, :] + self._y[rows].square()[:, None]).sqrt()
         radius[:, 0].masked_fill_(rows == 0, 1.0)  # its logarithm is not used
         filters = []
-        for scale in range(_SCALES):
+        for scale in scales:
             centre = 1 / (_SHORTEST * _FACTOR**scale)
             response = torch.exp((radius / centre).log_().square_() / (-2 * math.log(_SIGMA_ON_F) ** 2))
             response *= low_pass
@@ -142,8 +146,8 @@ def _magnitude(values: Tensor) -> Tensor:
     return _power(values).sqrt_()
 
 
-def _power(values: Tensor) -> Tensor:
-    return values.real.square().addcmul_(values.imag, values.imag)
+def _power(values: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.square(values.real, out=out).addcmul_(values.imag, values.imag)
 
 
 def _noise_threshold(finest_power: Tensor, finest: float, even: float) -> Tensor:
@@ -158,20 +162,30 @@ def _noise_threshold(finest_power: Tensor, finest: float, even: float) -> Tensor
     return (rayleigh * math.sqrt(math.pi / 2) + _NOISE_FACTOR * rayleigh * math.sqrt(2 - math.pi / 2)) / 1.7
 
 
-def _filtered(spectrum: Tensor, filters: _LogGabor, orientation: int) -> list[Tensor]:
-    """The spectra of P x H x W behind the filters of the scales in one orientation."""
-    results = [torch.empty_like(spectrum) for _ in range(_SCALES)]
+def _spectrum_rows(spectrum: Tensor, width: int, rows: range) -> Tensor:
+    """Some rows of a real image's spectrum, P x ... x W, of which all columns are given or the first half."""
+    here = spectrum[:, rows.start : rows.stop]
+    if spectrum.shape[-1] == width:
+        return here
+    opposite = (-torch.arange(rows.start, rows.stop, device=spectrum.device)) % spectrum.shape[-2]
+    mirrored = spectrum[:, opposite, 1 : (width + 1) // 2].flip(-1)
+    return torch.cat([here, torch.conj_physical(mirrored)], -1)
+
+
+def _filter(spectrum: Tensor, filters: _LogGabor, scales: range, orientation: int, results: list[Tensor]) -> None:
+    """Into ``results``, P x H x W each, what the filters of some scales leave of the spectrum in one orientation."""
     kernel = kernel_for(spectrum.real)
-    for start, stop in row_bands(*spectrum.shape[-2:]):
-        radial, spread = filters.factors(start, stop, orientation)
-        seen = spectrum[:, start:stop]
-        for result, factor in zip(results, radial, strict=True):
-            part = result[:, start:stop]
+    height, width = filters.shape
+    for start, stop in row_bands(height, width):
+        rows = range(start, stop)
+        radial, spread = filters.factors(rows, scales, orientation)
+        seen = _spectrum_rows(spectrum, width, rows)
+        for scale, factor in zip(scales, radial, strict=True):
+            part = results[scale][:, start:stop]
             if kernel is not None and len(spectrum) == 1:
                 kernel.filtered(seen, factor, spread, part)
             else:
                 torch.mul(torch.view_as_real(seen), (factor * spread)[..., None], out=torch.view_as_real(part))
-    return results
 
 
 def _inverse(spectrum: Tensor) -> Tensor:
@@ -220,14 +234,20 @@ def phase_congruency(image: Tensor) -> Phase:
     height, width = image.shape[-2:]
     filters = _log_gabor(height, width, image.device)
     noise = filters.noise()
-    spectrum = torch.fft.fft2(image)
+    # Half of a real image's spectrum is told by the other, and takes half the memory.
+    spectrum = (torch.fft.rfft2 if height * width > KEPT_PIXELS else torch.fft.fft2)(image)
     # Energy and amplitude of all orientations, and the squares and the product of the congruency's two parts.
     sums = [torch.zeros_like(image) for _ in range(5)]
+    # Allocated once: what is freed and taken again in pieces would leave gaps in a large image's memory.
+    filtered = [image.new_empty(image.shape, dtype=spectrum.dtype) for _ in range(_SCALES)]
+    # The last of them is not needed while the noise is estimated.
+    power = torch.view_as_real(filtered[-1]).flatten()[: image.numel()].view(image.shape)
     for orientation in range(_ORIENTATIONS):
-        responses = _filtered(spectrum, filters, orientation)
-        responses[0] = _inverse(responses[0])
-        threshold = _noise_threshold(_power(responses[0]), *noise[orientation])
-        responses[1:] = map(_inverse, responses[1:])
+        _filter(spectrum, filters, _FINEST, orientation, filtered)
+        responses = [_inverse(filtered[0])]
+        threshold = _noise_threshold(_power(responses[0], out=power), *noise[orientation])
+        _filter(spectrum, filters, _COARSER, orientation, filtered)
+        responses += map(_inverse, filtered[1:])
         angle = orientation * math.pi / _ORIENTATIONS
         for start, stop in row_bands(height, width):
             _add_orientation(
@@ -236,8 +256,7 @@ def phase_congruency(image: Tensor) -> Phase:
                 angle,
                 [total[:, start:stop] for total in sums],
             )
-        del responses
-    del spectrum
+    del spectrum, filtered, responses, power
     energy, amplitude, xx, yy, xy = sums
     half = _ORIENTATIONS / 2
     xx, yy, xy = xx.div_(half), yy.div_(half), xy.div_(_ORIENTATIONS)
@@ -249,7 +268,10 @@ def phase_congruency(image: Tensor) -> Phase:
 
 @shared_by_images
 def _phase(planes: Planes, index: int) -> Phase:
-    return phase_congruency(planes[index].detach().double())
+    phase = phase_congruency(planes[index].detach().double())
+    if planes.large:
+        release_freed_memory()  # before the next image's
+    return phase
 
 
 _TAPS = gaussian_taps(11, 1.5)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.formulas.bands import bands
+from fusionbench.metrics.formulas.bands import parts
 from fusionbench.metrics.formulas.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.planes import Planes, shared_by_images
@@ -83,20 +83,15 @@ def covariance(planes: Planes, window: Window, first: int, second: int) -> Tenso
     return average(left * right, window) - expected
 
 
-def parts(planes: Planes, window: Window) -> Iterator[tuple[Planes, Window]]:
-    """The planes and the window; of large ones bands, and the window for those, which together have the same places."""
-    if not planes.large:
-        yield planes, window
-        return
-    inside = replace(window, border="valid")
-    for band in bands(planes, len(window.taps), window.border):
-        yield band, inside
+def _parts(planes: Planes, window: Window) -> Iterator[tuple[Planes, Window]]:
+    for part, border in parts(planes, len(window.taps), window.border):
+        yield part, window if border == window.border else replace(window, border=border)
 
 
 def mean_over(planes: Planes, window: Window, values: Callable[[Planes, Window], Tensor]) -> Tensor:
     """Mean over all places of the window of ``values(planes, window)``, P x ..., float64."""
     total, count = torch.zeros(()), 0
-    for part in parts(planes, window):
+    for part in _parts(planes, window):
         found = values(*part)
         total, count = total + found.sum((-2, -1), dtype=torch.float64), count + found[0].numel()
     return total / count
@@ -105,7 +100,7 @@ def mean_over(planes: Planes, window: Window, values: Callable[[Planes, Window],
 def _mean_of_defined(planes: Planes, window: Window, values: Callable[[Planes, Window], Tensor]) -> Tensor:
     """As :func:`mean_over`, without the places whose value is NaN."""
     total, count = torch.zeros(()), torch.zeros(())
-    for part in parts(planes, window):
+    for part in _parts(planes, window):
         found = values(*part).double()
         total, count = total + found.nansum((-2, -1)), count + (~found.isnan()).sum((-2, -1))
     return total / count
@@ -138,7 +133,10 @@ def _mean_similarity(
 def _similarity(
     planes: Planes, window: Window, first: int, second: int, c1: float, c2: float, sampling: float
 ) -> Tensor:
-    return mean_over(planes, window, lambda *part: similarity_map(*part, first, second, c1, c2, sampling))
+    def values(planes: Planes, window: Window) -> Tensor:
+        return similarity_map(planes, window, first, second, c1, c2, sampling)
+
+    return mean_over(planes, window, values)
 
 
 def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
@@ -196,7 +194,7 @@ def edge_dependent_index(planes: Planes) -> Tensor:
     if min(planes.height, planes.width) < 11:
         return planes.filled(torch.nan).double()
     kept, weight = torch.zeros(()), torch.zeros(())
-    for edge, window in parts(planes.derived(_prewitt), GAUSS11_OCTAVE):
+    for edge, window in _parts(planes.derived(_prewitt), GAUSS11_OCTAVE):
         var_a, var_b = covariance(edge, window, 1, 1), covariance(edge, window, 2, 2)
         total = var_a + var_b
         share = torch.where(total == 0, 0.5, var_a / torch.where(total == 0, 1.0, total))
