@@ -60,7 +60,7 @@ class Planes:
         memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
         known: Where intermediates of the sources alone are kept for other fused images; None for nowhere.
         scope: Of which of the known sources' planes these are.
-        whole: The planes of which these are some rows; themselves where they are none.
+        band_of: The planes of which these are some rows, or None.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Planes:
         self.memory: Memory | None = None
         self.known: KnownSources | None = None
         self.scope: tuple[Hashable, ...] = ()
-        self.whole = self
+        self.band_of: Planes | None = None
         self._shared: dict[Hashable, Any] = {}
         self._digests: dict[int, bytes] = {}
 
@@ -97,6 +97,11 @@ class Planes:
     def source_indices(self) -> range:
         """Indices of the sources, 1 upwards."""
         return range(1, len(self.sources) + 1)
+
+    @property
+    def whole(self) -> Planes:
+        """The planes of which these are some rows, or themselves."""
+        return self if self.band_of is None else self.band_of
 
     @property
     def large(self) -> bool:

@@ -48,5 +48,5 @@ def parts(planes: Planes, window: int, border: str = "valid") -> Iterator[tuple[
             band = planes.mapped(Tensor.narrow, 1, start, stop + 2 * margin - start)
         else:
             band = planes.mapped(extended_rows, start, stop, margin, border)
-        band.whole = planes.whole
+        band.band_of = planes.whole
         yield band, "valid"
