@@ -5,16 +5,27 @@ two-dimensional ``scipy.signal.convolve2d`` for VIF and Qabf, scikit-image for S
 histograms. Values are compared before ratios are printed.
 
     python benchmarks/metrics.py --pairs FOLDER [--count 16] [--threads 2] [--allocator]
+    python benchmarks/metrics.py --before REVISION
 
 FOLDER holds two sub-folders of equally named 8-bit images; pairs are cropped or mirrored to 480 x 640 and
 their mean stands for the fused image. Without ``--pairs`` pictures that scikit-image ships are used.
 Times are process CPU seconds, the best of three.
+
+With ``--before`` whole profiles are timed against the package as git has it at that revision, without a kernel, in
+turns and in processes of their own, on one thread, freed memory kept as runs do.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import math
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -30,6 +41,7 @@ from skimage.metrics import structural_similarity
 from fusionbench.allocator import keep_freed_memory
 from fusionbench.metrics import MetricWarning, Scorer
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = (480, 640)
 SIX = ("EN", "SD", "SF", "AG", "VIF", "Qabf")
 
@@ -188,6 +200,61 @@ def _fit(image: np.ndarray) -> np.ndarray:
     return image[: SIZE[0], : SIZE[1]]
 
 
+# Run with the package of either side; prints the CPU seconds of all metrics of each profile.
+PROBE = """
+import json, sys, time, warnings
+import numpy as np, torch
+from fusionbench.allocator import keep_freed_memory
+from fusionbench.metrics import Scorer
+keep_freed_memory()
+torch.set_num_threads(1)
+warnings.simplefilter("ignore")
+fused, *sources = torch.from_numpy(np.load(sys.argv[1]))[:, None, None]
+found = {}
+for profile in sys.argv[2:]:
+    scorer = Scorer("all", (profile,))
+    values = scorer.score(fused, sources)
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        scorer.score(fused, sources)
+        seconds.append(time.process_time() - started)
+    found[profile] = min(seconds), {name: float(value[0]) for name, value in values.items()}
+print(json.dumps(found))
+"""
+
+
+def compare(revision: str, triple: np.ndarray, profiles: tuple[str, ...], rounds: int = 2) -> None:
+    """Print what whole profiles cost at a revision and now, and by how much their values differ."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["git", "-C", str(ROOT), "archive", revision]
+        archive = subprocess.run(command, check=True, capture_output=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(f"{folder}/tree", filter="data")
+        np.save(f"{folder}/triple.npy", triple)
+        best: dict[str, dict[str, float]] = {}
+        values: dict[str, dict[str, dict[str, float]]] = {}
+        for _ in range(rounds):
+            for side, tree in (("before", f"{folder}/tree"), ("now", str(ROOT))):
+                path = os.pathsep.join([tree, f"{tree}/plugins", f"{tree}/baselines"])
+                run = [sys.executable, "-c", PROBE, f"{folder}/triple.npy", *profiles]
+                environment = os.environ | {"PYTHONPATH": path}
+                done = subprocess.run(run, check=True, capture_output=True, text=True, env=environment, cwd=tree)
+                for profile, (seconds, scores) in json.loads(done.stdout.splitlines()[-1]).items():
+                    times = best.setdefault(profile, {})
+                    times[side] = min(seconds, times.get(side, math.inf))
+                    values.setdefault(profile, {})[side] = scores
+    print(f"{'':12s}{'before ms':>10}{'now ms':>8}{'ratio':>7}{'difference':>12}")
+    for profile, times in best.items():
+        before, now = values[profile]["before"], values[profile]["now"]
+        both = [name for name in before if name in now and math.isfinite(before[name])]
+        error = max(abs(before[name] - now[name]) / max(abs(before[name]), 1e-300) for name in both)
+        print(
+            f"{profile:12s}{times['before'] * 1e3:10.0f}{times['now'] * 1e3:8.0f}"
+            f"{times['before'] / times['now']:7.1f}{error:12.1e}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=Path)
@@ -195,7 +262,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--allocator", action="store_true", help="both sides keep freed memory (see allocator.py)")
     parser.add_argument("--skip-toolboxes", action="store_true")
+    parser.add_argument("--before", metavar="REVISION", help="time whole profiles against this revision, nothing else")
+    parser.add_argument("--profiles", default="zhao,vifb,mefb,tang", help="for --before")
     options = parser.parse_args()
+    if options.before:
+        a, b = (images[0] for images in load_pairs(options.pairs, 1))
+        fused = ((a.astype(np.uint16) + b + 1) // 2).astype(np.uint8)
+        compare(options.before, np.stack([fused, a, b]), tuple(options.profiles.split(",")))
+        return
     if options.allocator:
         keep_freed_memory()
     torch.set_num_threads(options.threads)

@@ -45,13 +45,16 @@ def keep_freed_memory() -> bool:
     return all(mallopt(parameter, value) == 1 for parameter, value in settings)
 
 
-def release_freed_memory() -> bool:
+def release_freed_memory(limit: int | None = None) -> bool:
     """Give freed memory back to the kernel if this process has become large. Call it between images.
+
+    Args:
+        limit: Resident bytes above which it is large; 2 GiB if None.
 
     Returns:
         Whether the process was large and the C library could be asked.
     """
-    if _resident() < _LARGE:
+    if _resident() < (_LARGE if limit is None else limit):
         return False
     try:
         trim = ctypes.CDLL(None).malloc_trim

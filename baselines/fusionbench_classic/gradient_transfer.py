@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,8 +49,16 @@ def _reweight(magnitude: Tensor, cutoff: float) -> Tensor:
     """The reciprocal, capped for the given share of smallest values."""
     flat = magnitude.flatten(-2)
     rank = max(1, round(cutoff * flat.shape[-1]))
-    floor = flat.kthvalue(rank, dim=-1).values[..., None, None].clamp_min(_TINY)
+    floor = _smallest(flat, rank)[..., None, None].clamp_min(_TINY)
     return 1 / torch.maximum(magnitude, floor)
+
+
+def _smallest(values: Tensor, rank: int) -> Tensor:
+    """The value of this rank, from 1, along the last dimension."""
+    if values.device.type != "cpu" or values.requires_grad:
+        return values.kthvalue(rank, dim=-1).values
+    # numpy sorts with the processor's vector instructions, faster than torch selects.
+    return torch.from_numpy(np.sort(values.numpy(), axis=-1)[..., rank - 1])
 
 
 def _solve(start: Tensor, target: Tensor, data: Tensor, smoothness: Tensor, tolerance: float) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.bt601 import RGB_TO_LUMA
-from fusionbench.metrics.planes import Memory, Planes
+from fusionbench.metrics.planes import KEPT_PIXELS, Memory, Planes
 from fusionbench.metrics.sources import KnownSources
 from fusionbench.types import MetricError
 
@@ -23,8 +23,6 @@ from fusionbench.types import MetricError
 _OPENCV = tuple(float(np.float32(weight)) for weight in RGB_TO_LUMA)
 # Pillow's integer weights; their sum is 65536.
 _PILLOW = (19595.0, 38470.0, 7471.0)
-# Above this many pixels an image's intermediates are dropped after each metric to bound the memory.
-KEPT_PIXELS = 2**22
 _MATLAB = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from functools import wraps
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +14,10 @@ from torch import Tensor
 from fusionbench.metrics.sources import KnownSources, bytes_of
 
 T = TypeVar("T")
+
+# Above this many pixels an image's intermediates are dropped after each metric to bound the memory, its planes are
+# scored one by one, and what looks at the neighbourhood of a pixel alone takes some rows after the other.
+KEPT_PIXELS = 2**22
 
 
 class Memory:
@@ -56,6 +60,7 @@ class Planes:
         memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
         known: Where intermediates of the sources alone are kept for other fused images; None for nowhere.
         scope: Of which of the known sources' planes these are.
+        band_of: The planes of which these are some rows, or None.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Planes:
         self.memory: Memory | None = None
         self.known: KnownSources | None = None
         self.scope: tuple[Hashable, ...] = ()
+        self.band_of: Planes | None = None
         self._shared: dict[Hashable, Any] = {}
         self._digests: dict[int, bytes] = {}
 
@@ -91,6 +97,48 @@ class Planes:
     def source_indices(self) -> range:
         """Indices of the sources, 1 upwards."""
         return range(1, len(self.sources) + 1)
+
+    @property
+    def whole(self) -> Planes:
+        """The planes of which these are some rows, or themselves."""
+        return self if self.band_of is None else self.band_of
+
+    @property
+    def large(self) -> bool:
+        """Whether the memory does not suffice for many intermediates of their size."""
+        return self.height * self.width > KEPT_PIXELS
+
+    def each(self) -> Iterator[Planes]:
+        """Each plane by itself where they are large, else themselves."""
+        if not self.large or len(self) == 1:
+            yield self
+            return
+        for number in range(len(self)):
+            yield self.mapped(Tensor.narrow, 0, number, 1)
+
+    def mapped(self, convert: Callable[..., Tensor], *arguments: Any) -> Planes:
+        """Planes of ``convert(image, *arguments)`` of each image, which share nothing with these."""
+        reference = None if self.reference is None else convert(self.reference, *arguments)
+        return Planes(
+            convert(self.fused, *arguments), tuple(convert(source, *arguments) for source in self.sources), reference
+        )
+
+    def derived(self, convert: Callable[[Tensor], Tensor]) -> Planes:
+        """As :meth:`mapped`; where the sources are known, they are converted once, and so are theirs.
+
+        Args:
+            convert: A function that is always the same object, one of a module.
+        """
+        known = self.known
+        if known is None:
+            return self.mapped(convert)
+        kept = (
+            known.get((convert, self.scope, index), partial(convert, source))
+            for index, source in enumerate(self.sources, 1)
+        )
+        planes = Planes(convert(self.fused), tuple(kept))
+        planes.known, planes.scope = known, (*self.scope, convert)
+        return planes
 
     def digest(self, index: int) -> bytes:
         """Digest of one image's levels, precision and shape."""

@@ -8,12 +8,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fusionbench.allocator import release_freed_memory
 from fusionbench.metrics.colour import KEPT_PIXELS, Images, UndefinedForColour
 from fusionbench.metrics.loading import function_of
 from fusionbench.types import FusionBenchError, MetricError, MetricSpec, described, raised_at
 
 # Pixels scored at once: on a CPU so few that the planes of an image stay near the cache.
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
+
+# Resident bytes above which what a large image's metric has freed goes back before the next: it needs other sizes.
+_RESIDENT = 2**30
 
 
 class Scores(NamedTuple):
@@ -65,6 +69,7 @@ def score_images(specs: Sequence[MetricSpec], images: Images, *, strict: bool = 
                     errors[spec.key] = reason(error)
                 if height * width > KEPT_PIXELS:
                     chunk.forget()
+                    release_freed_memory(_RESIDENT)
     values = {key: torch.cat(found).double() for key, found in parts.items() if key not in errors}
     return Scores(values, errors)
 
@@ -95,10 +100,12 @@ def _function_values(spec: MetricSpec, images: Images) -> Tensor:
         planes = images.planes(spec.colour)
     except UndefinedForColour:
         return torch.full((count,), torch.nan, dtype=torch.float64, device=images.fused.device)
-    values = function_of(spec, images.fused.device)(planes)
+    function = function_of(spec, images.fused.device)
+    found = [function(part) for part in planes.each()]
+    values = found[0] if len(found) == 1 else torch.cat(found)
     if not isinstance(values, Tensor) or values.shape != (len(planes),):
-        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise MetricError(f"metric {spec.key} returned {found}, expected a tensor of shape ({len(planes)},).")
+        returned = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise MetricError(f"metric {spec.key} returned {returned}, expected a tensor of shape ({len(planes)},).")
     return values.view(count, planes.per_image).mean(1) if planes.per_image > 1 else values
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from fusionbench.metrics import native
-from fusionbench.metrics.formulas import feature_information
+from fusionbench.metrics import Scorer, native
+from fusionbench.metrics.formulas import feature_information, filters
 from fusionbench.metrics.formulas.fidelity import vif_of_sources
 from fusionbench.metrics.formulas.gradients import edge_preservation, edges
 from fusionbench.metrics.formulas.statistics import average_gradient, spatial_frequency, standard_deviation
 from fusionbench.metrics.planes import Planes
+from tests.metrics.tester import relative_error, scenes
 
 needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
 
@@ -102,6 +104,59 @@ def test_feature_information_is_that_of_the_formulas(first: str, second: str, si
     maps = features[first], features[second], fused
     expected = float(feature_information._scores(*map(feature_information._windows, maps)).sum())
     assert kernel.feature_information(*maps) == pytest.approx(expected, rel=1e-11, abs=1e-11)
+
+
+@needs_kernel
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("width", [11, 12, 40, 71, 200])
+def test_correlations_are_those_of_the_formulas(
+    width: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Separable windows to the last digits, also with taps of 0; windows that round as Octave does to the bit."""
+    image = torch.stack([plane(kind, 43, width, 7) for kind in ("noise", "half")]).to(dtype) / 7
+    separable = [
+        ((1.0, 0.0, -1.0), filters.gaussian_taps(11, 1.5)),
+        ((0.0, 2.0, 0.0), (1.0,)),
+        ((0.0,) * 3, (1.0,) * 3),
+    ]
+
+    def found() -> list[torch.Tensor]:
+        results = [filters.correlate(image, *taps, border) for taps in separable for border in ("valid", "reflect")]
+        return results + [filters.correlate_as_octave(image, size, 1.5) for size in (7, 11)]
+
+    by_kernel = found()
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    for number, (value, expected) in enumerate(zip(by_kernel, found(), strict=True)):
+        if number < 2 * len(separable):
+            bound = torch.finfo(dtype).eps
+            torch.testing.assert_close(value, expected, rtol=4 * bound, atol=100 * bound)
+        else:
+            assert torch.equal(value, expected)
+
+
+@needs_kernel
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 1001])
+@pytest.mark.parametrize("kind", ["noise", "levels", "zeros", "tiny"])
+def test_median_is_numpys(kind: str, count: int) -> None:
+    kernel = native.kernel()
+    assert kernel is not None
+    generator = torch.Generator().manual_seed(count)
+    noise = torch.rand(count, generator=generator, dtype=torch.float64)
+    values = {"noise": noise * 1e6, "levels": (noise * 3).floor(), "zeros": noise * 0, "tiny": noise * 1e-310}[kind]
+    assert kernel.median(values) == np.median(values.numpy())
+    assert kernel.median(values.float()) == pytest.approx(float(np.median(values.float().numpy().astype(float))))
+
+
+@needs_kernel
+@pytest.mark.parametrize("profile", ["zhao", "vifb", "mefb", "tang", "metric-python", "ivif-zoo"])
+def test_every_metric_is_the_same_without_the_kernel(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On textured images to 1e-12 (what is made of rounding errors aside: there are none here)."""
+    fused, a, b = scenes(1, *((165, 182) if profile in ("metric-python", "ivif-zoo") else (64, 91)))
+    scorer = Scorer("all", (profile,))
+    by_kernel = scorer.score(fused, [a, b])
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    for name, values in scorer.score(fused, [a, b]).items():
+        assert relative_error(float(by_kernel[name][0]), float(values[0])) <= 1e-12, name
 
 
 def test_the_switch_turns_the_kernel_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.filters import correlate
 from fusionbench.metrics.formulas.singular import power, root
-from fusionbench.metrics.formulas.structural import GAUSS11_PRECISE, covariance
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.formulas.structural import GAUSS11_PRECISE, Window, covariance, mean_over
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 _SIZE = 11
 _AREA = _SIZE**2
@@ -39,9 +40,22 @@ def _pair_sum(values: dict[tuple[int, int], Tensor], weights: list[Tensor] | Non
     return total
 
 
-def _scale_quality(planes: Planes) -> Tensor:
-    """Quality of one scale: the fused patches against the desired ones, averaged over positions."""
-    indices = list(planes.source_indices)
+class _Desired(NamedTuple):
+    """What the sources offer in each patch.
+
+    Attributes:
+        factors: By how much each source's patch, its mean removed, enters the desired one.
+        scale: To the largest norm.
+        variance: Of the desired patch.
+    """
+
+    factors: list[Tensor]
+    scale: Tensor
+    variance: Tensor
+
+
+@shared_by_images
+def _desired(planes: Planes, window: Window, *indices: int) -> _Desired:
     box = _patch_covariances([planes[index].double() for index in indices])
     norms = [root(box[k, k].clamp(min=0)) for k in range(len(indices))]
     strengths = [norm + 0.001 for norm in norms]
@@ -55,16 +69,21 @@ def _scale_quality(planes: Planes) -> Tensor:
     strongest = torch.stack(strengths).amax(0)
     scale = torch.where(length > 0, strongest / torch.where(length > 0, length, 1.0), 1.0)
     local = {
-        (i, j): covariance(planes, GAUSS11_PRECISE, indices[i], indices[j])
+        (i, j): covariance(planes, window, indices[i], indices[j])
         for i in range(len(indices))
         for j in range(i, len(indices))
     }
-    desired = _pair_sum(local, factors) * scale.square()
-    with_fused = [covariance(planes, GAUSS11_PRECISE, index, 0) for index in indices]
+    return _Desired(factors, scale, _pair_sum(local, factors) * scale.square())
+
+
+def _quality(planes: Planes, window: Window) -> Tensor:
+    """Quality of the fused patches against the desired ones at each position."""
+    indices = planes.source_indices
+    factors, scale, desired = _desired(planes, window, *indices)
+    with_fused = [covariance(planes, window, index, 0) for index in indices]
     common = scale * sum(factor * value for factor, value in zip(factors, with_fused, strict=True))
     constant = (0.03 * 255) ** 2
-    quality = (2 * common + constant) / (desired + covariance(planes, GAUSS11_PRECISE, 0, 0) + constant)
-    return quality.mean((-2, -1), dtype=torch.float64)
+    return (2 * common + constant) / (desired + covariance(planes, window, 0, 0) + constant)
 
 
 def _halved(image: Tensor) -> Tensor:
@@ -89,6 +108,6 @@ def multi_exposure_index(planes: Planes) -> Tensor:
     value = torch.ones((), dtype=torch.float64)
     for scale, weight in enumerate(_WEIGHTS):
         if scale:
-            planes = Planes(_halved(planes.fused), tuple(_halved(source) for source in planes.sources))
-        value = value * power(_scale_quality(planes), weight / total)
+            planes = planes.derived(_halved)
+        value = value * power(mean_over(planes, GAUSS11_PRECISE, _quality), weight / total)
     return value

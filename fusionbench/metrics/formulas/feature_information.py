@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fusionbench.metrics.formulas.transforms import dct, meyer_wavelet, sobel_edges
 from fusionbench.metrics.native import kernel_for
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 _WINDOW = 9
 # Windows worked on at once; their 81 joint cells then fit the cache of a processor.
@@ -103,21 +103,43 @@ def _mean_score(maps: list[Tensor]) -> Tensor:
     return total / fused.shape[1]
 
 
+def _codes(edges: Tensor) -> Tensor:
+    """Each 3 x 3 window of an H x W map of 0 and 1 as a number with its cells as bits, column by column."""
+    height, width = edges.shape[0] - 2, edges.shape[1] - 2
+    bits = edges.to(torch.int32)
+    codes = torch.zeros((height, width), dtype=torch.int32, device=edges.device)
+    for cell in range(_WINDOW):
+        column, row = divmod(cell, 3)
+        codes.add_(bits[row : row + height, column : column + width], alpha=1 << cell)
+    return codes
+
+
 def _mean_score_binary(maps: list[Tensor]) -> Tensor:
     """As :func:`_mean_score` for maps of 0 and 1, scoring each distinct combination of windows once."""
-    powers = 2 ** torch.arange(_WINDOW, device=maps[0].device)[:, None]
-    first, second, fused = ((_windows(feature).long() * powers).sum(0) for feature in maps)
-    combinations, counts = torch.unique((first * 512 + second) * 512 + fused, return_counts=True)
-    codes = (combinations // 512**2, combinations // 512 % 512, combinations % 512)
-    first, second, fused = ((code[None] // powers % 2).double() for code in codes)
+    combinations = torch.zeros((), dtype=torch.int32)
+    for feature in maps:
+        combinations = combinations * 2**_WINDOW + _codes(feature)
+    # Edges are few: most windows have none.
+    some = combinations[combinations != 0]
+    distinct, counts = torch.unique(some, return_counts=True)
+    distinct = torch.cat([distinct.new_zeros(1), distinct]).long()
+    counts = torch.cat([counts.new_full((1,), combinations.numel() - some.numel()), counts])
+    cells = torch.arange(_WINDOW, device=distinct.device)[:, None]
+    codes = (distinct >> 2 * _WINDOW, distinct >> _WINDOW, distinct)
+    first, second, fused = (((code[None] >> cells) & 1).double() for code in codes)
     return (_scores(first, second, fused) * counts).sum() / counts.sum()
 
 
-def _feature_information(planes: Planes, features: Callable[[Tensor], Tensor]) -> Tensor:
-    maps = [features(planes[index].double()) for index in (1, 2, 0)]
+@shared_by_images
+def _features(planes: Planes, index: int, kind: Callable[[Tensor], Tensor]) -> Tensor:
+    return kind(planes[index].double())
+
+
+def _feature_information(planes: Planes, kind: Callable[[Tensor], Tensor]) -> Tensor:
+    maps = [_features(planes, index, kind) for index in (1, 2, 0)]
     if min(maps[0].shape[-2:]) < 3:
         return planes.filled(torch.nan).double()
-    score = _mean_score_binary if features is sobel_edges else _mean_score
+    score = _mean_score_binary if kind is sobel_edges else _mean_score
     return torch.stack([score([feature[plane] for feature in maps]) for plane in range(len(planes))])
 
 

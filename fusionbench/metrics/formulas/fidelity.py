@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.bands import parts
 from fusionbench.metrics.formulas.filters import (
     correlate,
     correlate_every_second,
@@ -123,11 +124,12 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
         return _vif_by(kernel, planes)
     totals = [(torch.zeros(()), torch.zeros(()))] * len(planes.sources)
     for window, fused, sources in _scales(planes):
-        channels = _channels(fused, sources, window, noise=2.0)
-        totals = [
-            (top + _total(channel.transmitted), bottom + _total(channel.available))
-            for (top, bottom), channel in zip(totals, channels, strict=True)
-        ]
+        for part, _ in parts(Planes(fused, tuple(sources)), window):
+            channels = _channels(part.fused, part.sources, window, noise=2.0)
+            totals = [
+                (top + _total(channel.transmitted), bottom + _total(channel.available))
+                for (top, bottom), channel in zip(totals, channels, strict=True)
+            ]
     return [quotient(top, bottom) for top, bottom in totals]
 
 
@@ -246,9 +248,13 @@ def vif_fusion(planes: Planes) -> Tensor:
     for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
         if not weight:
             continue
-        first, second = _channels(fused, sources, window, noise=0.005 * 255**2)
-        use_first = first.gain < second.gain
-        transmitted = torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
-        available = torch.where(use_first, first.available, second.available) / _LN10 + 1e-7
-        total = total + weight / 2.15 * _total(transmitted) / _total(available)
+        transmitted, available = torch.zeros(()), torch.zeros(())
+        for part, _ in parts(Planes(fused, tuple(sources)), window):
+            first, second = _channels(part.fused, part.sources, window, noise=0.005 * 255**2)
+            use_first = first.gain < second.gain
+            transmitted = transmitted + _total(
+                torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
+            )
+            available = available + _total(torch.where(use_first, first.available, second.available) / _LN10 + 1e-7)
+        total = total + weight / 2.15 * transmitted / available
     return total

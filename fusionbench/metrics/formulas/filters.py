@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.metrics.native import kernel_for
+
 Taps = tuple[float, ...]
 
 
@@ -60,6 +62,9 @@ def correlate(image: Tensor, vertical: Sequence[float], horizontal: Sequence[flo
     """
     if border != "valid":
         image = pad(image, (len(vertical) // 2, len(horizontal) // 2), border)
+    kernel = kernel_for(image)
+    if kernel is not None:
+        return torch.stack([kernel.correlate(plane.contiguous(), vertical, horizontal) for plane in image])
     if image.requires_grad or image.is_cuda:
         return _along_rows(_along_columns(image, vertical), horizontal)
     # One plane at a time stays in the processor's cache.
@@ -125,16 +130,31 @@ def correlate_as_octave(image: Tensor, size: int, sigma: float) -> Tensor:
     rows. Where an image is flat the variances that follow from such means are nothing but rounding errors.
     """
     window = _octave_window(size, sigma)
-    height, width = image.shape[-2] - size + 1, image.shape[-1] - size + 1
+    height = image.shape[-2] - size + 1
     whole = height // _OCTAVE_ROWS * _OCTAVE_ROWS
-    fused = image.new_zeros((*image.shape[:-2], whole, width))
-    separate = image.new_zeros((*image.shape[:-2], height - whole, width))
+    kernel = kernel_for(image)
+    if kernel is not None and kernel.fuses and image.dtype == torch.float64 and size in kernel.SQUARES:
+        weights = torch.from_numpy(window)
+        upper = [kernel.correlate_square(plane[: whole + size - 1].contiguous(), weights) for plane in image]
+        fused = torch.stack(upper)
+    else:
+        fused = _from_the_last(image[..., : whole + size - 1, :], window, fused=True)
+    return torch.cat([fused, _from_the_last(image[..., whole:, :], window, fused=False)], -2)
+
+
+def _from_the_last(image: Tensor, window: np.ndarray, *, fused: bool) -> Tensor:
+    """Valid correlation that sums over the window's entries from the last to the first, column by column."""
+    size = len(window)
+    height, width = image.shape[-2] - size + 1, image.shape[-1] - size + 1
+    total = image.new_zeros((*image.shape[:-2], height, width))
     for column in reversed(range(size)):
         for row in reversed(range(size)):
             part, weight = image[..., row : row + height, column : column + width], float(window[row, column])
-            fused.add_(part[..., :whole, :], alpha=weight)
-            separate.add_(part[..., whole:, :] * weight)
-    return torch.cat([fused, separate], -2)
+            if fused:
+                total.add_(part, alpha=weight)
+            else:
+                total.add_(part * weight)
+    return total
 
 
 def sobel(image: Tensor, border: str = "zero") -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.bands import parts
 from fusionbench.metrics.formulas.filters import sobel
 from fusionbench.metrics.formulas.singular import orientation, root
 from fusionbench.metrics.native import kernel_for
@@ -79,12 +80,9 @@ def qabf_scaled(planes: Planes) -> Tensor:
 
 
 @shared_by_images
-def _mirrored_edges(planes: Planes, index: int) -> tuple[Tensor, Tensor]:
-    """Strength and orientation atan(sx/sy) of Sobel/8, the orientation 0 where both responses are 0.
-
-    The image is mirrored without repeating its edge sample.
-    """
-    across, down = (response / 8 for response in sobel(planes[index], "reflect"))
+def _artefact_edges(planes: Planes, index: int, border: str) -> tuple[Tensor, Tensor]:
+    """Strength and orientation atan(sx/sy) of Sobel/8, the orientation 0 where both responses are 0."""
+    across, down = (response / 8 for response in sobel(planes[index], border))
     strength = root(across.square() + down.square())
     level = down == 0
     angle = torch.atan(across / torch.where(level, 1.0, down))
@@ -112,11 +110,25 @@ def nabf_of_fused(planes: Planes) -> Tensor:
 
 
 def _artefacts(planes: Planes, subject: int, others: tuple[int, int], faint: float) -> Tensor:
-    """Artefacts of one image with respect to two others, see :func:`nabf`; ``faint`` is the weight of faint edges."""
-    strength, angle = _mirrored_edges(planes, subject)
+    """Artefacts of one image with respect to two others, see :func:`nabf`; ``faint`` is the weight of faint edges.
+
+    Images are mirrored without repeating their edge samples.
+    """
+    lost, weight = torch.zeros(()), torch.zeros(())
+    for part, border in parts(planes, 3, "reflect"):
+        found = _artefact_sums(part, border, subject, others, faint)
+        lost, weight = lost + found[0], weight + found[1]
+    return lost / weight
+
+
+def _artefact_sums(
+    planes: Planes, border: str, subject: int, others: tuple[int, int], faint: float
+) -> tuple[Tensor, Tensor]:
+    """What is lost where the subject's edges are the strongest, and the weight of all edges of the others."""
+    strength, angle = _artefact_edges(planes, subject, border)
     lost, weight, artefact = torch.zeros(()), torch.zeros(()), torch.ones_like(strength, dtype=torch.bool)
     for index in others:
-        other, other_angle = _mirrored_edges(planes, index)
+        other, other_angle = _artefact_edges(planes, index, border)
         low, high = torch.minimum(strength, other), torch.maximum(strength, other)
         ratio = torch.where(low == 0, 0.0, low / torch.where(high == 0, 1.0, high))
         alignment = ((angle - other_angle).abs() - math.pi / 2).abs() * (2 / math.pi)
@@ -125,4 +137,4 @@ def _artefacts(planes: Planes, subject: int, others: tuple[int, int], faint: flo
         lost = lost + (1 - kept) * weights
         weight = weight + weights.sum((-2, -1), dtype=torch.float64)
         artefact = artefact & (strength > other)
-    return torch.where(artefact, lost, 0.0).sum((-2, -1), dtype=torch.float64) / weight
+    return torch.where(artefact, lost, 0.0).sum((-2, -1), dtype=torch.float64), weight

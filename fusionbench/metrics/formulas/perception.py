@@ -3,49 +3,76 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusionbench.metrics.formulas.bands import extended_rows, row_bands
 from fusionbench.metrics.formulas.filters import correlate, sobel
 from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.formulas.stretch import normalised, stretched
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 # What the Python kit adds to denominators.
 _GUARD = 1e-10
+# Pixels on each side that the Gaussians of the contrast reach.
+_REACH = 15
 
 
-def _frequency_steps(count: int, like: Tensor) -> Tensor:
+def _frequency_steps(count: int, device: torch.device) -> Tensor:
     """Normalised frequencies -1..1 in steps of 2/n, as the origin-centred grids of MATLAB have them."""
     first = -1.0 + (1.0 / count if count % 2 else 0.0)
-    return first + torch.arange(count, dtype=like.dtype, device=like.device) * (2.0 / count)
+    return first + torch.arange(count, dtype=torch.float64, device=device) * (2.0 / count)
 
 
-def radial_frequency(height: int, width: int, cycles: float, like: Tensor) -> Tensor:
-    """sqrt((u N / cycles)^2 + (v M / cycles)^2), zero frequency first, H x W."""
-    across = _frequency_steps(width, like) * (width / cycles)
-    down = _frequency_steps(height, like) * (height / cycles)
-    return torch.fft.ifftshift((across.square()[None, :] + down.square()[:, None]).sqrt())
+def radial_frequency(height: int, width: int, cycles: float, device: torch.device) -> Tensor:
+    """sqrt((u N / cycles)^2 + (v M / cycles)^2) at the frequencies of a real image, zero first, H x (W // 2 + 1)."""
+    down, across = (
+        torch.fft.ifftshift(_frequency_steps(count, device) * (count / cycles)) for count in (height, width)
+    )
+    return (across[: width // 2 + 1].square()[None, :] + down.square()[:, None]).sqrt()
 
 
 def _filtered(image: Tensor, response: Tensor) -> Tensor:
-    """Multiply the spectrum of P x H x W with a real response."""
-    return torch.fft.ifft2(torch.fft.fft2(image) * response).real
+    """Multiply the spectrum of P x H x W with a real response, H x (W // 2 + 1)."""
+    spectrum = torch.fft.rfft2(image)
+    spectrum *= response
+    return torch.fft.irfft2(spectrum, s=image.shape[-2:])
 
 
 def _broad_gaussian(sigma: float) -> tuple[float, ...]:
     scale = 1 / (math.sqrt(2 * math.pi) * sigma)
-    return tuple(scale * math.exp(-(x**2) / (2 * sigma**2)) for x in range(-15, 16))
+    return tuple(scale * math.exp(-(x**2) / (2 * sigma**2)) for x in range(-_REACH, _REACH + 1))
 
 
-@shared
+def _of_size(function: Callable[[int, int, torch.device], Tensor]) -> Callable[[Planes], Tensor]:
+    """Make ``function(height, width, device)`` one of planes, which is computed once for planes of one size."""
+    kept = lru_cache(maxsize=2)(function)
+
+    def remembered(planes: Planes) -> Tensor:
+        return (function if planes.large else kept)(planes.height, planes.width, planes.fused.device)
+
+    return remembered
+
+
+@_of_size
+def _sensitivity_of_chen_blum(height: int, width: int, device: torch.device) -> Tensor:
+    return _sensitivity(radial_frequency(height, width, 30, device))
+
+
+@_of_size
+def _sensitivity_of_chen_varshney(height: int, width: int, device: torch.device) -> Tensor:
+    r = radial_frequency(height, width, 8, device)
+    return 2.6 * (0.0192 + 0.144 * r) * torch.exp(-((0.144 * r) ** 1.1))
+
+
+@shared_by_images
 def _masked_contrast(planes: Planes, index: int, divisor: float) -> Tensor:
     """Contrast of one image after the contrast sensitivity filter, with the masking non-linearity."""
-    image = stretched(planes, index, divisor)
-    r = radial_frequency(planes.height, planes.width, 30, image)
-    return _masked(_filtered(image, _sensitivity(r)))
+    return _masked(_filtered(stretched(planes, index, divisor), _sensitivity_of_chen_blum(planes)))
 
 
 def _sensitivity(r: Tensor) -> Tensor:
@@ -53,9 +80,13 @@ def _sensitivity(r: Tensor) -> Tensor:
 
 
 def _masked(seen: Tensor, guard: float = 0.0) -> Tensor:
-    narrow, wide = (correlate(seen, taps, taps, "zero") for taps in (_broad_gaussian(2), _broad_gaussian(4)))
-    contrast = (narrow / (wide + guard) - 1).abs()
-    return contrast**3 / (contrast**2 + 0.0001)
+    result = torch.empty_like(seen)
+    for start, stop in row_bands(*seen.shape[-2:]):
+        around = extended_rows(seen, start, stop, _REACH, "zero")
+        narrow, wide = (correlate(around, taps, taps) for taps in (_broad_gaussian(2), _broad_gaussian(4)))
+        contrast = narrow.div_(wide + guard).sub_(1).abs_()
+        result[:, start:stop] = contrast**3 / (contrast**2 + 0.0001)
+    return result
 
 
 def _preserved_contrast(planes: Planes, divisor: float) -> Tensor:
@@ -88,8 +119,8 @@ def chen_blum_plain(planes: Planes) -> Tensor:
     C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast is 0.
     """
     rows, columns = (
-        torch.fft.fftfreq(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
-        for count in (planes.height, planes.width)
+        frequencies(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
+        for frequencies, count in ((torch.fft.fftfreq, planes.height), (torch.fft.rfftfreq, planes.width))
     )
     sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())
     fused, first, second = (_masked(_filtered(normalised(planes, index), sensitivity), _GUARD) for index in (0, 1, 2))
@@ -112,6 +143,13 @@ def _block_sums(image: Tensor) -> Tensor:
     return padded.unflatten(-1, (-1, _BLOCK)).unflatten(-3, (-1, _BLOCK)).sum((-3, -1))
 
 
+@shared_by_images
+def _saliency(planes: Planes, index: int) -> Tensor:
+    """Sum over each block of one stretched image's edge strength to the fifth."""
+    across, down = sobel(stretched(planes, index))
+    return _block_sums(root(across.square() + down.square()) ** 5)
+
+
 def chen_varshney(planes: Planes) -> Tensor:
     """Squared differences as an eye sees them, weighted by local saliency. Lower is better. Chen & Varshney 2007.
 
@@ -120,14 +158,11 @@ def chen_varshney(planes: Planes) -> Tensor:
     saliency-weighted mean over both sources and all blocks. 0 is best, no upper bound.
     """
     fused = stretched(planes, 0)
-    r = radial_frequency(planes.height, planes.width, 8, fused)
-    sensitivity = 2.6 * (0.0192 + 0.144 * r) * torch.exp(-((0.144 * r) ** 1.1))
+    sensitivity = _sensitivity_of_chen_varshney(planes)
     weighted, weights = torch.zeros(()), torch.zeros(())
     for index in planes.source_indices:
-        source = stretched(planes, index)
-        across, down = sobel(source)
-        saliency = _block_sums(root(across.square() + down.square()) ** 5)
-        error = _block_sums(_filtered(source - fused, sensitivity).square()) / _BLOCK**2
+        saliency = _saliency(planes, index)
+        error = _block_sums(_filtered(stretched(planes, index) - fused, sensitivity).square()) / _BLOCK**2
         weighted = weighted + (saliency * error).sum((-2, -1))
         weights = weights + saliency.sum((-2, -1))
     return weighted / weights

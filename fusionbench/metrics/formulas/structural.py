@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from fusionbench.metrics.formulas.bands import parts
 from fusionbench.metrics.formulas.filters import Taps, correlate, correlate_as_octave, gaussian_taps, pad, typical_level
 from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.planes import Planes, shared_by_images
@@ -58,6 +60,8 @@ def average(image: Tensor, window: Window) -> Tensor:
 @shared_by_images
 def _shift(planes: Planes, window: Window, index: int) -> Tensor | float:
     """The level that is removed before squaring, for windows that do not round as their original does."""
+    if planes.whole is not planes:
+        return _shift(planes.whole, window, index)
     return 0.0 if window.as_octave or window.vertical else typical_level(planes[index])
 
 
@@ -77,6 +81,29 @@ def covariance(planes: Planes, window: Window, first: int, second: int) -> Tenso
     left, right = planes[first] - _shift(planes, window, first), planes[second] - _shift(planes, window, second)
     expected = _shifted_mean(planes, window, first) * _shifted_mean(planes, window, second)
     return average(left * right, window) - expected
+
+
+def _parts(planes: Planes, window: Window) -> Iterator[tuple[Planes, Window]]:
+    for part, border in parts(planes, len(window.taps), window.border):
+        yield part, window if border == window.border else replace(window, border=border)
+
+
+def mean_over(planes: Planes, window: Window, values: Callable[[Planes, Window], Tensor]) -> Tensor:
+    """Mean over all places of the window of ``values(planes, window)``, P x ..., float64."""
+    total, count = torch.zeros(()), 0
+    for part in _parts(planes, window):
+        found = values(*part)
+        total, count = total + found.sum((-2, -1), dtype=torch.float64), count + found[0].numel()
+    return total / count
+
+
+def _mean_of_defined(planes: Planes, window: Window, values: Callable[[Planes, Window], Tensor]) -> Tensor:
+    """As :func:`mean_over`, without the places whose value is NaN."""
+    total, count = torch.zeros(()), torch.zeros(())
+    for part in _parts(planes, window):
+        found = values(*part).double()
+        total, count = total + found.nansum((-2, -1)), count + (~found.isnan()).sum((-2, -1))
+    return total / count
 
 
 def similarity_map(
@@ -106,7 +133,10 @@ def _mean_similarity(
 def _similarity(
     planes: Planes, window: Window, first: int, second: int, c1: float, c2: float, sampling: float
 ) -> Tensor:
-    return similarity_map(planes, window, first, second, c1, c2, sampling).mean((-2, -1), dtype=torch.float64)
+    def values(planes: Planes, window: Window) -> Tensor:
+        return similarity_map(planes, window, first, second, c1, c2, sampling)
+
+    return mean_over(planes, window, values)
 
 
 def _sum_over_sources(planes: Planes, window: Window, *constants: float) -> Tensor:
@@ -148,13 +178,11 @@ def ssim_range_one(planes: Planes) -> Tensor:
     return _sum_over_sources(planes, GAUSS11_REPLICATE, 0.01**2, 0.03**2) / len(planes.sources)
 
 
-def _edge_planes(planes: Planes) -> Planes:
-    def magnitude(image: Tensor) -> Tensor:
-        across = correlate(image, (1, 1, 1), (1, 0, -1), "zero")
-        down = correlate(image, (1, 0, -1), (1, 1, 1), "zero")
-        return root(across.square() + down.square())
-
-    return Planes(magnitude(planes.fused), tuple(magnitude(source) for source in planes.sources))
+def _prewitt(image: Tensor) -> Tensor:
+    """Prewitt magnitude of P x H x W, zeros beyond the border."""
+    across = correlate(image, (1, 1, 1), (1, 0, -1), "zero")
+    down = correlate(image, (1, 0, -1), (1, 1, 1), "zero")
+    return root(across.square() + down.square())
 
 
 def edge_dependent_index(planes: Planes) -> Tensor:
@@ -165,15 +193,18 @@ def edge_dependent_index(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < 11:
         return planes.filled(torch.nan).double()
-    edge = _edge_planes(planes)
-    var_a, var_b = covariance(edge, GAUSS11_OCTAVE, 1, 1), covariance(edge, GAUSS11_OCTAVE, 2, 2)
-    total = var_a + var_b
-    share = torch.where(total == 0, 0.5, var_a / torch.where(total == 0, 1.0, total))
-    with_a, with_b = (similarity_map(edge, GAUSS11_OCTAVE, index, 0, _C1, _C2) for index in (1, 2))
-    mixed = share * with_a + (1 - share) * with_b
-    # Where both sources are flat the original sets the variance itself to 0.5, not only the share.
-    salience = torch.where(total == 0, 0.5, torch.maximum(var_a, var_b))
-    return (salience * mixed).sum((-2, -1), dtype=torch.float64) / salience.sum((-2, -1), dtype=torch.float64)
+    kept, weight = torch.zeros(()), torch.zeros(())
+    for edge, window in _parts(planes.derived(_prewitt), GAUSS11_OCTAVE):
+        var_a, var_b = covariance(edge, window, 1, 1), covariance(edge, window, 2, 2)
+        total = var_a + var_b
+        share = torch.where(total == 0, 0.5, var_a / torch.where(total == 0, 1.0, total))
+        with_a, with_b = (similarity_map(edge, window, index, 0, _C1, _C2) for index in (1, 2))
+        mixed = share * with_a + (1 - share) * with_b
+        # Where both sources are flat the original sets the variance itself to 0.5, not only the share.
+        salience = torch.where(total == 0, 0.5, torch.maximum(var_a, var_b))
+        kept = kept + (salience * mixed).sum((-2, -1), dtype=torch.float64)
+        weight = weight + salience.sum((-2, -1), dtype=torch.float64)
+    return kept / weight
 
 
 _TINY = 2e-16
@@ -188,12 +219,15 @@ def covariance_weighted_index(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < 7:
         return planes.filled(torch.nan).double()
-    cov_a, cov_b = covariance(planes, GAUSS7_OCTAVE, 1, 0), covariance(planes, GAUSS7_OCTAVE, 2, 0)
-    share = cov_a / (cov_a + cov_b)
-    values = share * similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
-    values = values + (1 - share) * similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
-    values = torch.where(share < 0, 0.0, torch.where(share > 1, 1.0, values))
-    return values.double().nanmean((-2, -1))
+
+    def values(planes: Planes, window: Window) -> Tensor:
+        cov_a, cov_b = covariance(planes, window, 1, 0), covariance(planes, window, 2, 0)
+        share = cov_a / (cov_a + cov_b)
+        mixed = share * similarity_map(planes, window, 1, 0, _TINY, _TINY)
+        mixed = mixed + (1 - share) * similarity_map(planes, window, 2, 0, _TINY, _TINY)
+        return torch.where(share < 0, 0.0, torch.where(share > 1, 1.0, mixed))
+
+    return _mean_of_defined(planes, GAUSS7_OCTAVE, values)
 
 
 def redundancy_aware_index(planes: Planes) -> Tensor:
@@ -203,13 +237,15 @@ def redundancy_aware_index(planes: Planes) -> Tensor:
     """
     if min(planes.height, planes.width) < 7:
         return planes.filled(torch.nan).double()
-    var_a, var_b = covariance(planes, GAUSS7_OCTAVE, 1, 1), covariance(planes, GAUSS7_OCTAVE, 2, 2)
-    with_a = similarity_map(planes, GAUSS7_OCTAVE, 1, 0, _TINY, _TINY)
-    with_b = similarity_map(planes, GAUSS7_OCTAVE, 2, 0, _TINY, _TINY)
-    share = var_a / (var_a + var_b)
-    redundant = similarity_map(planes, GAUSS7_OCTAVE, 1, 2, _TINY, _TINY) >= 0.75
-    values = torch.where(redundant, share * with_a + (1 - share) * with_b, torch.fmax(with_a, with_b))
-    return values.double().nanmean((-2, -1))
+
+    def values(planes: Planes, window: Window) -> Tensor:
+        var_a, var_b = covariance(planes, window, 1, 1), covariance(planes, window, 2, 2)
+        with_a, with_b = (similarity_map(planes, window, index, 0, _TINY, _TINY) for index in (1, 2))
+        share = var_a / (var_a + var_b)
+        redundant = similarity_map(planes, window, 1, 2, _TINY, _TINY) >= 0.75
+        return torch.where(redundant, share * with_a + (1 - share) * with_b, torch.fmax(with_a, with_b))
+
+    return _mean_of_defined(planes, GAUSS7_OCTAVE, values)
 
 
 def redundancy_aware_index_unnormalised(planes: Planes) -> Tensor:
@@ -218,10 +254,14 @@ def redundancy_aware_index_unnormalised(planes: Planes) -> Tensor:
     Hence variances are negative and the index hardly depends on structure. Zeros beyond the border, constants 1e-4 and
     9e-4 on 0..255 data, 1e-10 added to the sum of variances.
     """
-    var_a, var_b = covariance(planes, ROWS7, 1, 1), covariance(planes, ROWS7, 2, 2)
-    with_a, with_b, alike = (
-        similarity_map(planes, ROWS7, first, second, 0.01**2, 0.03**2) for first, second in ((1, 0), (2, 0), (1, 2))
-    )
-    share = var_a / (var_a + var_b + 1e-10)
-    values = torch.where(alike >= 0.75, share * with_a + (1 - share) * with_b, torch.maximum(with_a, with_b))
-    return values.mean((-2, -1))
+
+    def values(planes: Planes, window: Window) -> Tensor:
+        var_a, var_b = covariance(planes, window, 1, 1), covariance(planes, window, 2, 2)
+        with_a, with_b, alike = (
+            similarity_map(planes, window, first, second, 0.01**2, 0.03**2)
+            for first, second in ((1, 0), (2, 0), (1, 2))
+        )
+        share = var_a / (var_a + var_b + 1e-10)
+        return torch.where(alike >= 0.75, share * with_a + (1 - share) * with_b, torch.maximum(with_a, with_b))
+
+    return mean_over(planes, ROWS7, values)

@@ -1,5 +1,5 @@
-// Metrics on the CPU in few passes over memory: VIF, edges and Qabf, feature mutual
-// information, and the activity of the fused image.
+// Metrics on the CPU in few passes over memory: VIF, edges and Qabf, feature mutual information, phase congruency,
+// the activity of the fused image, and the filters that many metrics share.
 //
 // A plain C interface, called through ctypes; nothing here knows Python. On x86-64 the arithmetic is compiled for
 // three instruction sets and the best one that the processor has is taken at the first call. No option that
@@ -27,10 +27,17 @@
         static double preserved_(size_t n, const T *gf, const T *af, const T *g, const T *a, T unit) { return preserved(n, gf, af, g, a, unit); } \
         static void activity_(const T *p, int h, int w, double *out) { activity(p, h, w, out); }                       \
         static double windows_(const T *a, const T *b, const T *f, int h, int w) { return windows(a, b, f, h, w); }    \
+        static void correlate_(const T *p, int h, int w, int m, const T *v, int n, const T *a, T *out) { correlate(p, h, w, m, v, n, a, out); } \
+        static void square7_(const T *p, int h, int w, const T *window, T *out) { square<T, 7>(p, h, w, window, out); } \
+        static void square11_(const T *p, int h, int w, const T *window, T *out) { square<T, 11>(p, h, w, window, out); } \
+        static void filtered_(size_t n, const T *s, const T *a, const T *b, T *out) { filtered(n, s, a, b, out); }      \
+        static void congruency_(size_t n, const T *const *r, T noise, T x, T y, T *const *sums) { congruency(n, r, noise, x, y, sums); } \
+        static double median_(size_t n, const T *p) { return median(n, p); }                                           \
     };                                                                                                                 \
     template <class T> static Table<T> table() {                                                                       \
         using E = Entry<T>;                                                                                            \
-        return {E::prepare_, E::vif_, E::edges_, E::preserved_, E::activity_, E::windows_};                                       \
+        return {E::prepare_,   E::vif_,     E::edges_,    E::preserved_, E::activity_,   E::windows_,                    \
+                E::correlate_, E::square7_, E::square11_, E::filtered_,  E::congruency_, E::median_};                    \
     }
 
 template <class T> struct Table {
@@ -40,6 +47,12 @@ template <class T> struct Table {
     double (*preserved)(size_t, const T *, const T *, const T *, const T *, T);
     void (*activity)(const T *, int, int, double *);
     double (*windows)(const T *, const T *, const T *, int, int);
+    void (*correlate)(const T *, int, int, int, const T *, int, const T *, T *);
+    void (*square7)(const T *, int, int, const T *, T *);
+    void (*square11)(const T *, int, int, const T *, T *);
+    void (*filtered)(size_t, const T *, const T *, const T *, T *);
+    void (*congruency)(size_t, const T *const *, T, T, T, T *const *);
+    double (*median)(size_t, const T *);
 };
 
 #define VECTOR_BYTES 16
@@ -92,7 +105,7 @@ template <class T> static const Table<T> &entries() {
     return table;
 }
 
-EXPORT int fb_version() { return 2; }
+EXPORT int fb_version() { return 3; }
 EXPORT const char *fb_instructions() { return chosen(); }
 EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
 
@@ -108,7 +121,23 @@ EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
     EXPORT void fb_activity_##suffix(const T *p, int h, int w, double *out) { entries<T>().activity(p, h, w, out); }   \
     EXPORT double fb_windows_##suffix(const T *a, const T *b, const T *f, int h, int w) {                              \
         return entries<T>().windows(a, b, f, h, w);                                                                    \
-    }
+    }                                                                                                                  \
+    EXPORT void fb_correlate_##suffix(const T *p, int h, int w, int m, const T *v, int n, const T *a, T *out) {         \
+        entries<T>().correlate(p, h, w, m, v, n, a, out);                                                              \
+    }                                                                                                                  \
+    EXPORT void fb_square7_##suffix(const T *p, int h, int w, const T *window, T *out) {                               \
+        entries<T>().square7(p, h, w, window, out);                                                                    \
+    }                                                                                                                  \
+    EXPORT void fb_square11_##suffix(const T *p, int h, int w, const T *window, T *out) {                              \
+        entries<T>().square11(p, h, w, window, out);                                                                   \
+    }                                                                                                                  \
+    EXPORT void fb_filtered_##suffix(size_t n, const T *s, const T *a, const T *b, T *out) {                           \
+        entries<T>().filtered(n, s, a, b, out);                                                                        \
+    }                                                                                                                  \
+    EXPORT void fb_congruency_##suffix(size_t n, const T *const *r, T noise, T x, T y, T *const *sums) {               \
+        entries<T>().congruency(n, r, noise, x, y, sums);                                                              \
+    }                                                                                                                  \
+    EXPORT double fb_median_##suffix(size_t n, const T *p) { return entries<T>().median(n, p); }
 
 TYPED(double, f64)
 TYPED(float, f32)

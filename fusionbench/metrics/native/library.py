@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 from fusionbench.native import SWITCH, open_library, switched_off
 
 # The library's own version: raised with every change of its interface.
-_VERSION = 2
+_VERSION = 3
 _POINTER = ctypes.c_void_p
 _SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
 _REAL = {torch.float64: ctypes.c_double, torch.float32: ctypes.c_float}
@@ -26,17 +27,24 @@ class Kernel:
     The interpreter's lock is free while one runs.
     """
 
+    SQUARES = (7, 11)  # sides of windows that are no product of two
+
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         library.fb_side_size.restype = ctypes.c_size_t
         for suffix in _SUFFIX.values():
-            for name in ("prepare", "edges", "preserved", "windows"):
+            for name in ("prepare", "edges", "preserved", "windows", "median"):
                 self._function(name, suffix).restype = ctypes.c_double
 
     @property
     def instructions(self) -> str:
         """The instruction set in use."""
         return self._library.fb_instructions().decode()
+
+    @property
+    def fuses(self) -> bool:
+        """Whether multiplications and additions are fused, as torch's are on such processors."""
+        return self.instructions != "baseline"
 
     def _function(self, name: str, suffix: str) -> Any:
         return getattr(self._library, f"fb_{name}_{suffix}")
@@ -81,6 +89,40 @@ class Kernel:
         found = (ctypes.c_double * 4)()
         self._call("activity", plane, found)
         return found[0], found[1], found[2], found[3]
+
+    def correlate(self, plane: Tensor, vertical: Sequence[float], horizontal: Sequence[float]) -> Tensor:
+        """Correlation with the outer product of two windows where it fits."""
+        height, width = plane.shape
+        out = plane.new_empty((height - len(vertical) + 1, width - len(horizontal) + 1))
+        real = _REAL[plane.dtype]
+        down, along = ((real * len(taps))(*taps) for taps in (vertical, horizontal))
+        self._call("correlate", plane, len(down), down, len(along), along, _address(out))
+        return out
+
+    def correlate_square(self, plane: Tensor, window: Tensor) -> Tensor:
+        """Correlation with a window of one of ``SQUARES`` where it fits, summed from its last column and row back."""
+        size = len(window)
+        height, width = plane.shape
+        out = plane.new_empty((height - size + 1, width - size + 1))
+        self._call(f"square{size}", plane, _address(window), _address(out))
+        return out
+
+    def filtered(self, spectrum: Tensor, first: Tensor, second: Tensor, out: Tensor) -> None:
+        """A complex spectrum times the product of two real filters, into ``out``."""
+        count = ctypes.c_size_t(first.numel())
+        self._function("filtered", _SUFFIX[first.dtype])(count, *map(_address, (spectrum, first, second, out)))
+
+    def add_congruency(self, responses: Sequence[Tensor], noise: float, angle: float, sums: Sequence[Tensor]) -> None:
+        """Add one orientation's complex responses of four scales to five planes, see ``formulas.phase``."""
+        dtype = sums[0].dtype
+        numbers = [_REAL[dtype](value) for value in (noise, math.cos(angle), math.sin(angle))]
+        inputs, outputs = ((_POINTER * len(planes))(*(p.data_ptr() for p in planes)) for planes in (responses, sums))
+        count = ctypes.c_size_t(sums[0].numel())
+        self._function("congruency", _SUFFIX[dtype])(count, inputs, *numbers, outputs)
+
+    def median(self, values: Tensor) -> float:
+        """Median of values that are not negative; the mean of the two middle ones for an even count."""
+        return self._function("median", _SUFFIX[values.dtype])(ctypes.c_size_t(values.numel()), _address(values))
 
 
 def _address(plane: Tensor) -> ctypes.c_void_p:
