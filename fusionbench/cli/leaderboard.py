@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fusionbench.cli.options import data_root_option, plugin_option
+from fusionbench.cli.options import DATASET, data_root_option, options_option, plugin_option
 
 
 @click.command(name="leaderboard")
@@ -20,10 +20,26 @@ from fusionbench.cli.options import data_root_option, plugin_option
     is_flag=True,
     help="Score the pictures again that lie beside a file as .zip, and say what was confirmed.",
 )
+@click.option(
+    "-d",
+    "--dataset",
+    "datasets",
+    multiple=True,
+    metavar=DATASET,
+    help="To score again: where a data set lies. Repeatable.",
+)
+@options_option("To score again: set an option of a data set, by its name or label.")
 @data_root_option
 @plugin_option
 def command(
-    folder: Path, output: Path, title: str, rescore: bool, data_root: Path | None, plugins: tuple[str, ...]
+    folder: Path,
+    output: Path,
+    title: str,
+    rescore: bool,
+    datasets: tuple[str, ...],
+    options: tuple[str, ...],
+    data_root: Path | None,
+    plugins: tuple[str, ...],
 ) -> None:
     """Compare the exported results (*.json) in FOLDER on a page of static files.
 
@@ -33,9 +49,11 @@ def command(
     from fusionbench import __version__, terminal
     from fusionbench.reports.site.board import boards_of
     from fusionbench.reports.site.writing import claim, write_leaderboard
+    from fusionbench.runs.building import build_config
     from fusionbench.runs.submissions import read_submissions
 
-    submissions = read_submissions(folder, rescore=rescore, data_root=data_root, said=terminal.say)
+    requests = build_config({}, datasets=datasets, options=options).datasets
+    submissions = read_submissions(folder, rescore=rescore, datasets=requests, data_root=data_root, said=terminal.say)
     claim(output, "leaderboard")
     page = write_leaderboard(boards_of(submissions), output, title=title, files=len(submissions), version=__version__)
     click.echo(str(page))

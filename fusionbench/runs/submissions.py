@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from fusionbench.plugins import current_plugins
@@ -27,7 +27,12 @@ MOST_BYTES = 20 * 2**30
 
 
 def read_submissions(
-    folder: Path, *, rescore: bool = False, data_root: Path | None = None, said: Callable[[str], None] = lambda _: None
+    folder: Path,
+    *,
+    rescore: bool = False,
+    datasets: Sequence[DatasetRequest] = (),
+    data_root: Path | None = None,
+    said: Callable[[str], None] = lambda _: None,
 ) -> list[Submission]:
     """All ``*.json`` of a folder; with ``rescore`` those with a ``.zip`` of the same name beside them are scored again.
 
@@ -36,7 +41,8 @@ def read_submissions(
     Args:
         folder: Of the submissions.
         rescore: Whether to score again.
-        data_root: Where data sets lie.
+        datasets: Those that need a folder or options of their own, under the names that submissions give them.
+        data_root: Where the others lie.
         said: Told what was left out, and why.
 
     Raises:
@@ -44,6 +50,7 @@ def read_submissions(
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder of results {folder}.")
+    at_hand = {request.key: request for request in datasets}
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -53,7 +60,7 @@ def read_submissions(
             continue
         archive = path.with_suffix(".zip")
         if rescore and archive.is_file():
-            problem = _rescored(results, archive, data_root)
+            problem = _rescored(results, archive, at_hand, data_root)
             checked = problem or "every value was found again from the pictures"
             said(f"{path.name}: {checked}")
             found.append(Submission(name=path.name, results=results, checked=checked, confirmed=not problem))
@@ -64,14 +71,15 @@ def read_submissions(
     return found
 
 
-def _rescored(results: Exported, archive: Path, data_root: Path | None) -> str:
+def _rescored(results: Exported, archive: Path, at_hand: Mapping[str, DatasetRequest], data_root: Path | None) -> str:
     """What is wrong with submitted values; empty if all were found again."""
     with tempfile.TemporaryDirectory(prefix="fusionbench-") as place:
         work = Path(place)
         try:
             unpack(archive, work)
             for dataset in results.datasets:
-                again = _scored(results, dataset, work, data_root)
+                request = at_hand.get(dataset) or _named(dataset)
+                again = _scored(results, dataset, request, work, data_root)
                 if problem := _difference(results, again, dataset):
                     return problem
         except FusionBenchError as error:
@@ -104,16 +112,21 @@ def unpack(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive} cannot be unpacked: {error}.") from error
 
 
-def _scored(results: Exported, dataset: str, work: Path, data_root: Path | None) -> Exported:
+def _named(dataset: str) -> DatasetRequest:
+    """A submission says which data set it is on, never where that lies on this machine."""
+    request = DatasetRequest.parse(dataset)
+    if request.root is not None:
+        raise DataError(f"{dataset!r} names a folder, which no submission may.")
+    return request
+
+
+def _scored(results: Exported, dataset: str, request: DatasetRequest, work: Path, data_root: Path | None) -> Exported:
     """What the pictures of all methods on a data set give."""
     own = [result for result in results.results if result.dataset == dataset]
     folders = {result.method: work / IMAGES / file_name(result.method) / file_name(dataset) for result in own}
     for method, folder in folders.items():
         if not folder.is_dir():
             raise DataError(f"no pictures of {method} on {dataset} (expected {folder.relative_to(work)}).")
-    request = DatasetRequest.parse(dataset)
-    if request.root is not None:  # a submission says which data set, never where on this machine
-        raise DataError(f"{dataset!r} names a folder, which no submission may.")
     metrics = list(dict.fromkeys(key for result in own for key in result.values))
     profiles = tuple(dict.fromkeys(profile for key in metrics if (profile := key.partition("@")[2])))
     known = results.datasets[dataset]

@@ -189,6 +189,11 @@ def papered(layout="side-by-side", mark="bold-underline", **paper):
     )
 
 
+@pytest.mark.parametrize("given", ["Mine & yours", "Mine & yours."])
+def test_a_caption_ends_before_the_signs_are_explained(given: str) -> None:
+    assert r"\caption{Mine \& yours. Best value" in latex(papered(caption=given))
+
+
 def test_caption_label_and_citations():
     text = latex(papered(caption="Mine & yours.", label="tab:ivf", cite=True))
     assert r"\caption{Mine \& yours. Best value in bold" in text

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 import fusionbench as fb
 from fusionbench.cli import main
@@ -86,6 +87,21 @@ def test_a_submission_does_not_say_where_data_lie(tmp_path: Path, run: Path, res
     shutil.make_archive(str(tmp_path / "in/a"), "zip", tmp_path / "run", "images")
     (found,) = read_submissions(tmp_path / "in", rescore=True)
     assert "names a folder" in found.checked
+
+
+def test_pictures_of_one_s_own_data_are_scored_again_where_these_lie(tmp_path: Path) -> None:
+    cli = CliRunner()
+    for band in ("ir", "vi"):
+        (tmp_path / "data" / band).mkdir(parents=True)
+        Image.new("L", (40, 30), 90).save(tmp_path / "data" / band / "1.png")
+    chosen = ["-d", f"ours=folder={tmp_path / 'data'}", "--option", "ours.task=IVF"]
+    run = str(tmp_path / "run")
+    assert cli.invoke(main, ["run", "-m", "average", *chosen, "--out", run]).exit_code == 0
+    results = exported_run(fb.load_run(run), current_plugins())
+    submitted(tmp_path / "in", tmp_path / "run", to_json(results))
+    board = ["leaderboard", str(tmp_path / "in"), "-o", str(tmp_path / "site"), "--rescore"]
+    assert "cannot be scored again" in cli.invoke(main, board).stderr
+    assert "every value was found again" in cli.invoke(main, [*board, *chosen]).stderr
 
 
 @pytest.mark.parametrize("name", ["../x.png", "/x.png", "images/../../x.png", "other/x.png", "images\\..\\x.png"])

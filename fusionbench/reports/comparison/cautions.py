@@ -90,9 +90,9 @@ def _too_small(tests: Sequence[Test], block: str, level: float) -> Iterator[str]
     needed = samples_needed(pairs, level)
     if n < needed:
         yield (
-            f"n = {n} is too small for the pairwise tests: with {_counted(pairs, 'pair')}, no difference can reach"
-            f" {level:g} with fewer than {needed} {WORDS[block]}, however large it is. Not significant here does not"
-            " mean equal."
+            f"n = {n} is too small for the pairwise tests: with {_counted(pairs, 'pair')} of methods, no difference can"
+            f" reach {level:g} with fewer than {needed} {WORDS[block]}, however large it is. Not significant here does"
+            " not mean equal."
         )
     if n <= FEW_FOR_CHI_SQUARED and any(math.isfinite(test.p) for test in tests):
         yield f"The p-value of Friedman's test is approximate with {_counted(n, WORDS[block][:-1])}."

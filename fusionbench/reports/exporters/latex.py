@@ -97,7 +97,10 @@ def _setup(table: Table) -> list[str]:
 
 
 def _caption(table: Table) -> str:
-    sentences = " ".join(escape.latex(sentence) for sentence in [caption(table), *notes(table)])
+    first = caption(table)
+    if first[-1:].isalnum():
+        first += "."
+    sentences = " ".join(escape.latex(sentence) for sentence in [first, *notes(table)])
     label = rf"\label{{{table.paper.label}}}" if table.paper.label else ""
     return rf"\caption{{{sentences}}}{label}"
 
