@@ -30,6 +30,7 @@ ROOMS = (
     "extras",
     "allocator",
     "cores",
+    "endings",
     "devices",
     "files",
     "atomic",
