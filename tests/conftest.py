@@ -25,6 +25,13 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _marked(request: pytest.FixtureRequest) -> None:
+    """Skips what is marked ``shared`` where that material is absent."""
+    if request.node.get_closest_marker("shared") is not None:
+        shared_path()
+
+
+@pytest.fixture(autouse=True)
 def _fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the suite's own plugins and none left over from another test."""
     monkeypatch.delenv(ENVIRONMENT, raising=False)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from fusionbench.fusing import DecodedSample, Fuser
 from fusionbench.fusing.fuser import network_of
+from fusionbench.fusing.guarded import with_sources
 from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.fusing.padding import pad_to_multiple
+from fusionbench.fusing.tiling import fuse_in_tiles
 from fusionbench.isolation.method import IsolatedMethod
 from fusionbench.plugins.options import parse_options
 from fusionbench.testing.devices import cuda_device
@@ -24,12 +26,15 @@ from fusionbench.testing.findings import Broken, Check, NotApplicable
 from fusionbench.testing.samples import Size, sample, sizes
 from fusionbench.testing.state import unchanged_process
 from fusionbench.types import Batch, FusionBenchError, Method, MethodSpec, Task
+from fusionbench.types.protocols import SeesWholeImages
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 """How what is registered may be called: it stands on command lines and in names of files."""
 _CPU = torch.device("cpu")
 ONE_LEVEL = 1
 """Rounding decides differently where the sum of products has another order."""
+_SEAM = 1e-4
+"""Differences of this size are of single precision, not of what a tile does not see."""
 
 
 @dataclass
@@ -251,6 +256,29 @@ def _batches(trial: MethodTrial) -> str:
     return "3 together are as 3 alone" + (", but for roundings of one level" if off else "")
 
 
+def _tiles(trial: MethodTrial) -> str:
+    spec, fuser = trial.spec, trial.fuser()
+    if spec.overlap is None:
+        raise NotApplicable("large images are never cut: it declares no overlap")
+    if isinstance(fuser.method, SeesWholeImages) and fuser.method.whole_image:
+        raise NotApplicable("it sees whole images, and these are never cut")
+    tile = max(2 * spec.overlap + 20, spec.min_size)
+    tile += -tile % spec.multiple
+    side = tile + spec.overlap + 11
+    batch = trial.batch([trial.sample((side, side + 9))])
+    whole = fuser.fuse(batch)
+    tiled = fuse_in_tiles(
+        lambda sources: fuser.fuse(with_sources(batch, sources)), batch.sources, tile=tile, overlap=spec.overlap
+    )
+    off = (tiled - whole.float()).abs().max().item()
+    if off > _SEAM:
+        raise Broken(
+            f"in tiles of {tile} pixels the result differs by up to {off:.1g} from the whole image's.",
+            "Declare as overlap four times the distance from which a pixel is influenced, or none.",
+        )
+    return f"tiles of {tile} pixels are as the whole image"
+
+
 def _determinism(trial: MethodTrial) -> str:
     given = trial.sample()
     first, again, rebuilt = trial.image(), fused(trial.fuser(), given)[0], fused(trial.build(), given)[0]
@@ -337,6 +365,7 @@ CHECKS: tuple[Check[MethodTrial], ...] = (
     Check("range", _values, remedy="Sources are in [0, 1] and so must be what it returns."),
     Check("flat and equal sources", _extremes),
     Check("batch = loop", _batches),
+    Check("tiles = whole", _tiles),
     Check("determinism", _determinism),
     Check("inputs unchanged", _inputs),
     Check("device", _device, remedy="Make tensors on the sources' device: torch.zeros(..., device=a.device)."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 METHODS = {
     "sizes": "return a[..., : a.shape[-2] // 2 * 2, :] * 1.0",
     "batch = loop": "return (a + b) / 2 * (0.5 + a.mean())",
+    "tiles = whole": "return (a + torch.nn.functional.avg_pool2d(b, 15, 1, 7, count_include_pad=False)) / 2",
     "determinism": "return (a + torch.rand(a.shape, device=a.device)) / 2",
     "inputs unchanged": "return a.add_(b).div_(2)",
     "flat and equal sources": "return a / a.amax((1, 2, 3), keepdim=True)",
@@ -37,7 +38,7 @@ IMPORTS = "import os, random, signal\nimport numpy as np\nimport torch\nimport f
 
 def method(body: str) -> str:
     """Code of a plugin with the method ``broken``."""
-    return f'{IMPORTS}\n\n@fb.method("broken", tasks=["IVF"])\ndef fuse(a, b):\n    {body}\n'
+    return f'{IMPORTS}\n\n@fb.method("broken", tasks=["IVF"], overlap=16)\ndef fuse(a, b):\n    {body}\n'
 
 
 def metric(operands: str, values: str, body: str) -> str:
