@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -59,23 +59,22 @@ class _Channel(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """An image with its local means and variances, and how means are taken."""
+    """An image with its local means and variances."""
 
     image: Tensor
     mean: Tensor
     variance: Tensor
-    average: Callable[[Tensor], Tensor]
 
 
 def _side(image: Tensor, average: Callable[[Tensor], Tensor]) -> _Side:
     mean = average(image)
-    return _Side(image, mean, (average(image.square()) - mean.square()).clamp(min=0), average)
+    return _Side(image, mean, (average(image.square()) - mean.square()).clamp(min=0))
 
 
-def _channel(fused: _Side, source: _Side, noise: float) -> _Channel:
-    """The distortion channel from a source to the fused image, information in nats."""
+def _channel(fused: _Side, source: _Side, average: Callable[[Tensor], Tensor], noise: float) -> _Channel:
+    """The distortion channel from a source to the fused image, information in nats, of ``average``'s moments."""
     var = source.variance
-    cov = source.average(source.image * fused.image) - source.mean * fused.mean
+    cov = average(source.image * fused.image) - source.mean * fused.mean
     # Nothing is transmitted where either image is flat or the two are negatively correlated.
     silent = (var < _EPS) | (fused.variance < _EPS) | (cov < 0)
     gain = torch.where(silent, 0.0, cov / (var + _EPS))
@@ -85,15 +84,27 @@ def _channel(fused: _Side, source: _Side, noise: float) -> _Channel:
     return _Channel(gain, transmitted, available)
 
 
-def _scales(image: Tensor) -> Iterator[_Side]:
-    """An image at each of the four scales, with its Gaussian moments where the window fits."""
-    if _fits(*image.shape[-2:]):
-        image = image - typical_level(image)  # variances do not depend on the level
+def _channels(fused: Tensor, sources: Sequence[Tensor], window: int, noise: float) -> list[_Channel]:
+    """The distortion channel from each source, of Gaussian moments where the window fits."""
+    average = partial(_windowed, window=window)
+    seen = _side(fused, average)
+    return [_channel(seen, _side(source, average), average, noise) for source in sources]
+
+
+def _scales(planes: Planes, *, precise: bool = False) -> Iterator[tuple[int, Tensor, list[Tensor]]]:
+    """The window of each of the four scales, and the fused image and sources there; ``precise`` ones in float64."""
+    fused, sources = planes.fused, list(planes.sources)
+    if precise:
+        fused, *sources = (image.double() for image in (fused, *sources))
+    if _fits(planes.height, planes.width):
+        # Variances do not depend on the level.
+        fused, *sources = (image - typical_level(image) for image in (fused, *sources))
     for scale in range(1, 5):
         window = 2 ** (5 - scale) + 1
         if scale > 1:
-            image = _windowed(image, window, halve=True)
-        yield _side(image, partial(_windowed, window=window))
+            fused = _windowed(fused, window, halve=True)
+            sources = [_windowed(source, window, halve=True) for source in sources]
+        yield window, fused, sources
 
 
 def _total(values: Tensor) -> Tensor:
@@ -111,8 +122,8 @@ def vif_of_sources(planes: Planes) -> list[Tensor]:
     if kernel is not None and _fits(planes.height, planes.width):
         return _vif_by(kernel, planes)
     totals = [(torch.zeros(()), torch.zeros(()))] * len(planes.sources)
-    for fused, *sources in zip(*map(_scales, (planes.fused, *planes.sources)), strict=True):
-        channels = [_channel(fused, source, noise=2.0) for source in sources]
+    for window, fused, sources in _scales(planes):
+        channels = _channels(fused, sources, window, noise=2.0)
         totals = [
             (top + _total(channel.transmitted), bottom + _total(channel.available))
             for (top, bottom), channel in zip(totals, channels, strict=True)
@@ -206,8 +217,8 @@ def _padded_sides(planes: Planes, index: int) -> list[_Side]:
 @shared_by_images
 def _padded_vif(planes: Planes, index: int, fused: int) -> Tensor:
     transmitted, available = torch.zeros(()), torch.zeros(())
-    for seen, source in zip(_padded_sides(planes, fused), _padded_sides(planes, index), strict=True):
-        channel = _channel(seen, source, noise=2.0)
+    for scale, sides in enumerate(zip(_padded_sides(planes, fused), _padded_sides(planes, index), strict=True), 1):
+        channel = _channel(*sides, partial(_padded, size=2 ** (5 - scale) + 1), noise=2.0)
         transmitted, available = transmitted + _total(channel.transmitted), available + _total(channel.available)
     return quotient(transmitted, available)
 
@@ -222,15 +233,6 @@ def vif_strict(planes: Planes) -> Tensor:
     return sum(vif_of_sources(planes), torch.zeros(()))
 
 
-@shared_by_images
-def _precise_sides(planes: Planes, index: int) -> list[_Side]:
-    """One image at the scales that have a weight in :func:`vif_fusion`, the first, third and fourth.
-
-    In float64: on flat areas the gains that decide between the sources are ratios of tiny variances.
-    """
-    return [side for scale, side in enumerate(_scales(planes[index].double()), 1) if scale != 2]
-
-
 def vif_fusion(planes: Planes) -> Tensor:
     """Visual information fidelity for fusion of Han, Cai, Cao & Xu 2013. Range 0.. (about 1 typical at most).
 
@@ -240,9 +242,11 @@ def vif_fusion(planes: Planes) -> Tensor:
     if not _fits(planes.height, planes.width):
         return planes.filled(torch.nan).double()
     total = torch.zeros(())
-    sides = zip(*(_precise_sides(planes, index) for index in (0, 1, 2)), strict=True)
-    for (fused, *sources), weight in zip(sides, (1, 0.15, 1), strict=True):
-        first, second = (_channel(fused, source, noise=0.005 * 255**2) for source in sources)
+    # On flat areas the gains that decide between the sources are ratios of tiny variances.
+    for (window, fused, sources), weight in zip(_scales(planes, precise=True), (1, 0, 0.15, 1), strict=True):
+        if not weight:
+            continue
+        first, second = _channels(fused, sources, window, noise=0.005 * 255**2)
         use_first = first.gain < second.gain
         transmitted = torch.where(use_first, first.transmitted, second.transmitted) / _LN10 + 1e-7
         available = torch.where(use_first, first.available, second.available) / _LN10 + 1e-7

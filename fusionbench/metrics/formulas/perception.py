@@ -11,7 +11,7 @@ from torch import Tensor
 from fusionbench.metrics.formulas.filters import correlate, sobel
 from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.formulas.stretch import normalised, stretched
-from fusionbench.metrics.planes import Planes, shared_by_images
+from fusionbench.metrics.planes import Planes, shared
 
 # What the Python kit adds to denominators.
 _GUARD = 1e-10
@@ -40,7 +40,7 @@ def _broad_gaussian(sigma: float) -> tuple[float, ...]:
     return tuple(scale * math.exp(-(x**2) / (2 * sigma**2)) for x in range(-15, 16))
 
 
-@shared_by_images
+@shared
 def _masked_contrast(planes: Planes, index: int, divisor: float) -> Tensor:
     """Contrast of one image after the contrast sensitivity filter, with the masking non-linearity."""
     image = stretched(planes, index, divisor)
@@ -81,24 +81,18 @@ def chen_blum_unit(planes: Planes) -> Tensor:
     return _preserved_contrast(planes, 255.0)
 
 
-@shared_by_images
-def _plain_contrast(planes: Planes, index: int) -> Tensor:
-    """As :func:`_masked_contrast`, in the way of :func:`chen_blum_plain`."""
-    rows, columns = (
-        torch.fft.fftfreq(count, dtype=torch.float32, device=planes[index].device) * (count / 30)
-        for count in (planes.height, planes.width)
-    )
-    sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())
-    return _masked(_filtered(normalised(planes, index), sensitivity), _GUARD)
-
-
 def chen_blum_plain(planes: Planes) -> Tensor:
     """:func:`chen_blum` of images stretched to 0..1 without rounding, frequencies as the FFT counts them.
 
     Those are half of :func:`chen_blum`'s; they and the sensitivity are in float32. 1e-10 is added to G4 x and to
     C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast is 0.
     """
-    fused, first, second = (_plain_contrast(planes, index) for index in (0, 1, 2))
+    rows, columns = (
+        torch.fft.fftfreq(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
+        for count in (planes.height, planes.width)
+    )
+    sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())
+    fused, first, second = (_masked(_filtered(normalised(planes, index), sensitivity), _GUARD) for index in (0, 1, 2))
     with_a, with_b = (torch.minimum(kept, fused) / torch.maximum(kept, fused) for kept in (first, second))
     # The original adds both quotients times 0 or 1, and 0 times infinity is undefined.
     undefined = (fused == 0) | (first == 0) | (second == 0)
