@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from fusionbench import __version__
 from fusionbench.plugins import sources
 from fusionbench.plugins.manager import Plugins
 from fusionbench.plugins.neighbours import FINDER
@@ -13,10 +12,10 @@ from fusionbench.plugins.sources import ENVIRONMENT, PluginSource
 
 # What the harness itself registers goes through the same hooks as everything else.
 BUILTIN = (
-    PluginSource("metrics", "fusionbench.metrics.plugin", __version__),
-    PluginSource("reports", "fusionbench.reports.plugin", __version__),
-    PluginSource("data", "fusionbench.data.plugin", __version__),
-    PluginSource("executors", "fusionbench.executors", __version__),
+    PluginSource("metrics", "fusionbench.metrics.plugin"),
+    PluginSource("reports", "fusionbench.reports.plugin"),
+    PluginSource("data", "fusionbench.data.plugin"),
+    PluginSource("executors", "fusionbench.executors"),
 )
 
 _current: Plugins | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from fusionbench.images.hashing import file_sha256
 from fusionbench.isolation.environments import described as interpreter
 from fusionbench.plugins import Registry
+from fusionbench.plugins.current import BUILTIN
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Pairing
@@ -81,7 +82,9 @@ def origin_code(registry: Registry[MethodSpec] | Registry[MetricSpec]) -> Callab
 
     def code(name: str) -> str:
         origin = registry.origin(name)
-        return code_digest(registry[name], origin.file, installed=bool(origin.version))
+        # What the harness brings itself is part of an installed package.
+        installed = bool(origin.version) or origin.plugin in {source.name for source in BUILTIN}
+        return code_digest(registry[name], origin.file, installed=installed)
 
     return code
 

@@ -39,7 +39,7 @@ class Inspection:
     def __init__(self, config: RunConfig, plugins: Plugins) -> None:
         self._config = config
         self._plugins = plugins
-        self._code = origin_code(plugins)
+        self._code = origin_code(plugins.methods)
         _, expansion = prepare(config, plugins)
         self._expansion = expansion
         self._facts: dict[tuple[str, str], SampleFacts] = {}
