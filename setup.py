@@ -1,4 +1,4 @@
-"""The one thing that setup.cfg cannot say: an optional native part, for machines that have a C++ compiler."""
+"""The one thing that setup.cfg cannot say: optional native parts, for machines that have a C++ compiler."""
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -20,15 +20,18 @@ class BuildLibrary(build_ext):
         super().build_extension(ext)
 
 
+def library(folder: str) -> Extension:
+    """The native part of a package, beside its source."""
+    return Extension(
+        f"{folder.replace('/', '.')}._kernel",
+        sources=[f"{folder}/kernel.cpp"],
+        depends=[f"{folder}/kernel.inc"],
+        language="c++",
+        optional=True,
+    )
+
+
 setup(
-    ext_modules=[
-        Extension(
-            "fusionbench.metrics.native._kernel",
-            sources=["fusionbench/metrics/native/kernel.cpp"],
-            depends=["fusionbench/metrics/native/kernel.inc"],
-            language="c++",
-            optional=True,
-        )
-    ],
+    ext_modules=[library("fusionbench/metrics/native"), library("fusionbench/nn/native")],
     cmdclass={"build_ext": BuildLibrary},
 )

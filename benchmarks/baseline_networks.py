@@ -117,12 +117,18 @@ def metafusion(height: int, width: int) -> tuple[nn.Module, Forward, Forward]:
 
 
 def defusion(height: int, width: int) -> tuple[nn.Module, Forward, Forward]:
+    from fusionbench.nn.native import kernel_for
     from fusionbench_defusion.network import DeFusionNet
+    from fusionbench_defusion.streaming import StreamedDeFusion
 
     network = DeFusionNet().eval()
     a, b = torch.rand(2, 1, 3, height + 32, width + 32)
-    ours = DeFusionNet().eval().to(memory_format=torch.channels_last)
-    ours.load_state_dict(network.state_dict())
+    plain_ours = DeFusionNet().eval().to(memory_format=torch.channels_last)
+    plain_ours.load_state_dict(network.state_dict())
+    kernel, streamed = kernel_for(a), StreamedDeFusion(network)
+
+    def ours() -> Tensor:
+        return plain_ours(a, b) if kernel is None else streamed(kernel, a, b)
 
     def plain() -> Tensor:
         levels = [network.encode(image) for image in (a, b)]
@@ -134,11 +140,13 @@ def defusion(height: int, width: int) -> tuple[nn.Module, Forward, Forward]:
             network.decoder_upper_projection_layer(embedding)
         return network.fusion_rule(unique[0] + unique[1] + shared)
 
-    return network, lambda: ours(a, b), plain
+    return network, ours, plain
 
 
 def segmif(height: int, width: int) -> tuple[nn.Module, Forward, Forward]:
+    from fusionbench.nn.native import kernel_for
     from fusionbench_segmif.network import CrossGuidance, SegMIFNet
+    from fusionbench_segmif.streaming import StreamedFusion
 
     network = SegMIFNet().eval()
     net = network.fusion
@@ -181,7 +189,14 @@ def segmif(height: int, width: int) -> tuple[nn.Module, Forward, Forward]:
         fused = net.relu(net.conv2(torch.cat((a, b), dim=1)))
         return net.relu(net.conv22(net.relu(net.conv21(fused))))
 
-    return network, lambda: network(infrared, visible, guide), plain
+    kernel, streamed = kernel_for(infrared), StreamedFusion(net)
+
+    def ours() -> Tensor:
+        if kernel is None:
+            return network(infrared, visible, guide)
+        return streamed(kernel, infrared, visible, *network.guidance(guide))
+
+    return network, ours, plain
 
 
 def ddfm(height: int, width: int) -> tuple[nn.Module, Forward, Forward | None]:

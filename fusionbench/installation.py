@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 
 import fusionbench
+import fusionbench.metrics.native
+import fusionbench.nn.native
 from fusionbench.data import open_dataset
 from fusionbench.isolation.environments import environments_folder, kept, present, probed
-from fusionbench.metrics import native
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import counted
 from fusionbench.runs.provenance import environment
@@ -59,7 +60,9 @@ def _versions() -> Iterator[Finding]:
     yield Finding(f"fusionbench {fusionbench.__version__} in {Path(fusionbench.__file__).parent}")
     yield Finding(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
     yield Finding("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
-    yield Finding(f"  torch uses {torch.get_num_threads()} threads; native kernel of the metrics: {native.state()}")
+    yield Finding(f"  torch uses {torch.get_num_threads()} threads")
+    yield Finding(f"  native kernel of the metrics: {fusionbench.metrics.native.state()}")
+    yield Finding(f"  native kernel of the networks: {fusionbench.nn.native.state()}")
     for extra, missing in absent_of_extras().items():
         told = f"lacks {', '.join(missing)}: pip install 'fusionbench[{extra}]'" if missing else "installed"
         yield Finding(f"  extra {extra}: {told}")

@@ -29,6 +29,7 @@ ROOMS = (
     "terminal",
     "extras",
     "allocator",
+    "native",
     "cores",
     "endings",
     "devices",

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.bands import Band, by_rows, row_ranges, together
+from fusionbench.nn.native import Convolution, Coupling, Projection, kernel_for
 from fusionbench.nn.parts import bias_of, part
 from fusionbench.nn.restormer import ChannelLayerNorm, RestormerBlock
 from fusionbench.nn.streaming import (
@@ -28,6 +29,7 @@ from fusionbench.nn.streaming import (
 from fusionbench_cddfuse.network import DIM, BaseBlock, CDDFuseNet, DetailBlock, DetailNode
 
 _HALF = DIM // 2
+_SLOPE = 0.01
 
 
 class StreamedCDDFuse:
@@ -49,6 +51,9 @@ class StreamedCDDFuse:
             self._decode = _streamed(decoder.encoder_level2)
             first, second = part(decoder.output, 0, nn.Conv2d), part(decoder.output, 2, nn.Conv2d)
             self._output = first.weight.clone(), second.weight.clone()
+            self._packed_embed = Convolution.of(self._embed)
+            self._packed_reduce = [Convolution.of(half) for half in decoder.reduce_channel.weight.split(DIM, dim=1)]
+            self._packed_output = Convolution.of(first.weight, slope=_SLOPE), Convolution.of(second.weight)
 
     @torch.no_grad()
     def __call__(self, visible: Tensor, infrared: Tensor, skip: Tensor | None = None) -> Tensor:
@@ -64,11 +69,21 @@ class StreamedCDDFuse:
         del other_base, other_detail
         self._fuse_base(base)
         self._fuse_detail(detail)
-        by_rows(self._join, base, detail)
+        kernel = kernel_for(base)
+        if kernel is not None:
+            for convolution, features, add in zip(self._packed_reduce, (base, detail), (None, base), strict=True):
+                kernel.convolve(convolution, features, base, add=add)
+        else:
+            by_rows(self._join, base, detail)
         for block in self._decode:
             block(base)
+        if kernel is not None:
+            narrow, fused = base.new_empty(*base.shape[:2], _HALF), base.new_empty(*base.shape[:2], 1)
+            kernel.convolve(self._packed_output[0], base, narrow)
+            kernel.convolve(self._packed_output[1], narrow, fused)
+            return fused.permute(2, 0, 1)[None]
         first, second = self._output
-        narrow = F.leaky_relu_(F.conv2d(_as_map(base), first, padding=1), 0.01)
+        narrow = F.leaky_relu_(F.conv2d(_as_map(base), first, padding=1), _SLOPE)
         return F.conv2d(narrow, second, padding=1)
 
     def _join(self, base: Tensor, detail: Tensor) -> None:
@@ -79,7 +94,12 @@ class StreamedCDDFuse:
 
     def _features(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Base and detail features of 1 x 1 x H x W."""
-        base = F.conv2d(image, self._embed, padding=1)[0].permute(1, 2, 0).contiguous()
+        kernel = kernel_for(image)
+        if kernel is not None:
+            base = image.new_empty(*image.shape[-2:], DIM)
+            kernel.convolve(self._packed_embed, image[0].permute(1, 2, 0).contiguous(), base)
+        else:
+            base = F.conv2d(image, self._embed, padding=1)[0].permute(1, 2, 0).contiguous()
         for block in self._encode:
             block(base)
         detail = base.clone()
@@ -97,7 +117,8 @@ class _StreamedBase:
 
     def __init__(self, block: BaseBlock) -> None:
         kernel = block.attn.composed_qkv()
-        qk, v = _NormedConvolution(block.norm1, kernel[: 2 * DIM]), _NormedConvolution(block.norm1, kernel[2 * DIM :])
+        qk = _NormedConvolution(block.norm1, kernel[: 2 * DIM], halves=2)
+        v = _NormedConvolution(block.norm1, kernel[2 * DIM :], halves=1)
         self._attention = StreamedAttention(qk, v, block.attn.scale, block.attn.proj)
         self._feed_forward = StreamedFeedForward(block.mlp, block.norm2)
 
@@ -109,8 +130,10 @@ class _StreamedBase:
 class _NormedConvolution:
     """A norm, row by row, then a full 3x3 convolution over windows."""
 
-    def __init__(self, norm: ChannelLayerNorm, kernel: Tensor) -> None:
+    def __init__(self, norm: ChannelLayerNorm, kernel: Tensor, *, halves: int) -> None:
         self._norm = StreamedNorm(norm)
+        own = self._norm.weight, self._norm.bias, kernel
+        self.packed = Projection.full(*own, centred=self._norm.bias is not None, halves=halves)
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
 
     def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]:
@@ -142,12 +165,20 @@ class _StreamedNode:
     def __init__(self, node: DetailNode) -> None:
         self._shuffle = node.shffleconv.weight[:, :, 0, 0].t().clone()
         self._shuffle_bias = bias_of(node.shffleconv).clone()
+        self._packed = Convolution.of(node.shffleconv.weight, self._shuffle_bias)
         self._phi = _StreamedBottlenecks(node.theta_phi.bottleneckBlock)
         self._rho_eta = _StreamedBottlenecks(node.theta_rho.bottleneckBlock, node.theta_eta.bottleneckBlock)
 
     def __call__(self, features: Tensor) -> None:
         first, second = features[..., :_HALF], features[..., _HALF:]
         ranges = row_ranges(len(features), features.device)
+
+        kernel = kernel_for(features)
+        if kernel is not None:
+            kernel.convolve(self._packed, features, features)
+            kernel.couple(self._phi.packed, first, second)
+            kernel.couple(self._rho_eta.packed, second, first)
+            return
 
         def couple(rows: tuple[int, int]) -> None:
             for start, stop, (phi,) in self._phi(first, *rows):
@@ -175,6 +206,7 @@ class _StreamedBottlenecks:
         self._in = torch.cat([part(block, 0, nn.Conv2d).weight[:, :, 0, 0] for block in blocks]).t().clone()
         self._kernel = torch.cat([block.get_parameter("3.weight") for block in blocks])
         self._out = [part(block, 5, nn.Conv2d).weight[:, :, 0, 0].t().clone() for block in blocks]
+        self.packed = Coupling.of(self._in, self._kernel, self._out)
 
     def __call__(self, half: Tensor, first: int, last: int) -> Iterator[tuple[int, int, list[Tensor]]]:
         """Yields first row, last row and each bottleneck's rows x W x 32 of the strips from ``first`` to ``last``."""

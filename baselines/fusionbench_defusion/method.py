@@ -7,14 +7,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from fusionbench import Batch, Task
 from fusionbench.images.colour import luma, round_to_8_bits
 from fusionbench.methods.finishing import truncate
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.native import kernel_for
 from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_defusion.network import ALIASES, DeFusionNet
+from fusionbench_defusion.streaming import StreamedDeFusion
 
 _BORDER = 16
 _DEEP_ONLY = "decoder_common_layer1.layer.2.conv1.weight"
@@ -33,6 +35,7 @@ class DeFusion(LearnedMethod):
     def __init__(self, *, output: str = "official", gray: str = "auto") -> None:
         super().__init__(output=output)
         self.gray = gray
+        self._streamed: StreamedDeFusion | None = None
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> DeFusionNet:
         """The network, in the decoder depth of the state dict."""
@@ -51,12 +54,22 @@ class DeFusion(LearnedMethod):
         load_into(network, state, path=self.existing(weights))
         self._place(network, device)
 
+    def _place(self, network: nn.Module, device: torch.device) -> None:
+        super()._place(network, device)
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        self._streamed = StreamedDeFusion(network) if on_cpu and isinstance(network, DeFusionNet) else None
+
     def fuse(self, batch: Batch) -> Tensor:
         """N x 3 x H x W, not below 0. The mirrored border keeps the convolutions' zero padding away."""
         sources = batch.sources
         if self.gray == "yes" or (self.gray == "auto" and batch.task is Task.IVF):
             sources = tuple(round_to_8_bits(luma(source)).expand(-1, 3, -1, -1) for source in sources)
-        fused = self.network(*(F.pad(source, (_BORDER,) * 4, mode="reflect") for source in sources))
+        first, second = (F.pad(source, (_BORDER,) * 4, mode="reflect") for source in sources)
+        kernel = kernel_for(first)
+        if kernel is None or self._streamed is None or not isinstance(self.network, DeFusionNet):
+            fused = self.network(first, second)
+        else:
+            fused = self._streamed(kernel, first, second)
         return fused[..., _BORDER:-_BORDER, _BORDER:-_BORDER]
 
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:

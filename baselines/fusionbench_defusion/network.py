@@ -159,22 +159,22 @@ class DeFusionNet(nn.Module):
 
     def _decode_common(self, common: Tensor, pairs: list[Tensor], like: tuple[Tensor, ...]) -> Tensor:
         x = self.decoder_common_layer1(torch.cat((common, pairs[3]), dim=1))
-        x = self.decoder_common_layer2(torch.cat((_up(x, like[2]), pairs[2]), dim=1))
-        x = self.decoder_common_layer3(torch.cat((_up(x, like[1]), pairs[1]), dim=1))
-        return self.decoder_common_layer4(_up(x, like[0]))
+        x = self.decoder_common_layer2(torch.cat((up(x, like[2]), pairs[2]), dim=1))
+        x = self.decoder_common_layer3(torch.cat((up(x, like[1]), pairs[1]), dim=1))
+        return self.decoder_common_layer4(up(x, like[0]))
 
     def _decode_unique(self, common: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
         x = self.decoder_upper_layer1(torch.cat((common, levels[3]), dim=1))
-        x = self.decoder_upper_layer2(torch.cat((_up(x, levels[2]), levels[2]), dim=1))
-        x = self.decoder_upper_layer3(torch.cat((_up(x, levels[1]), levels[1]), dim=1))
-        return self.decoder_upper_layer4(_up(x, levels[0]))
+        x = self.decoder_upper_layer2(torch.cat((up(x, levels[2]), levels[2]), dim=1))
+        x = self.decoder_upper_layer3(torch.cat((up(x, levels[1]), levels[1]), dim=1))
+        return self.decoder_upper_layer4(up(x, levels[0]))
 
 
 def _projection() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(16, 3, 3, padding=1), nn.ReLU())
 
 
-def _up(x: Tensor, like: Tensor) -> Tensor:
+def up(x: Tensor, like: Tensor) -> Tensor:
     """Twice the size, bilinear; then, where sides are odd, nearest to exactly the size of ``like``."""
     x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     size = like.shape[-2:]

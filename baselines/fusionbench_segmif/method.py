@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fusionbench import Batch, Dataset
 from fusionbench.images import file_sha256
 from fusionbench.images.colour import luma, recolour_as_opencv
 from fusionbench.methods.finishing import stretch_min_max, truncate
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.native import kernel_for
 from fusionbench.types import WeightsError
 from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_segmif.network import FusionNet, SegMIFNet
 from fusionbench_segmif.segformer import SegmentationNet
+from fusionbench_segmif.streaming import StreamedFusion
 
 _ENCODER_FILE = "model-fusion_add_final2.pth"
 
@@ -41,6 +43,7 @@ class SegMIF(LearnedMethod):
         self.mask = mask
         self.visible = visible
         self.encoder = encoder
+        self._streamed: StreamedFusion | None = None
 
     def build(self, state: Mapping[str, Tensor] | None = None) -> SegMIFNet:
         """Fusion and segmentation network."""
@@ -58,6 +61,11 @@ class SegMIF(LearnedMethod):
         load_into(network.fusion, read_state_dict(weights), path=weights)
         load_into(network.segmentation, read_state_dict(encoder), path=encoder)
         self._place(network, device)
+
+    def _place(self, network: nn.Module, device: torch.device) -> None:
+        super()._place(network, device)
+        on_cpu = next(network.parameters()).device.type == "cpu"
+        self._streamed = StreamedFusion(network.fusion) if on_cpu and isinstance(network, SegMIFNet) else None
 
     def check_weights(self, name: str, path: Path) -> None:
         """Whether one of the two files fits its network.
@@ -77,7 +85,11 @@ class SegMIF(LearnedMethod):
         infrared, visible = luma(batch.sources[0]), batch.sources[1]
         y = luma(visible)
         guide = torch.maximum(infrared, y) if self.mask == "max" else (infrared + y) / 2
-        return self.network(infrared, visible[:, :1] if self.visible == "R" else y, guide)
+        visible = visible[:, :1] if self.visible == "R" else y
+        kernel = kernel_for(infrared)
+        if kernel is None or self._streamed is None or not isinstance(self.network, SegMIFNet):
+            return self.network(infrared, visible, guide)
+        return self._streamed(kernel, infrared, visible, *self.network.guidance(guide))
 
     def finish(self, fused: Tensor, batch: Batch) -> Tensor:
         """N x 3 x H x W with the visible image's chroma, in the levels the test script saves."""

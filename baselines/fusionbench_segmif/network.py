@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from fusionbench.nn.parts import bias_of, part
 from fusionbench_segmif.segformer import SegmentationNet
 
-_DIM = 64
+DIM = 64
 _HEADS = 8
 
 
 class DenseDilatedBlock(nn.Module):
     """Five 3x3 convolutions of dilation 2 on everything before them, joined by a 1x1; plus the input."""
 
-    def __init__(self, dim: int = _DIM, growth: int = 32) -> None:
+    def __init__(self, dim: int = DIM, growth: int = 32) -> None:
         super().__init__()
         for i in range(5):
             self.add_module(f"Dcov{i + 1}", nn.Conv2d(dim + i * growth, growth, 3, padding=2, dilation=2))
@@ -35,7 +35,7 @@ class _KeyValue(nn.Module):
     def __init__(self, *names: str) -> None:
         super().__init__()
         for name in names:
-            self.add_module(name, nn.Linear(_DIM, 2 * _DIM, bias=False))
+            self.add_module(name, nn.Linear(DIM, 2 * DIM, bias=False))
 
 
 class CrossGuidance(nn.Module):
@@ -52,13 +52,13 @@ class CrossGuidance(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for i in (1, 2, 3):
-            self.add_module(f"channel_proj{i}", nn.Linear(_DIM, 2 * _DIM))
+            self.add_module(f"channel_proj{i}", nn.Linear(DIM, 2 * DIM))
         self.cross_attn = _KeyValue("kv3")
         self.cross_attn2 = _KeyValue("kv1", "kv2")
         for i in (1, 2):
-            self.add_module(f"end_proj{i}", nn.Linear(2 * _DIM, _DIM))
+            self.add_module(f"end_proj{i}", nn.Linear(2 * DIM, DIM))
         for i in (1, 2):
-            self.add_module(f"norm{i}", nn.LayerNorm(_DIM))
+            self.add_module(f"norm{i}", nn.LayerNorm(DIM))
 
     def forward(self, first: Tensor, second: Tensor, guide: Tensor, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """Guided features of both sources.
@@ -73,11 +73,15 @@ class CrossGuidance(nn.Module):
             kind = self.norm1.weight.dtype
             return self._guided(first.to(kind), second.to(kind), guide.to(kind), reduce)
 
-    def _guided(self, first: Tensor, second: Tensor, guide: Tensor, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
-        height, width = first.shape[-2:]
+    def guide_projection(self, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
+        """Weight, 128 x C, and bias of ``reduce`` and the guide's projection in one."""
         projection = part(self, "channel_proj3", nn.Linear)
         weight = projection.weight @ reduce.weight.flatten(1)
-        bias = projection.weight @ bias_of(reduce) + projection.bias
+        return weight, projection.weight @ bias_of(reduce) + projection.bias
+
+    def _guided(self, first: Tensor, second: Tensor, guide: Tensor, reduce: nn.Conv2d) -> tuple[Tensor, Tensor]:
+        height, width = first.shape[-2:]
+        weight, bias = self.guide_projection(reduce)
         guide = F.conv2d(guide, weight[:, :, None, None], bias)
         if guide.shape[-2:] != (height, width):
             guide = F.interpolate(guide, (height, width), mode="bilinear", align_corners=False)
@@ -90,11 +94,11 @@ class CrossGuidance(nn.Module):
             y, u = _halves(F.relu_(projection.weight @ tokens + projection.bias[:, None]))
             own = _context(y, part(self.cross_attn2, f"kv{i}", nn.Linear).weight)
             end = part(self, f"end_proj{i}", nn.Linear)
-            from_guide, from_own = end.weight.split(_DIM, dim=1)
+            from_guide, from_own = end.weight.split(DIM, dim=1)
             mixed = tokens + end.bias[:, None]
             mixed = torch.baddbmm(mixed, from_guide @ own, y3).baddbmm_(from_own @ shared, u)
             norm = part(self, f"norm{i}", nn.LayerNorm)
-            normed = F.layer_norm(mixed.transpose(1, 2), (_DIM,), norm.weight, norm.bias, norm.eps)
+            normed = F.layer_norm(mixed.transpose(1, 2), (DIM,), norm.weight, norm.bias, norm.eps)
             results.append(normed.transpose(1, 2).unflatten(2, (height, width)))
         return results[0], results[1]
 
@@ -105,20 +109,27 @@ def _halves(tokens: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _context(tokens: Tensor, key_value: Tensor) -> Tensor:
-    """The matrix, N x 64 x 64 and zero between heads, that attention applies to query maps N x 64 x HW.
+    """The matrix that attention applies to query maps N x 64 x HW, of what keys and values are made of."""
+    return attention_matrix((tokens @ tokens.transpose(1, 2)).double(), key_value).to(tokens)
+
+
+def attention_matrix(gram: Tensor, key_value: Tensor) -> Tensor:
+    """The matrix, ... x 64 x 64 and zero between heads, that attention applies to queries (64 values).
 
     Args:
-        tokens: N x 64 x HW, what keys and values are made of.
+        gram: ... x 64 x 64 float64, products of what keys and values are made of, summed over all pixels.
         key_value: 128 x 64, keys first.
+
+    Returns:
+        In the type of ``key_value``.
     """
     key, value = (half.double() for half in key_value.chunk(2))
-    gram = (tokens @ tokens.transpose(1, 2)).double()
-    scores = key @ gram @ value.T * (_DIM // _HEADS) ** -0.5
-    by_head = scores.unflatten(1, (_HEADS, -1)).unflatten(3, (_HEADS, -1)).diagonal(dim1=1, dim2=3)
-    weights = by_head.softmax(dim=1)  # over the key's channels; N x key x value x head
-    blocks = torch.zeros_like(scores).unflatten(1, (_HEADS, -1)).unflatten(3, (_HEADS, -1))
-    blocks.diagonal(dim1=1, dim2=3).copy_(weights)
-    return blocks.flatten(3).flatten(1, 2).transpose(1, 2).to(tokens)
+    scores = key @ gram @ value.T * (DIM // _HEADS) ** -0.5
+    by_head = scores.unflatten(-2, (_HEADS, -1)).unflatten(-1, (_HEADS, -1)).diagonal(dim1=-4, dim2=-2)
+    weights = by_head.softmax(dim=-3)  # over the key's channels; ... x key x value x head
+    blocks = torch.zeros_like(scores).unflatten(-2, (_HEADS, -1)).unflatten(-1, (_HEADS, -1))
+    blocks.diagonal(dim1=-4, dim2=-2).copy_(weights)
+    return blocks.flatten(-2).flatten(-3, -2).transpose(-2, -1).to(key_value)
 
 
 class FeatureFusion(nn.Module):
@@ -139,17 +150,17 @@ class FusionNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1_ir = nn.Conv2d(1, _DIM, 3, padding=1)
-        self.conv1_vis = nn.Conv2d(1, _DIM, 3, padding=1)
+        self.conv1_ir = nn.Conv2d(1, DIM, 3, padding=1)
+        self.conv1_vis = nn.Conv2d(1, DIM, 3, padding=1)
         for i in (1, 2, 3, 4):
             self.add_module(f"DRDB{i}", DenseDilatedBlock())
-        self.conv2 = nn.Conv2d(2 * _DIM, _DIM, 3, padding=1)
+        self.conv2 = nn.Conv2d(2 * DIM, DIM, 3, padding=1)
         self.relu = nn.PReLU()
         self.ffm = FeatureFusion()
         self.ffm2 = FeatureFusion()  # in the file, but the released forward calls `ffm` twice
-        self.conv3 = nn.Conv2d(_DIM, _DIM, 1)
-        self.conv4 = nn.Conv2d(2 * _DIM, _DIM, 1)
-        self.conv21 = nn.Conv2d(_DIM, 32, 3, padding=1)
+        self.conv3 = nn.Conv2d(DIM, DIM, 1)
+        self.conv4 = nn.Conv2d(2 * DIM, DIM, 1)
+        self.conv21 = nn.Conv2d(DIM, 32, 3, padding=1)
         self.conv22 = nn.Conv2d(32, 1, 3, padding=1)
 
     def forward(self, infrared: Tensor, visible: Tensor, guide1: Tensor, guide2: Tensor) -> Tensor:
@@ -173,4 +184,8 @@ class SegMIFNet(nn.Module):
 
     def forward(self, infrared: Tensor, visible: Tensor, guide: Tensor) -> Tensor:
         """All N x 1 x H x W in [0, 1], H and W at least 32; ``guide`` is the pre-fused image."""
-        return self.fusion(infrared, visible, *self.segmentation.guidance(guide.expand(-1, 3, -1, -1)))
+        return self.fusion(infrared, visible, *self.guidance(guide))
+
+    def guidance(self, guide: Tensor) -> list[Tensor]:
+        """The two feature maps that guide the fusion network, of a pre-fused image N x 1 x H x W."""
+        return self.segmentation.guidance(guide.expand(-1, 3, -1, -1))

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from fusionbench.fusing.fuser import Fuser, network_of
 from fusionbench.fusing.loading import load_fuser_or_untrained
 from fusionbench.isolation.method import IsolatedMethod
+from fusionbench.native import set_aside
 from fusionbench.types import Batch, MethodSpec, Task, UsageError
 
 # Operators that move or make data, or cost nothing; everything else that the counter does not know is named.
@@ -159,7 +160,7 @@ def count_flops(run: Callable[[], Any]) -> tuple[int, tuple[str, ...]]:
     """
     seen = _Operators()
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), seen, counter:
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), set_aside(), seen, counter:
         run()
     counted = {str(packet).rpartition(".")[2] for packet in flop_registry}
     left_out = {name for name in seen.names if name not in counted | _FREE and name.rstrip("_") not in _FREE}

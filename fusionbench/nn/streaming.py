@@ -14,12 +14,14 @@ accumulated in float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.bands import Band, bands, together
+from fusionbench.nn.native import Output, Projection, kernel_for
 from fusionbench.nn.restormer import (
     NORM_EPSILON,
     NORM_FLOOR,
@@ -138,8 +140,8 @@ class StreamedRestormer:
         with torch.no_grad():
             dim = attention.project_out.in_channels
             qk, v = (
-                _Projection(block.norm1, attention.qkv, attention.qkv_dwconv, part)
-                for part in (slice(0, 2 * dim), slice(2 * dim, 3 * dim))
+                _Projection(block.norm1, attention.qkv, attention.qkv_dwconv, part, halves=halves)
+                for part, halves in ((slice(0, 2 * dim), 2), (slice(2 * dim, 3 * dim), 1))
             )
             self._attention = StreamedAttention(qk, v, attention.temperature, attention.project_out)
             self._feed_forward = StreamedFeedForward(block.ffn, block.norm2)
@@ -152,10 +154,27 @@ class StreamedRestormer:
 
 
 class _Projection:
-    """A norm and a 1x1 convolution, row by row, then a depthwise 3x3 convolution over windows."""
+    """A norm and a 1x1 convolution, row by row, then a 3x3 convolution in groups over windows.
+
+    Args:
+        norm, pointwise, depthwise: The modules.
+        select: Channels of the latter two.
+        halves: How many parts of the channels are used apart from each other.
+
+    Attributes:
+        channels: Behind the convolutions.
+        packed: The same for the native kernel, or None where it cannot do it.
+        paired: Whether the packed one has the even channels of each half before the odd ones.
+    """
 
     def __init__(
-        self, norm: ChannelLayerNorm, pointwise: nn.Conv2d, depthwise: nn.Conv2d, select: slice = slice(None)
+        self,
+        norm: ChannelLayerNorm,
+        pointwise: nn.Conv2d,
+        depthwise: nn.Conv2d,
+        select: slice = slice(None),
+        *,
+        halves: int,
     ) -> None:
         self._norm = StreamedNorm(norm)
         # Weight and bias of the norm become part of the convolution, which follows at once.
@@ -169,6 +188,15 @@ class _Projection:
         self._kernel_bias = None if depthwise.bias is None else depthwise.bias[select].clone()
         self._groups = len(self._kernel) // depthwise.weight.shape[1]
         self.channels = len(self._kernel)
+        self.packed: Projection | None = None
+        self.paired = False
+        own = self._weight, self._bias, self._kernel, self._kernel_bias
+        centred = self._norm.bias is not None
+        if self._groups == self.channels:
+            self.packed = Projection.depthwise(*own, centred=centred, halves=halves)
+        elif 2 * self._groups == self.channels and self.channels % 64 == 0 and halves == 2:
+            self.packed = Projection.in_pairs(*own, centred=centred)
+            self.paired = True
 
     def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]:
         """Yields first row, last row and P x channels of each strip."""
@@ -185,15 +213,22 @@ class _Projection:
             torch.addmm(self._bias, normed, self._weight, out=flat(out))
 
 
-# A band of H x W x C features to the strips of a map: first row, last row (exclusive), P x channels.
-StripMap = Callable[[Band], Iterator[tuple[int, int, Tensor]]]
+class StripMap(Protocol):
+    """A band of H x W x C features to the strips of a map: first row, last row (exclusive), P x channels."""
+
+    @property
+    def packed(self) -> Projection | None:
+        """The same for the native kernel, or None where it cannot do it."""
+        ...
+
+    def __call__(self, band: Band) -> Iterator[tuple[int, int, Tensor]]: ...
 
 
 class StreamedAttention:
     """Channel attention and its residual, in place.
 
     Args:
-        qk: Makes the strips of q and k, q's channels first.
+        qk: Makes the strips of q and k, q's channels first; two halves.
         v: Makes the strips of v.
         temperature: heads x 1 x 1.
         project_out: The 1x1 convolution behind the attention.
@@ -206,10 +241,16 @@ class StreamedAttention:
         self._qk = qk
         self._v = v
         self._out = project_out.weight[:, :, 0, 0].detach().double()
-        self._out_bias = project_out.bias
+        self._out_bias = _copied(project_out.bias)
 
     def __call__(self, features: Tensor) -> None:
         matrix = self._matrix(features)
+
+        kernel = kernel_for(features)
+        if kernel is not None and self._v.packed is not None:
+            packed, output = self._v.packed, Output.of(matrix, self._out_bias)
+            together(lambda band: kernel.add_projected(packed, band, output), bands(features))
+            return
 
         def update(band: Band) -> None:
             for first, last, v in self._v(band):
@@ -233,7 +274,9 @@ class StreamedAttention:
 
     def _sums(self, band: Band) -> tuple[Tensor, Tensor]:
         """q times k, C x C, and the squares of both, 2C, summed over a band."""
-        dim = self._dim
+        dim, packed, kernel = self._dim, self._qk.packed, kernel_for(band.rows)
+        if kernel is not None and packed is not None:
+            return kernel.sums(packed, band, dim=dim, heads=self._heads)
         products = band.rows.new_zeros(dim, dim, dtype=torch.float64)
         squares = band.rows.new_zeros(2 * dim, dtype=torch.float64)
         for _, _, qk in self._qk(band):
@@ -247,14 +290,20 @@ class StreamedFeedForward:
 
     def __init__(self, feed_forward: GatedFeedForward, norm: ChannelLayerNorm) -> None:
         self._hidden = feed_forward.project_out.in_channels
-        self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv)
+        self._in = _Projection(norm, feed_forward.project_in, feed_forward.dwconv, halves=2)
         self._out = feed_forward.project_out.weight[:, :, 0, 0].t().clone()
         self._out_bias = _copied(feed_forward.project_out.bias)
+        out = self._out[Projection.even_first(self._hidden, self._out.device)] if self._in.paired else self._out
+        self._packed_out = Output.of(out, self._out_bias, gated=True)
 
     def __call__(self, features: Tensor) -> None:
         together(self._update, bands(features))
 
     def _update(self, band: Band) -> None:
+        kernel = kernel_for(band.rows)
+        if kernel is not None and self._in.packed is not None:
+            kernel.add_gated(self._in.packed, band, self._packed_out)
+            return
         for first, last, both in self._in(band):
             gated = F.gelu(both[:, : self._hidden]).mul_(both[:, self._hidden :])
             add_product(band.rows[first:last], gated, self._out)
@@ -263,7 +312,7 @@ class StreamedFeedForward:
 
 
 def _copied(parameter: Tensor | None) -> Tensor | None:
-    return None if parameter is None else parameter.clone()
+    return None if parameter is None else parameter.detach().clone()
 
 
 def flat(strip: Tensor) -> Tensor:

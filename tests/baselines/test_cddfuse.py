@@ -29,10 +29,14 @@ def network(golden: GoldenMethod) -> CDDFuseNet:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("form", ["plain", "streamed"])
+@pytest.mark.parametrize("form", ["plain", "streamed", "streamed without the native kernel"])
 @torch.inference_mode()
-def test_fusion_matches_golden(golden: GoldenMethod, network: CDDFuseNet, form: str) -> None:
-    fuse = StreamedCDDFuse(network) if form == "streamed" else network
+def test_fusion_matches_golden(
+    golden: GoldenMethod, network: CDDFuseNet, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "without" in form:
+        monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    fuse = network if form == "plain" else StreamedCDDFuse(network)
     visible, infrared = golden.inputs("c72x96").values()
     for name, skip in (("fused", visible), ("fused_skip_sum", visible + infrared), ("fused_skip_none", None)):
         fused = fuse(visible, infrared, skip)
@@ -116,9 +120,11 @@ def test_composed_convolution_equals_the_two() -> None:
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("native", ["1", "0"], ids=["native", "torch"])
 @pytest.mark.parametrize("size", [(2, 2), (3, 7), (17, 33), (40, 9)])
-def test_streamed_equals_plain(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streamed_equals_plain(size: tuple[int, int], native: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of few rows, so that small images have several, the last of them incomplete."""
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", native)
     monkeypatch.setattr("fusionbench.nn.streaming._CPU_STRIP", 128 * 3 * size[1])
     torch.manual_seed(0)
     network = CDDFuseNet().eval()

@@ -8,9 +8,13 @@ import pytest
 import torch
 
 from fusionbench import Batch, Task
+from fusionbench.nn import native as native_kernel
 from fusionbench_defusion.method import DeFusion
 from fusionbench_defusion.network import ALIASES, DeFusionNet
+from fusionbench_defusion.streaming import StreamedDeFusion
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
+
+needs_kernel = pytest.mark.skipif(native_kernel.kernel() is None, reason=f"native kernel: {native_kernel.state()}")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +46,14 @@ def test_network_matches_golden(golden: GoldenMethod, network: DeFusionNet) -> N
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("native", ["1", "0"], ids=["native", "torch"])
 @torch.inference_mode()
-def test_protocol_matches_golden(golden: GoldenMethod, network: DeFusionNet) -> None:
+def test_protocol_matches_golden(
+    golden: GoldenMethod, network: DeFusionNet, native: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", native)
     method = DeFusion()
-    method.network = network
+    method._place(network, torch.device("cpu"))
     batch = Batch(sources=tuple(golden.inputs("infer72x96").values()), task=Task.MEF)
     fused = method.fuse(batch)
     torch.testing.assert_close(fused, golden.expected("infer72x96", "fusion"), atol=1e-5, rtol=0)
@@ -66,6 +74,28 @@ def test_deep_variant_matches_golden(golden: GoldenMethod) -> None:
     torch.testing.assert_close(
         network.decompose(*pair)[0], golden.expected("deep_net64x80", "common"), atol=1e-5, rtol=0
     )
+
+
+@needs_kernel
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("size", [(33, 49), (40, 56)])
+@torch.inference_mode()
+def test_streamed_equals_plain(size: tuple[int, int], deep: bool) -> None:
+    """At sizes that halve evenly and at others, with weights that leave something at the end."""
+    generator = torch.Generator().manual_seed(0)
+    network = DeFusionNet(deep=deep).eval()
+    for name, parameter in network.named_parameters():
+        spread = (2 / parameter[0].numel()) ** 0.5 if parameter.ndim == 4 else 0.1
+        spread *= 0.5 if "conv3" in name else 1  # residuals are added to each other
+        parameter.normal_(0, spread, generator=generator)
+    network.fusion_rule[0].weight.abs_()
+    first, second = torch.rand(2, 2, 3, *size, generator=generator)
+    kernel = native_kernel.kernel()
+    assert kernel is not None
+    expected = network(first, second)
+    fused = StreamedDeFusion(network)(kernel, first, second)
+    assert (expected > 0).float().mean() > 0.5
+    torch.testing.assert_close(fused, expected, atol=float(2e-5 * expected.amax()), rtol=0)
 
 
 @pytest.mark.shared

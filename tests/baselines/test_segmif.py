@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from fusionbench import Batch, Task
+from fusionbench.nn import native
 from fusionbench.types import WeightsError
 from fusionbench_segmif.method import SegMIF
 from fusionbench_segmif.network import FusionNet, SegMIFNet
 from fusionbench_segmif.segformer import SegmentationNet
+from fusionbench_segmif.streaming import StreamedFusion
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
+
+needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,16 @@ def _guided(golden: GoldenMethod, case: str) -> tuple[Tensor, ...]:
 @torch.inference_mode()
 def test_fusion_network_matches_golden(golden: GoldenMethod, network: SegMIFNet) -> None:
     fused = network.fusion(*_guided(golden, "fusion72x96"))
+    torch.testing.assert_close(fused, golden.expected("fusion72x96", "fused"), atol=1e-5, rtol=0)
+
+
+@pytest.mark.shared
+@needs_kernel
+@torch.inference_mode()
+def test_streamed_fusion_network_matches_golden(golden: GoldenMethod, network: SegMIFNet) -> None:
+    kernel = native.kernel()
+    assert kernel is not None
+    fused = StreamedFusion(network.fusion)(kernel, *_guided(golden, "fusion72x96"))
     torch.testing.assert_close(fused, golden.expected("fusion72x96", "fused"), atol=1e-5, rtol=0)
 
 
@@ -89,7 +103,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @torch.inference_mode()
-def test_official_files_load_and_fuse(files: Path) -> None:
+def test_official_files_load_and_fuse(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     method = SegMIF()
     method.load(torch.device("cpu"), files / "modelfusion-final2.pth")
     batch = Batch(sources=(torch.rand(2, 3, 33, 45), torch.rand(2, 3, 33, 45)), task=Task.IVF)
@@ -97,6 +111,9 @@ def test_official_files_load_and_fuse(files: Path) -> None:
     assert fused.shape == (2, 1, 33, 45)
     second = Batch(sources=tuple(source[1:] for source in batch.sources), task=Task.IVF)
     torch.testing.assert_close(fused[1:], method.fuse(second), atol=1e-5, rtol=1e-5)
+    with monkeypatch.context() as patch:
+        patch.setenv("FUSIONBENCH_NATIVE", "0")
+        torch.testing.assert_close(fused, method.fuse(batch), atol=1e-5, rtol=1e-5)
     finished = method.finish(fused, batch)
     assert finished.shape == (2, 3, 33, 45)
     assert finished.amin() == 0

@@ -15,6 +15,9 @@ from fusionbench import MethodSpec, Task, WeightSpec
 from fusionbench.cli import main
 from fusionbench.fusing.cost import Cost, count_flops, measure_cost
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn import native
+from fusionbench.nn.restormer import RestormerBlock
+from fusionbench.nn.streaming import StreamedRestormer
 from fusionbench.plugins import current_plugins
 from fusionbench.reports import costs
 from fusionbench.types import Batch, UsageError
@@ -60,6 +63,21 @@ def test_operators_left_out_are_named() -> None:
     flops, uncounted = count_flops(lambda: F.gelu(torch.zeros(1, 1, 4, 4).permute(0, 1, 3, 2)).exp_())
     assert flops == 0
     assert uncounted == ("exp_", "gelu")
+
+
+def test_what_the_native_kernel_would_do_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch does it for the count; afterwards the kernel is what it was."""
+    network = StreamedRestormer(RestormerBlock(16, heads=2, expansion=2))
+
+    def flops() -> int:
+        return count_flops(lambda: network(torch.zeros(8, 8, 16)))[0]
+
+    before, found = native.kernel(), flops()
+    assert native.kernel() is before
+    products = (3 + 2 + 4 + 2) * 16 * 16  # of the 1x1 convolutions and the attention
+    assert found > 2 * 64 * products
+    monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
+    assert flops() == found
 
 
 def test_a_method_without_weights_is_measured_with_random_ones(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

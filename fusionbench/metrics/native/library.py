@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SWITCH = "FUSIONBENCH_NATIVE"
+from fusionbench.native import SWITCH, open_library, switched_off
+
 # The library's own version: raised with every change of its interface.
 _VERSION = 2
 _POINTER = ctypes.c_void_p
@@ -29,7 +29,6 @@ class Kernel:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         library.fb_side_size.restype = ctypes.c_size_t
-        library.fb_instructions.restype = ctypes.c_char_p
         for suffix in _SUFFIX.values():
             for name in ("prepare", "edges", "preserved", "windows"):
                 self._function(name, suffix).restype = ctypes.c_double
@@ -90,23 +89,13 @@ def _address(plane: Tensor) -> ctypes.c_void_p:
 
 @cache
 def _loaded() -> tuple[Kernel | None, str]:
-    files = sorted(Path(__file__).parent.glob("_kernel*.so")) + sorted(Path(__file__).parent.glob("_kernel*.pyd"))
-    if not files:
-        return None, "not built: there was no C++ compiler when fusionbench was installed"
-    try:
-        library = ctypes.CDLL(str(files[0]))
-        version = library.fb_version()
-    except (OSError, AttributeError) as error:
-        return None, f"{files[0].name} cannot be loaded: {error}"
-    if version != _VERSION:
-        return None, f"{files[0].name} is of another version: install fusionbench again"
-    found = Kernel(library)
-    return found, f"in use ({found.instructions})"
+    library, state = open_library(Path(__file__).parent, _VERSION)
+    return None if library is None else Kernel(library), state
 
 
 def kernel() -> Kernel | None:
     """The kernel, or None where it was not built or is switched off."""
-    return None if os.environ.get(SWITCH) == "0" else _loaded()[0]
+    return None if switched_off() else _loaded()[0]
 
 
 def kernel_for(*planes: Tensor) -> Kernel | None:
@@ -117,4 +106,4 @@ def kernel_for(*planes: Tensor) -> Kernel | None:
 
 def state() -> str:
     """What ``doctor`` says of it."""
-    return f"switched off by {SWITCH}=0" if os.environ.get(SWITCH) == "0" else _loaded()[1]
+    return f"switched off by {SWITCH}=0" if switched_off() else _loaded()[1]

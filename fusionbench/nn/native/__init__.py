@@ -1,0 +1,10 @@
+"""The native kernel: Restormer's blocks and convolutions of channels-last maps on the CPU, without gradients.
+
+It is optional: where it was not built, or ``FUSIONBENCH_NATIVE=0`` is set, torch does the same work, slower. Both give
+the same values within the rounding of float32.
+"""
+
+from fusionbench.nn.native.library import Kernel, kernel, kernel_for, state
+from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
+
+__all__ = ["Convolution", "Coupling", "Kernel", "Output", "Projection", "kernel", "kernel_for", "state"]
