@@ -43,7 +43,7 @@ def read_pairs(path: Path, root: Path, task: Task) -> Pairing:
     if first is None:
         raise DataError(f"{name}: the file is empty.", hint=FORM)
     delimiter = max(_DELIMITERS, key=first.count)
-    records = [(number, cells) for number, line in enumerate(lines, start=1) if any(cells := _cells(line, delimiter))]
+    records = _records(lines, delimiter, name)
     columns = _columns(records[0][1], task, name)
     if columns is None:
         columns = {str(index): index for index in range(len(records[0][1]))}
@@ -87,8 +87,23 @@ class _Outside(str):
     __slots__ = ()
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+def _records(lines: Sequence[str], delimiter: str, name: str) -> list[tuple[int, list[str]]]:
+    """The cells of each line that has some, with its number."""
+    records: list[tuple[int, list[str]]] = []
+    complaints: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+        except csv.Error as error:  # a cell is longer than any path
+            complaints.append(f"  line {number}: {error}")
+            continue
+        if any(cells):
+            records.append((number, cells))
+    if complaints:
+        raise DataError(f"{name}: these lines cannot be used:\n" + "\n".join(complaints), hint=FORM)
+    if not records:
+        raise DataError(f"{name}: no line names a file.", hint=FORM)
+    return records
 
 
 def _columns(header: Sequence[str], task: Task, name: str) -> dict[str, int] | None:

@@ -131,10 +131,11 @@ def parse_split(name: str, text: str) -> SplitList:
     if not first.startswith("#"):
         raise DataError(f"list {name}: the first line must be '# SOURCE'.")
     entries: dict[str, SplitEntry] = {}
+    table = csv.DictReader(body.splitlines())
     try:
-        rows = list(csv.DictReader(body.splitlines()))
+        rows = list(table)
     except csv.Error as error:
-        raise DataError(f"list {name} is no CSV file: {error}.") from error
+        raise DataError(f"list {name}, line {table.reader.line_num + 1}: this is no CSV: {error}.") from error
     for number, row in enumerate(rows, start=3):
         digests = tuple(value or "" for column, value in row.items() if column and column.startswith("sha256"))
         sample = row.get("id") or ""

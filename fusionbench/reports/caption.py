@@ -53,12 +53,12 @@ def notes(table: Table, mark: Mark | None = None) -> list[str]:
     if any(cell.tied for cell in cells):
         lines.append(
             "≈ Not significantly different from the best measured value of the column (Wilcoxon's signed-rank test over"
-            " the samples, Holm's correction over the pairs of methods, 5 %)."
+            f" the {table.info.units}, Holm's correction over the pairs of methods, 5 %)."
         )
     if any(cell.incomplete for cell in cells):
         lines.append(
-            "† Mean over k/n samples only, because the others failed, are not computed or have no defined value;"
-            " such a value is not ranked."
+            f"† Mean over k/n {table.info.units} only, because the others failed, are not computed or have no"
+            " defined value; such a value is not ranked."
         )
     lines += [f"‡ {row.title} on {'; '.join(row.remarks)}." for row in table.rows if row.remarks]
     for source in table.published:

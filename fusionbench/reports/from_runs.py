@@ -102,7 +102,7 @@ def table_from_runs(
         runs=tuple(_described(name, run.info) for name, run in runs.items()),
         data={name: digest for run in runs.values() for name, digest in dict(run.info.get("data") or {}).items()},
         papers=_papers(runs, plugins, frame, sources),
-        unit=_unit(runs),
+        unit=unit_of(runs),
         command=command,
     )
     table = build_table(frame, info=info, published=sources, **settings)
@@ -211,7 +211,7 @@ def recorded_metrics(runs: Mapping[str, RunResult]) -> dict[str, MetricSpec]:
     return specs
 
 
-def _unit(runs: Mapping[str, RunResult]) -> str:
+def unit_of(runs: Mapping[str, RunResult]) -> str:
     """What the rows of the runs count; plainly samples where they differ."""
     units = {str(run.info.get("unit") or UNIT) for run in runs.values()}
     return units.pop() if len(units) == 1 else "sample"

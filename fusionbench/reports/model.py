@@ -61,7 +61,12 @@ class TableInfo:
     @property
     def units(self) -> str:
         """What the rows count, in the plural and for any task."""
-        return "samples" if self.unit == UNIT else f"{self.unit}s"
+        return units_of(self.unit)
+
+
+def units_of(unit: str) -> str:
+    """What rows count, in the plural: pairs of images are samples, whatever their task."""
+    return "samples" if unit == UNIT else f"{unit}s"
 
 
 @dataclass(frozen=True, slots=True)

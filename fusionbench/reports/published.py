@@ -157,7 +157,11 @@ def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
 
 def _lines(path: Path) -> list[list[str]]:
     text = read_regular_text(path, encoding="utf-8-sig", newline="")
-    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return list(rows)
+    except csv.Error as error:
+        raise csv.Error(f"line {rows.line_num}: {error}") from error
 
 
 def _column(text: str) -> str:

@@ -14,14 +14,15 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+import fusionbench.runs.session  # noqa: F401 - with torch: processes that are forked later share it
 from fusionbench.plugins import Plugins, load_plugins
 from fusionbench.plugins.sources import look_beside
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.events import Broken, Done, Message
 from fusionbench.runs.launching import Facts
-from fusionbench.runs.session import Session
 from fusionbench.runs.wire import message_to_line, unit_from_line
+from fusionbench.runs.work import work_of
 from fusionbench.types import FusionBenchError, PluginError, described, raised_at
 
 # Seconds for a finished process to end: its own threads and exit handlers may take that long.
@@ -69,8 +70,8 @@ def execute(line: str, facts: Facts, channel: Channel) -> NoReturn:
         plugins = load_plugins(config.plugins)
         _check_same(plugins, facts)
         prepare_process(config, threads=facts.threads, device=facts.device)
-        session = Session(config, plugins, Path(facts.folder))
-        for event in session.execute(unit_from_line(line)):
+        unit = unit_from_line(line)
+        for event in work_of(unit, config, plugins, Path(facts.folder)).execute(unit):
             channel.send(event)
         channel.send(Done())
     except BaseException as error:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from fusionbench.results.records import FusionRecord, MetricKey
 
+FUSING = "fusionbench.runs.session:Session"
+"""The work of a run: samples are fused and scored."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -51,10 +54,12 @@ class Unit:
     Attributes:
         dataset: The data set, as results name it.
         jobs: The jobs, those of a sample together.
+        work: What is done with them, where the unit is executed: see :mod:`fusionbench.runs.work`.
     """
 
     dataset: str
     jobs: tuple[Job, ...]
+    work: str = FUSING
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from types import TracebackType
 from torch import Tensor
 
 from fusionbench.extras import require
+from fusionbench.images.names import shown
+from fusionbench.types import DataError
 
 _COLUMNS = ("step", "epoch", "name", "value")
 
@@ -70,6 +72,22 @@ class TrainingJournal:
 
 
 def read_losses(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``losses.csv``; an incomplete last line, left by a kill, is dropped."""
+    """The rows of a ``losses.csv``; an incomplete last line, left by a kill, is dropped.
+
+    Raises:
+        DataError: The file is none, or a line of it is damaged.
+    """
+    found: list[dict[str, str]] = []
     with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["value"]]
+        rows = csv.DictReader(file)
+        try:
+            for row in rows:
+                if row["value"]:
+                    int(row["step"])
+                    found.append(row)
+        except (csv.Error, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{shown(path)}, line {rows.reader.line_num}: expected {','.join(_COLUMNS)} as a training writes them.",
+                hint="Mend or remove the file; the training goes on without it.",
+            ) from error
+    return found

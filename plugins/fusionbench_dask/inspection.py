@@ -16,8 +16,8 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.identity import fingerprints, method_identity, origin_code
 from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
-from fusionbench.runs.preparing import prepare
-from fusionbench.runs.units import Unit
+from fusionbench.runs.preparing import open_datasets, prepare
+from fusionbench.runs.units import FUSING, Unit
 from fusionbench.stamps import stamp_of
 from fusionbench.types import Sample, UsageError
 from fusionbench_dask.premises import Premises, code_of, differences, versions
@@ -40,8 +40,11 @@ class Inspection:
         self._config = config
         self._plugins = plugins
         self._code = origin_code(plugins.methods)
-        _, expansion = prepare(config, plugins)
-        self._expansion = expansion
+        self._expansion = Expansion(pairings=[], metrics=())
+        if config.methods or config.all_methods:
+            _, self._expansion = prepare(config, plugins)
+        else:  # of other work than fusing
+            open_datasets(config)
         self._facts: dict[tuple[str, str], SampleFacts] = {}
         self._fingerprinted: dict[tuple[str, str], Pairing] = {}
 
@@ -80,11 +83,13 @@ class Inspection:
     def others(self, unit: Unit) -> list[str]:
         """The results of a unit that would be of something else here: other images, text features, methods, metrics.
 
-        Every file is read once, and again when it has changed.
+        Every file is read once, and again when it has changed. Other work than fusing compares its files itself.
 
         Returns:
             The identities of the results that were asked for.
         """
+        if unit.work != FUSING:
+            return []
         wanted = {job.sample for job in unit.jobs if not job.error}
         pairings = [
             self._narrowed(pairing, wanted)

@@ -19,7 +19,7 @@ from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Outcome, Remark
 from fusionbench.runs.executors import ProcessExecutor, RunContext
 from fusionbench.runs.pictures import located, put, remove
-from fusionbench.runs.units import Unit
+from fusionbench.runs.units import FUSING, Unit
 from fusionbench.runs.wire import message_to_line, unit_from_line
 from fusionbench.stamps import stamp_of
 from fusionbench.types import UsageError
@@ -129,6 +129,9 @@ class Place:
     def execute(self, unit: Unit, pictures: Mapping[str, bytes], tell: Callable[[str], None]) -> Answer:
         """Compare the images of a piece, and compute it."""
         answer = Answer(host(), self.device)
+        if unit.work != FUSING and not self.shared:
+            answer.refused = "the folder of results, which this work reads and writes, is not to be seen there"
+            return answer
         scored = [job.image for job in unit.jobs if job.rescore and job.image is not None]
         if not self.shared and not pictures.keys() >= {*scored}:
             answer.lacking = True

@@ -28,6 +28,17 @@ Scores = Callable[[Sequence[int]], dict[str, float]]
 
 _MULTIPLE = 32
 FROZEN = "frozen"
+_SEED = "seed-"
+
+
+def unit_of(seed: int | None) -> str:
+    """What stands in the place of a sample in results."""
+    return FROZEN if seed is None else f"{_SEED}{seed}"
+
+
+def seed_of(unit: str) -> int | None:
+    """The seed that :func:`unit_of` named."""
+    return None if unit == FROZEN else int(unit.removeprefix(_SEED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +62,7 @@ class Cell:
     @property
     def unit(self) -> str:
         """What stands in the place of a sample in results."""
-        return FROZEN if self.seed is None else f"seed-{self.seed}"
+        return unit_of(self.seed)
 
     def identity(self, settings: Settings, model: str) -> str:
         """Digest of everything that determines its scores.
@@ -80,37 +91,36 @@ def picture_size(settings: Settings, samples: Sequence[Labelled]) -> tuple[int, 
     return -(-width // _MULTIPLE) * _MULTIPLE, -(-height // _MULTIPLE) * _MULTIPLE
 
 
-class Worker:
+def require_model(settings: Settings, divisions: Sequence[Division]) -> None:
+    """Find out, before hours go into images, whether the model can be had and knows the classes.
+
+    Raises:
+        UsageError: There is no such model, it is none of this kind, or no class of it is one of a data set.
+        WeightsError: It cannot be had or read.
+        MissingExtraError: ``transformers`` is not installed.
+    """
+    retrain = settings.protocol == "retrain"
+    model: Model | None = None
+    for classes in dict.fromkeys(division.classes for division in divisions):
+        if model is None or retrain:
+            model = models.load(settings.model, settings.kind, classes, retrain=retrain)
+        if not retrain:
+            models.matched(model.names, classes, settings.classes)
+
+
+class Trainer:
     """Computes cells, one after the other.
 
     Args:
         settings: The recipe.
         root: The folder of results.
         device: Where to compute.
+        model: Where the model of the settings is found; a folder may be named otherwise there.
     """
 
-    def __init__(self, settings: Settings, root: Path, device: torch.device) -> None:
-        self._settings, self._root, self._device = settings, root, device
+    def __init__(self, settings: Settings, root: Path, device: torch.device, *, model: str) -> None:
+        self._settings, self._root, self._device, self._model = settings, root, device, model
         self._frozen: Model | None = None
-        self._prepared = False
-
-    def prepare(self, divisions: Sequence[Division]) -> None:
-        """Find out once, before hours go into images, whether the model can be had and knows the classes.
-
-        Raises:
-            UsageError: There is no such model, it is none of this kind, or no class of it is one of a data set.
-            WeightsError: It cannot be had or read.
-            MissingExtraError: ``transformers`` is not installed.
-        """
-        if self._prepared:
-            return
-        retrain = self._settings.protocol == "retrain"
-        for classes in dict.fromkeys(division.classes for division in divisions):
-            model = self._frozen or models.load(self._settings.model, self._settings.kind, classes, retrain=retrain)
-            if not retrain:
-                self._frozen = model
-                models.matched(model.names, classes, self._settings.classes)
-        self._prepared = True
 
     def scores(self, cell: Cell) -> dict[str, float]:
         """Train where something is to be trained, test, and score.
@@ -126,7 +136,7 @@ class Worker:
         if self._settings.protocol == "frozen":
             test = Pictures(division.test, wanted, size, workers=workers)
             if self._frozen is None:
-                self._frozen = models.load(self._settings.model, self._settings.kind, division.classes, retrain=False)
+                self._frozen = models.load(self._model, self._settings.kind, division.classes, retrain=False)
             return self._tested(self._frozen, test, division, self._settings.classes)
         train = Pictures(division.train, chosen(division.train, cell.pictures), size, workers=workers)
         test = Pictures(division.test, wanted, size, workers=workers)
@@ -151,11 +161,11 @@ class Worker:
             tensorboard=False,
         )
         seed_everything(seed)
-        model = models.load(settings.model, settings.kind, cell.division.classes, retrain=True)
+        model = models.load(self._model, settings.kind, cell.division.classes, retrain=True)
         model.module.to(self._device)
         data = TrainingPictures(pictures, settings.kind, cell.division.classes, size)
         recipe = DownstreamRecipe(model, data, epochs=settings.epochs, learning_rate=settings.learning_rate)
-        identity = cell.identity(settings, models.identity(settings.model))
+        identity = cell.identity(settings, models.identity(self._model))
         # Checkpoints of other images or another recipe are of no use, and lie where this cell's belong.
         mark = folder / "cell"
         known = mark.is_file() and mark.read_text(encoding="utf-8", errors="replace") == identity

@@ -80,7 +80,15 @@ _OPTIONS = [
         metavar="MODEL=DATASET",
         help="A class of a frozen model is called otherwise in the data set. Repeatable.",
     ),
-    click.option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute."),
+    click.option(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:N",
+        help="Where to compute; cpu:N, cuda:all or several with commas: a cell at a time on each.",
+    ),
+    click.option("--executor", metavar="NAME", help="Who carries out the work (`fusionbench list executors`)."),
+    click.option(
+        "--executor-option", "executor_options", multiple=True, metavar="KEY=VALUE", help="Set an option of it."
+    ),
     click.option("--workers", type=WholeRange(1), metavar="N", help="Threads that decode images."),
     click.option("--limit", type=WholeRange(1), metavar="N", help="Only the first N samples of each part."),
     click.option("--out", metavar="DIR", help="Folder of results; the same folder again computes what is missing."),
@@ -169,7 +177,7 @@ def _settings(kind: Kind, given: dict[str, Any]) -> Settings:
     running = {
         "data_root": None if data_root is None else str(data_root),
         "plugins": given["plugins"],
-        **{name: given[name] for name in ("device", "workers", "limit")},
+        **{name: given[name] for name in ("device", "executor", "executor_options", "workers", "limit")},
     }
     fusing = build_config(
         running,

@@ -113,9 +113,11 @@ class Contenders:
         own = settings.folder / FUSED
         if missing:
             known = _fused([own], wanted)
-            if any(not wanted <= fused.get(key, {}).keys() | known.get(key, {}).keys() for key in missing):
+            lacking = [key for key in missing if not wanted <= fused.get(key, {}).keys() | known.get(key, {}).keys()]
+            if lacking:
                 ready()
-            say(f"fusing what {own} lacks of {', '.join(missing)}")
+                say(f"fusing what {own} lacks of {', '.join(lacking)}")
+            # Also where nothing lacks: what is there may be of another version of a method.
             with watching() as watcher:
                 config = _fusing(settings, datasets, [requests[key] for key in missing], own)
                 execute(config, plugins, watcher=watcher)

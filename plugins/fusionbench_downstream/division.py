@@ -168,11 +168,11 @@ def _read(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown(path)} cannot be read: {error}.") from error
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         columns, lines = set(rows.fieldnames or ()), list(rows)
     except csv.Error as error:
-        raise UsageError(f"{shown(path)} is no CSV file: {error}.") from error
+        raise UsageError(f"{shown(path)}: line {rows.reader.line_num} is no CSV: {error}.") from error
     if not {"id", "part"} <= columns:
         raise UsageError(f"{shown(path)}: the first line must name the columns id and part.")
     parts: dict[str, str] = {}

@@ -103,7 +103,7 @@ def read_labelled(
             continue
         size = (fact.size[1], fact.size[0])
         with complaints.gathered():
-            one = _read(dataset.key, sample, kind, size, content_of(fact), fact.sources)
+            one = labelled(dataset.key, sample, kind, size, content_of(fact), fact.sources)
             own = _classes(sample, kind)
             if classes and set(own) != set(classes):
                 raise DataError(
@@ -127,9 +127,20 @@ def read_labelled(
     return found, classes, remarks
 
 
-def _read(
-    key: str, sample: Sample, kind: Kind, size: tuple[int, int], content: str, pixels: tuple[str, ...]
+def labelled(
+    key: str, sample: Sample, kind: Kind, size: tuple[int, int], content: str, pixels: tuple[str, ...] = ()
 ) -> Labelled:
+    """Read and check the labels of one sample that has some.
+
+    Args:
+        key: Of the data set or split.
+        sample: The sample.
+        kind: Which labels.
+        size, content, pixels: As :class:`Labelled` has them; pixels only tell scenes apart.
+
+    Raises:
+        DataError: The labels cannot be read, or do not fit the images.
+    """
     if kind == "detection":
         labels = sample.labels.boxes if sample.labels else None
         boxes = labels.read(size) if labels is not None else ()

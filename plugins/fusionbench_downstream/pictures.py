@@ -25,10 +25,17 @@ _KEPT = 2 << 30
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image, and the digest of its bytes."""
+    """An image.
+
+    Attributes:
+        source: The image.
+        sha256: Of its bytes.
+        number: Of the sample's source that it is; None for a fused image.
+    """
 
     source: Readable
     sha256: str
+    number: int | None = None
 
 
 class Pictures(Sequence[np.ndarray]):
@@ -64,7 +71,8 @@ class Pictures(Sequence[np.ndarray]):
 def of_source(samples: Iterable[Labelled], number: int) -> dict[str, Picture]:
     """By content of the sample, its source of that number as it is."""
     return {
-        one.content: Picture(one.sample.sources[number], content_sha256(one.sample.sources[number])) for one in samples
+        one.content: Picture(one.sample.sources[number], content_sha256(one.sample.sources[number]), number)
+        for one in samples
     }
 
 

@@ -159,6 +159,8 @@ class TestPairsFile:
             ("ir/a.png,vi/x.png\nir/a.png,vi/y.png\n", "two samples are called"),
             ("", "empty"),
             ("ir/none.png,vi/none.png\n", "there is no file"),
+            (",,\n", "no line names a file"),
+            (f"ir/a.png,vi/x.png\nir/b.png,{'y' * 200_000}\n", "pairs.csv(.|\n)*line 2: field larger than"),
         ],
     )
     def test_what_cannot_be_used_is_named_with_its_line(self, root: Path, text: str, words: str) -> None:

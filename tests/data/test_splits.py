@@ -125,6 +125,7 @@ class TestComparison:
         ("# a\nid,sha256_a\n../1,\n", "line 3"),
         ("# a\nid\n1\n1\n", "there twice"),
         ("# a\nid\n", "names no sample"),
+        (f"# a\nid,sha256_a\n{'1' * 200_000},\n", "line 3: this is no CSV: field larger"),
     ],
 )
 def test_damaged_lists(text: str, complaint: str) -> None:

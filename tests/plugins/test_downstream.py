@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ def settings(scenes: Path, **changes: Any) -> Settings:
 
 def evaluated(scenes: Path, **changes: Any) -> Any:
     chosen = settings(scenes, **changes)
-    return evaluate(chosen, load_plugins(chosen.fusing.plugins))
+    return evaluate(chosen, load_plugins(chosen.fusing.plugins), inline=True)
 
 
 def command(*arguments: str | Path) -> Result:
@@ -109,6 +110,7 @@ def test_tables_and_comparisons_read_it_like_any_run(scenes: Path, detection: Pa
     compared = CliRunner().invoke(main, ["compare", str(detection), "-p", plugin, "--metrics", "mAP50"])
     assert compared.exit_code == 0, compared.output
     assert "mAP50" in compared.output
+    assert re.search(r"no difference can reach 0\.05 with fewer than \d+ seeds", " ".join(compared.output.split()))
 
 
 def test_its_report_counts_seeds(scenes: Path, detection: Path, tmp_path: Path) -> None:
@@ -338,7 +340,7 @@ def test_what_hangs_together_is_one_group() -> None:
         ("id,part\na,train\na,test\n", "line 3: a stands twice"),
         ("id,part\na,both\n", "part must be train or test"),
         ("name,part\n", "must name the columns id and part"),
-        (f"id,part\n{'a' * 200_000},test\n", "is no CSV file"),
+        (f"id,part\n{'a' * 200_000},test\n", "line 2 is no CSV: field larger than field limit"),
     ],
 )
 def test_bad_divisions(tmp_path: Path, text: str, complaint: str) -> None:

@@ -61,6 +61,7 @@ def test_a_byte_order_mark_and_windows_lines_are_harmless(tmp_path):
         ("task,dataset,method,EN\nIVF,Road,A,nan\n", "not a finite number"),
         ("task,dataset,method,EN\nIVF,Road,A,1\nIVF,Road,A,2\n", "line 3: A stands twice"),
         (b"task,dataset,method,EN\nIVF,Road,\xff,1\n", "cannot read"),
+        (f"task,dataset,method,EN\nIVF,Road,{'a' * 200_000},1\n", r"cannot read .*table\.csv: line 2: field larger"),
     ],
 )
 def test_damaged_tables_are_refused_with_the_place(tmp_path, text, message):

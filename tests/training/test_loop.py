@@ -13,7 +13,7 @@ from fusionbench.locking import locked
 from fusionbench.training import TrainingConfig, train
 from fusionbench.training.journal import read_losses
 from fusionbench.training.loop import Validation
-from fusionbench.types import FusionBenchError, UsageError, WeightsError
+from fusionbench.types import DataError, FusionBenchError, UsageError, WeightsError
 from tests.training.recipes import ToyRecipe
 
 pytest.importorskip("accelerate")
@@ -136,3 +136,13 @@ def test_checkpoints_are_kept_as_asked(tmp_path: Path) -> None:
     train(ToyRecipe(), config(keep=3), out=tmp_path)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 3
     assert not json.dumps(sorted(p.name for p in tmp_path.rglob("*.tmp"))).count("tmp")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no,table\n1,2\n", "step,epoch,name,value\nx,0,loss,1\n", f"step,epoch,name,value\n0,0,{'a' * 200_000},1\n"],
+)
+def test_a_damaged_file_of_losses_is_named_with_its_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "losses.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"losses\.csv, line 2: expected step,epoch,name,value"):
+        read_losses(tmp_path / "losses.csv")

@@ -10,13 +10,12 @@ import pandas as pd
 from scipy import stats
 
 from fusionbench.reports.comparison.model import Test
+from fusionbench.reports.model import UNIT, units_of
 
 FEW_FOR_CHI_SQUARED = 10
 """Friedman's statistic follows the chi-squared distribution well only beyond (Demšar, JMLR 7, 2006)."""
 ENOUGH_NEIGHBOURS = 8
 """Samples below which nothing is said about neighbours."""
-
-WORDS = {"sample": "samples", "dataset": "data sets"}
 
 
 def samples_needed(pairs: int, level: float) -> int:
@@ -54,6 +53,7 @@ def cautions(
     level: float,
     absent: Mapping[str, Sequence[str]],
     copies: int,
+    unit: str = UNIT,
 ) -> Iterator[str]:
     """The sentences, the gravest first.
 
@@ -64,9 +64,11 @@ def cautions(
         level: Significance level.
         absent: Method -> metrics by which it is not compared, since it has no value in some data set.
         copies: Samples whose fused image is that of another sample.
+        unit: What a row counts, in the singular.
     """
-    yield from _too_small(tests, block, level)
-    yield from _dependent(tests, data, block, copies)
+    units = units_of(unit) if block == "sample" else "data sets"
+    yield from _too_small(tests, units, level)
+    yield from _dependent(tests, data, block, copies, unit)
     together: dict[tuple[str, ...], list[str]] = {}
     for method, metrics in absent.items():
         together.setdefault(tuple(metrics), []).append(method)
@@ -75,7 +77,7 @@ def cautions(
     worst = max(tests, key=lambda test: test.left_out)
     if worst.left_out:
         yield (
-            f"{worst.left_out} of {worst.left_out + worst.n} {WORDS[block]} count for no method in {worst.label},"
+            f"{worst.left_out} of {worst.left_out + worst.n} {units} count for no method in {worst.label},"
             " because one of the methods has no value there."
         )
     if len(tests) > 1:
@@ -85,20 +87,20 @@ def cautions(
         )
 
 
-def _too_small(tests: Sequence[Test], block: str, level: float) -> Iterator[str]:
+def _too_small(tests: Sequence[Test], units: str, level: float) -> Iterator[str]:
     n, pairs = min(test.n for test in tests), max(len(test.pairs) for test in tests)
     needed = samples_needed(pairs, level)
     if n < needed:
         yield (
             f"n = {n} is too small for the pairwise tests: with {_counted(pairs, 'pair')} of methods, no difference can"
-            f" reach {level:g} with fewer than {needed} {WORDS[block]}, however large it is. Not significant here does"
+            f" reach {level:g} with fewer than {needed} {units}, however large it is. Not significant here does"
             " not mean equal."
         )
     if n <= FEW_FOR_CHI_SQUARED and any(math.isfinite(test.p) for test in tests):
-        yield f"The p-value of Friedman's test is approximate with {_counted(n, WORDS[block][:-1])}."
+        yield f"The p-value of Friedman's test is approximate with {_counted(n, units[:-1])}."
 
 
-def _dependent(tests: Sequence[Test], data: pd.DataFrame, block: str, copies: int) -> Iterator[str]:
+def _dependent(tests: Sequence[Test], data: pd.DataFrame, block: str, copies: int, unit: str) -> Iterator[str]:
     if copies:
         yield (
             f"{copies} samples repeat the fused images of others: they are counted more than once and the p-values are"
@@ -106,7 +108,8 @@ def _dependent(tests: Sequence[Test], data: pd.DataFrame, block: str, copies: in
         )
     if block != "sample":
         return
-    found = [test for test in tests if math.isfinite(test.autocorrelation)]
+    # Seeds have no neighbours.
+    found = [test for test in tests if math.isfinite(test.autocorrelation) and unit == UNIT]
     strongest = max(found, key=lambda test: test.autocorrelation, default=None)
     if strongest is not None and strongest.autocorrelation > _bound(strongest.n, len(found)):
         r = strongest.autocorrelation
@@ -119,8 +122,8 @@ def _dependent(tests: Sequence[Test], data: pd.DataFrame, block: str, copies: in
     sizes = data.drop_duplicates(["dataset", "sample"])["dataset"].value_counts()
     if len(sizes) > 1 and sizes.iloc[0] > 2 * sizes.iloc[1:].max():
         yield (
-            f"{sizes.index[0]} has {sizes.iloc[0]} of the {int(sizes.sum())} samples and decides most of this; compare"
-            " per data set, too."
+            f"{sizes.index[0]} has {sizes.iloc[0]} of the {int(sizes.sum())} {units_of(unit)} and decides most of this;"
+            " compare per data set, too."
         )
 
 

@@ -12,6 +12,7 @@ from fusionbench.reports.comparison.agreement import agreement
 from fusionbench.reports.comparison.cautions import autocorrelation, cautions
 from fusionbench.reports.comparison.model import LEVEL, Coefficient, Comparison, Pair, Per, Scope, Test
 from fusionbench.reports.frames import keyed, metric_spec
+from fusionbench.reports.model import UNIT
 from fusionbench.reports.statistics import (
     average_ranks,
     blocks,
@@ -42,6 +43,7 @@ def compare_frame(
     coefficient: Coefficient = "kendall",
     titles: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,
+    unit: str = UNIT,
 ) -> Comparison:
     """Compare the methods of a tidy frame.
 
@@ -57,6 +59,7 @@ def compare_frame(
         level: Significance level.
         coefficient: Of the agreement of metrics.
         titles, datasets: How methods and data sets are called in print.
+        unit: What a row counts: pairs of images, or ``seed`` and the like.
 
     Raises:
         UsageError: Fewer than two methods, no sample that all have, no metric with a direction, or a bad level.
@@ -78,7 +81,7 @@ def compare_frame(
     scopes = [
         scope
         for name, title, block, part in _parts(data, per, datasets or {})
-        if (scope := _scope(name, title, block, part, specs, labels, level, coefficient)) is not None
+        if (scope := _scope(name, title, block, part, specs, labels, level, coefficient, unit)) is not None
     ]
     if not scopes:
         raise UsageError(
@@ -133,6 +136,7 @@ def _scope(
     labels: Mapping[str, str],
     level: float,
     coefficient: Coefficient,
+    unit: str,
 ) -> Scope | None:
     tests: list[Test] = []
     scores: dict[str, pd.DataFrame] = {}
@@ -160,7 +164,7 @@ def _scope(
         datasets=tuple(map(str, part["dataset"].unique())),
         tests=tuple(tests),
         agreement=agreement(scores, coefficient) if block == "sample" else None,
-        cautions=tuple(cautions(tests, part, block=block, level=level, absent=absent, copies=_copies(part))),
+        cautions=tuple(cautions(tests, part, block=block, level=level, absent=absent, copies=_copies(part), unit=unit)),
     )
 
 

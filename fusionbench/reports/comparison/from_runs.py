@@ -10,7 +10,7 @@ from fusionbench.reports.choosing import chosen
 from fusionbench.reports.comparison.comparing import compare_frame
 from fusionbench.reports.comparison.model import LEVEL, Coefficient, Comparison, Per
 from fusionbench.reports.comparison.prediction import predict
-from fusionbench.reports.from_runs import RunResult, recorded_metrics, title_of
+from fusionbench.reports.from_runs import RunResult, recorded_metrics, title_of, unit_of
 from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.model import UNIT
 from fusionbench.types import UsageError
@@ -62,6 +62,7 @@ def compare_runs(
         coefficient=coefficient,
         titles=titles,
         datasets={str(name): title_of(plugins.datasets, str(name)) for name in frame["dataset"].unique()},
+        unit=unit_of(runs),
     )
     found = dataclasses.replace(found, runs=tuple(runs))
     if not against:
