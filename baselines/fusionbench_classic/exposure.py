@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from fusionbench.images.colour import luma
+from fusionbench.nn.pyramids import collapse, depth, gaussian_pyramid, laplacian_pyramid
 from fusionbench_classic.filters import laplacian
-from fusionbench_classic.pyramids import collapse, depth, gaussian_pyramid, laplacian_pyramid
 from fusionbench_classic.selection import shares
 
 _FLOOR = 1e-12  # weight of a pixel that no quality speaks for

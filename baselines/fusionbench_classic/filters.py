@@ -12,30 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-
-def mirror_pad(x: Tensor, before: int, after: int, dim: int) -> Tensor:
-    """Extend one dimension by half-sample mirroring, repeatedly if the image is smaller than the border."""
-    size = x.shape[dim]
-    if max(before, after) <= size:
-        near, far = x.narrow(dim, 0, before).flip(dim), x.narrow(dim, size - after, after).flip(dim)
-        return torch.cat([near, x, far], dim)
-    index = torch.arange(-before, size + after, device=x.device).remainder(2 * size)
-    return x.index_select(dim, torch.minimum(index, 2 * size - 1 - index))
-
-
-def correlate(x: Tensor, taps: Sequence[float], dim: int, stride: int = 1) -> Tensor:
-    """``y[k] = sum_j taps[j] x[stride k + j]`` along ``dim``, only where all taps lie inside."""
-    count = (x.shape[dim] - len(taps)) // stride + 1
-    result = None
-    for offset, tap in enumerate(taps):
-        if tap:
-            index = [slice(None)] * x.ndim
-            index[dim] = slice(offset, offset + stride * (count - 1) + 1, stride)
-            term = x[tuple(index)] * tap
-            result = term if result is None else result.add_(term)
-    if result is None:
-        raise ValueError("a filter needs at least one tap that is not zero")
-    return result
+from fusionbench.nn.pyramids import correlate, mirror_pad
 
 
 def separable(x: Tensor, taps: Sequence[float]) -> Tensor:

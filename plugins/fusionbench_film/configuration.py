@@ -32,6 +32,10 @@ class FilmConfig:
         token_dim: Channels of the map that is cut into image tokens.
         grid: Rows and columns to which that map is brought before; a multiple of ``hidden_dim``
             cells. A property of the whole image, whatever its size.
+        shrink: The features are those of blocks of so many by so many pixels: each source enters with
+            its square in channels at a fraction of its size. 1 in the paper; more needs ``levels``.
+        levels: Band-pass levels of the Laplacian pyramids that the decoder blends, see
+            :mod:`fusionbench_film.blending`; 0: it makes the pixels itself, as in the paper.
     """
 
     dim: int = 32
@@ -46,14 +50,20 @@ class FilmConfig:
     cross_heads: int = 8
     token_dim: int = 32
     grid: tuple[int, int] = (288, 384)
+    shrink: int = 1
+    levels: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", tuple(self.grid))
         for field in dataclasses.fields(self):
             values = getattr(self, field.name)
             for value in values if isinstance(values, tuple) else (values,):
+                if field.name == "levels" and value == 0:
+                    continue
                 if not isinstance(value, bool) and not value > 0:
                     raise UsageError(f"FILM: {field.name} must be positive, it is {values}.")
+        if self.shrink > 1 and not self.levels:
+            raise UsageError(f"FILM: shrink {self.shrink} leaves no pixels to be made of features; set levels as well.")
         if len(self.grid) != 2:
             raise UsageError(f"FILM: grid must be two numbers (rows, columns), it is {self.grid}.")
         if self.dim % self.heads:
@@ -100,6 +110,10 @@ PRESETS: Mapping[str, FilmConfig] = {
     "compact": FilmConfig(
         dim=16, heads=4, expansion=2.0, stages=2, decoder_blocks=2, text_dim=384, hidden_dim=64, cross_heads=4,
         token_dim=8, grid=(72, 96),
+    ),
+    "compact-pyramid": FilmConfig(
+        dim=16, heads=4, expansion=2.0, stages=2, decoder_blocks=2, text_dim=384, hidden_dim=64, cross_heads=4,
+        token_dim=8, grid=(24, 32), shrink=4, levels=5,
     ),
     "no-text": FilmConfig(text=False, encoder_blocks=_BLOCKS_WITHOUT_TEXT),
 }  # fmt: skip

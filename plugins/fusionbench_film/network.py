@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fusionbench.nn.restormer import RestormerBlock
+from fusionbench_film.blending import PyramidBlend, shrunk
 from fusionbench_film.configuration import FilmConfig
 
 _NORM_FLOOR = 1e-12
@@ -142,11 +143,15 @@ class Film(nn.Module):
         if config.text:
             self.text_process = TextProjection(config.text_dim, config.hidden_dim)
         for stage in range(1, config.stages + 1):
-            self.add_module(f"restormerca{stage}", Stage(config, 1 if stage == 1 else dim))
+            self.add_module(f"restormerca{stage}", Stage(config, config.shrink**2 if stage == 1 else dim))
         for block in range(1, config.decoder_blocks + 1):
             self.add_module(f"restormer{block}", _block(2 * dim if block == 1 else dim, config))
         self.conv1 = nn.Conv2d(2 * dim, dim, 1)
-        self.conv2 = nn.Conv2d(dim, 1, 1)
+        self.blend = PyramidBlend(config.levels) if config.levels else None
+        self.conv2 = nn.Conv2d(dim, 1 if self.blend is None else self.blend.channels, 1)
+        if self.blend is not None:
+            for parameter in self.conv2.parameters():  # no opinion yet: the more active source is taken
+                nn.init.zeros_(parameter)
 
     @property
     def stages(self) -> list[Stage]:
@@ -171,18 +176,23 @@ class Film(nn.Module):
                 nothing is padded. Padding does not change the result.
 
         Returns:
-            N x 1 x H x W in (0, 1).
+            N x 1 x H x W in (0, 1), or in [0, 1] where pyramids are blended.
         """
         if self.config.text and text is not None:
             text = self.text_process(text)
-        a, b = image_a, image_b
+        a, b = (shrunk(image, self.config.shrink) for image in (image_a, image_b))
         for stage in self.stages:
             a, b = stage(a, b, text, mask)
         first, *rest = self.decoder
         x = self.conv1(first(torch.cat((a, b), dim=1)))
         for block in rest:
             x = block(x)
-        return torch.sigmoid(self.conv2(x))
+        x = self.conv2(x)
+        if self.blend is None:
+            return torch.sigmoid(x)
+        full = torch.promote_types(image_a.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.blend(image_a.to(full), image_b.to(full), x.to(full))
 
 
 def _block(dim: int, config: FilmConfig) -> RestormerBlock:

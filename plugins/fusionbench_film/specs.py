@@ -27,7 +27,7 @@ def _dimension(help_text: str, kind: type = int) -> Option:
 _OPTIONS = {
     "preset": Option(
         default="auto",
-        choices=("auto", "released", "paper", "compact"),
+        choices=("auto", "released", "paper", "compact", "compact-pyramid"),
         help="Dimensions; auto: as stored with the weights, else the released ones.",
     ),
     "rescale": Option(
@@ -46,6 +46,8 @@ _OPTIONS = {
     "stages": _dimension("Text-guided stages, M;"),
     "decoder_blocks": _dimension("Decoder blocks, N;"),
     "encoder_blocks": _dimension("Restormer blocks per source and stage;"),
+    "shrink": _dimension("Side of the blocks of pixels that features are made of;"),
+    "levels": _dimension("Levels of the pyramids that are blended, 0: the decoder makes the pixels;"),
 }
 _TEXT_OPTIONS = {
     "text": Option(
@@ -99,19 +101,21 @@ FILM = MethodSpec(
 # Trained by compact_training.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
-    Task.IVF: "f3e851daf999a330dca4f42e1d56dd7fa279a2698e9e4aaea4970ffb40518af8",
-    Task.MIF: "4a16d3b3357e8eb877785dca0ce03a0c9ad663a4b80c7c1c9bfa45d70e8b9ef2",
-    Task.MEF: "0035e36e95a4759719711b997916029ecce9a62f971c57d7b84ae5644c858adb",
+    Task.IVF: "3dd60edf5d477f6e6033f01a92fbc61198795b12960339bc6a2f49cbc908d300",
+    Task.MIF: "43416aef2927b4ac343d2984edcfa6fd35f340cf8c2098c2ed77ce903a722606",
+    Task.MEF: "9cc5e001755775eb2d78fe76ed1e2b74be3e7fdf612eb02a7b2b8e9f26801e5e",
+    Task.MFF: "3b6a3826b578b4089c55151e217f358a730a38d88f332b07a67df12eb26dc711",
 }
 SHIPPED_TASKS = tuple(_SHIPPED_SHA256)
 
 COMPACT = dataclasses.replace(
     FILM,
     name="film-compact",
+    version="2",
     tasks=SHIPPED_TASKS,
     title="FILM-compact",
     options={
-        "rescale": _OPTIONS["rescale"],
+        "rescale": dataclasses.replace(_OPTIONS["rescale"], default="clip"),
         "form": _OPTIONS["form"],
         "text": dataclasses.replace(_TEXT_OPTIONS["text"], default="offline"),
         "prompt": _TEXT_OPTIONS["prompt"],

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from fusionbench.nn.bands import Band, bands, by_rows, together
 from fusionbench.nn.parts import bias_of
 from fusionbench.nn.streaming import StreamedRestormer, flat, strip_rows, strips, windows
+from fusionbench_film.blending import shrunk
 from fusionbench_film.network import Film, ImageTokens, Stage, StageSide, modulation
 
 
@@ -48,6 +49,7 @@ class StreamedFilm:
             self._rest = [StreamedRestormer(block) for block in rest]
             self._narrow = _Pointwise(film.conv1)
             self._last = _Pointwise(film.conv2)
+            self._blend = copy.deepcopy(film.blend)
 
     @torch.no_grad()
     def __call__(
@@ -59,11 +61,16 @@ class StreamedFilm:
             guide = None
             if text is not None and self._project_text is not None:
                 guide = self._project_text(text[n : n + 1] if mask is None else text[n : n + 1, mask[n]])[0]
-            self._fuse((image_a[n], image_b[n]), guide, fused[n, 0])
+            pair = image_a[n : n + 1], image_b[n : n + 1]
+            small = [shrunk(image, self.config.shrink)[0] for image in pair]
+            decoded = fused[n] if self._blend is None else fused.new_empty(self._blend.channels, *small[0].shape[-2:])
+            self._fuse((small[0], small[1]), guide, decoded)
+            if self._blend is not None:
+                fused[n : n + 1] = self._blend(*pair, decoded[None])
         return fused
 
     def _fuse(self, images: tuple[Tensor, Tensor], text: Tensor | None, fused: Tensor) -> None:
-        height, width = fused.shape
+        height, width = fused.shape[-2:]
         dim = self.config.dim
         features = fused.new_empty(height, width, 2 * dim)
         halves = features[..., :dim], features[..., dim:]
@@ -75,7 +82,7 @@ class StreamedFilm:
         by_rows(self._reduce, features, narrow)
         for block in self._rest:
             block(narrow)
-        by_rows(self._finish, narrow, fused)
+        by_rows(self._finish, narrow, fused.permute(1, 2, 0))
 
     def _reduce(self, wide: Tensor, out: Tensor) -> None:
         """``conv1`` of some rows; ``out`` may be the first channels of ``wide``."""
@@ -83,9 +90,10 @@ class StreamedFilm:
             flat(out[strip]).copy_(self._narrow(flat(wide[strip])))
 
     def _finish(self, features: Tensor, fused: Tensor) -> None:
-        """``conv2`` and the sigmoid of some rows."""
+        """``conv2`` of some rows, and the sigmoid where that makes pixels."""
         for strip in _strips(features, 2 * features.shape[-1]):
-            fused[strip] = self._last(flat(features[strip])).view_as(fused[strip]).sigmoid_()
+            decoded = self._last(flat(features[strip])).view(fused[strip].shape)
+            fused[strip] = decoded.sigmoid_() if self._blend is None else decoded
 
 
 def _strips(features: Tensor, channels: int) -> Iterator[slice]:

@@ -17,7 +17,7 @@ from fusionbench.training import Part, Recipe, TrainingConfig, read_section, rea
 from fusionbench.types import UsageError
 from fusionbench.weights.checkpoints import load_into, read_state_dict
 from fusionbench_film.configuration import PRESETS, FilmConfig
-from fusionbench_film.losses import FusionLoss
+from fusionbench_film.losses import FusionLoss, Gradients, Intensity, SignedLoss
 from fusionbench_film.method import METADATA_KEY, FilmMethod
 from fusionbench_film.network import Film
 from fusionbench_film.training_data import Preparation, TrainingPairs, collate
@@ -35,6 +35,7 @@ class DataConfig:
         features: Variant of the text features; the samples' own if empty.
         preparation: ``resize`` as released, ``crop``, or ``none``.
         size: Rows and columns of the training images.
+        tones: Each source goes through a power law of its own, drawn up to this factor about 1.
         limit: Only the first this many samples.
         cache: Keep decoded pairs in memory.
     """
@@ -46,6 +47,7 @@ class DataConfig:
     features: str = ""
     preparation: Preparation = "resize"
     size: tuple[int, int] = (288, 384)
+    tones: float = 1.0
     limit: int | None = None
     cache: bool = False
 
@@ -68,11 +70,38 @@ class LossConfig:
         similarity: Weight of the similarities.
         gradient_warmup: Epochs in which the gradient's weight rises from 0. Gradients are compared without
             their sign, so a network trained on them from the start may end at the negative image.
+        intensity: ``maximum``, ``mean``, ``exposed`` or ``truth``, see :class:`SignedLoss`.
+        gradients: ``magnitude``, without their sign, is the released loss; ``strongest`` or ``truth``:
+            see :class:`SignedLoss`.
     """
 
     gradient: float = 20.0
     similarity: float = 0.0
     gradient_warmup: int = 0
+    intensity: Intensity = "maximum"
+    gradients: Gradients = "magnitude"
+
+    @property
+    def needs_truth(self) -> bool:
+        """Whether the training pairs must have ground truth."""
+        return "truth" in (self.intensity, self.gradients)
+
+    def build(self) -> FusionLoss | SignedLoss:
+        """The loss.
+
+        Raises:
+            UsageError: Settings that do not fit each other.
+        """
+        if self.gradients != "magnitude":
+            if self.similarity:
+                raise UsageError("loss.similarity goes with loss.gradients: magnitude only.")
+            return SignedLoss(self.intensity, self.gradients, self.gradient)
+        if self.intensity != "maximum":
+            raise UsageError(
+                f"loss.intensity: {self.intensity} needs gradients with their sign.",
+                hint="Set loss.gradients to strongest or truth.",
+            )
+        return FusionLoss(self.gradient, self.similarity)
 
 
 class FilmObjective(nn.Module):
@@ -81,7 +110,7 @@ class FilmObjective(nn.Module):
     def __init__(self, film: Film, loss: LossConfig) -> None:
         super().__init__()
         self.film = film
-        self.loss = FusionLoss(loss.gradient, loss.similarity)
+        self.loss = loss.build()
         self._warmup = loss.gradient_warmup
 
     def forward(self, batch: Mapping[str, Tensor], epoch: int) -> dict[str, Tensor]:
@@ -89,7 +118,9 @@ class FilmObjective(nn.Module):
         fused = self.film(batch["a"], batch["b"], batch.get("text"), batch.get("mask"))
         with torch.autocast(fused.device.type, enabled=False):
             share = epoch / self._warmup if epoch < self._warmup else 1.0
-            return self.loss(fused.float(), batch["a"], batch["b"], gradient_share=share)
+            if isinstance(self.loss, FusionLoss):
+                return self.loss(fused.float(), batch["a"], batch["b"], gradient_share=share)
+            return self.loss(fused.float(), batch["a"], batch["b"], batch.get("truth"), gradient_share=share)
 
 
 class FilmRecipe(Recipe):
@@ -162,6 +193,7 @@ def recipe(config: Mapping[str, Any], training: TrainingConfig) -> FilmRecipe:
     if weights is not None:
         load_into(film, read_state_dict(weights), path=weights)
     settings = read_section(DataConfig, config.get("data"), "data")
+    loss = read_section(LossConfig, config.get("loss"), "loss")
     pairs = TrainingPairs(
         _open(settings),
         preparation=settings.preparation,
@@ -169,9 +201,10 @@ def recipe(config: Mapping[str, Any], training: TrainingConfig) -> FilmRecipe:
         text_dim=dimensions.text_dim if dimensions.text else None,
         features=settings.features,
         cache=settings.cache,
+        truth=loss.needs_truth,
+        tones=settings.tones,
     )
     optimiser = read_section(OptimiserConfig, config.get("optimiser"), "optimiser")
-    loss = read_section(LossConfig, config.get("loss"), "loss")
     return FilmRecipe(film, pairs, optimiser, loss, features=settings.features)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,8 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fusionbench.data import read_features
 from fusionbench.fusing import decode_sample
+from fusionbench.images.colour import luma
 from fusionbench.training import Draw
-from fusionbench.types import DataError, Dataset, ImageError
+from fusionbench.types import DataError, Dataset, ImageError, UsageError
 
 Preparation = Literal["resize", "crop", "none"]
 
@@ -29,9 +31,13 @@ class TrainingPairs:
         text_dim: Width that the features must have; None for training without text.
         features: Variant of the features; the samples' own if empty.
         cache: Whether decoded pairs are kept in memory.
+        truth: Whether the luma of the ground truth is wanted as well.
+        tones: Sources are raised to a power between one over this and this, each to its own, drawn
+            log-uniformly; 1 leaves them as they are.
 
     Raises:
-        DataError: Samples lack text features; the first are named.
+        DataError: Samples lack text features or ground truth; the first are named.
+        UsageError: ``tones`` is below 1, or would change sources that have a ground truth.
     """
 
     def __init__(
@@ -43,11 +49,23 @@ class TrainingPairs:
         text_dim: int | None,
         features: str = "",
         cache: bool = False,
+        truth: bool = False,
+        tones: float = 1.0,
     ) -> None:
+        if not 1 <= tones < math.inf or (truth and tones > 1):
+            raise UsageError(f"data.tones must be 1 or more, and 1 where ground truth is learnt; it is {tones}.")
+        self._truth, self._tones = truth, tones
         self._samples = tuple(dataset.samples)
         self._preparation, self._size, self._text_dim = preparation, size, text_dim
         self._cache: dict[int, tuple[Tensor, Tensor | None]] | None = {} if cache else None
         self._places = [sample.features(features) if text_dim else None for sample in self._samples]
+        without = [sample.id for sample in self._samples if truth and sample.reference is None]
+        if without:
+            raise DataError(
+                f"{dataset.name}: {len(without)} of {len(self._samples)} samples have no ground truth: "
+                f"{', '.join(without[:5])}{' ...' if len(without) > 5 else ''}.",
+                hint="Choose loss.intensity and loss.gradients that do without, or synthesised pairs.",
+            )
         missing = [s.id for s, place in zip(self._samples, self._places, strict=True) if place is None]
         if text_dim and missing:
             what = f"text features of variant {features!r}" if features else "text features"
@@ -66,13 +84,22 @@ class TrainingPairs:
             pair = resize_as_released(pair, self._size)
         elif self._preparation == "crop":
             pair = self._crop(pair, draw)
-        return {"a": pair[:1], "b": pair[1:], "text": text}
+        if self._tones > 1:
+            generator = torch.Generator().manual_seed(draw.seed + 1)
+            powers = self._tones ** (2 * torch.rand(2, 1, 1, generator=generator) - 1)
+            pair = pair**powers
+        truth = {"truth": pair[2:]} if self._truth else {}
+        return {"a": pair[:1], "b": pair[1:2], "text": text, **truth}
 
     def _read(self, index: int) -> tuple[Tensor, Tensor | None]:
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         sample, place = self._samples[index], self._places[index]
-        pair = torch.cat(decode_sample(sample).lumas()[:2])
+        decoded = decode_sample(sample)
+        planes = decoded.lumas()[:2]
+        if self._truth and decoded.reference is not None:
+            planes.append(luma(decoded.reference[None])[0])
+        pair = torch.cat(planes)
         text = None
         if place is not None:
             text = torch.from_numpy(read_features(place))
@@ -128,7 +155,9 @@ def collate(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             f"the pairs of a batch differ in size: {sorted(sizes)}.",
             hint="Set data.preparation to resize or crop, or training.batch_size: 1.",
         )
-    batch: dict[str, Any] = {name: torch.stack([item[name] for item in items]) for name in ("a", "b")}
+    batch: dict[str, Any] = {
+        name: torch.stack([item[name] for item in items]) for name in ("a", "b", "truth") if name in items[0]
+    }
     texts = [item["text"] for item in items]
     if texts[0] is not None:
         lengths = torch.tensor([len(text) for text in texts])

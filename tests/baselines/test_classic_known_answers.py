@@ -11,6 +11,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from fusionbench.nn.pyramids import TAPS, collapse, depth, expand, laplacian_pyramid, reduce
 from fusionbench_classic import (
     diffusion,
     exposure,
@@ -99,21 +100,21 @@ def test_ties_share_the_weight_and_zero_saliency_is_shared_evenly() -> None:
 @pytest.mark.parametrize("size", [(64, 48), (61, 33), (5, 90), (1, 7)], ids=str)
 def test_laplacian_pyramid_is_undone_by_collapse(size: tuple[int, int]) -> None:
     image = noise(*size)
-    levels = pyramids.depth(*size, 6)
-    assert_equal(pyramids.collapse(pyramids.laplacian_pyramid(image, levels)), image.squeeze().numpy())
+    levels = depth(*size, 6)
+    assert_equal(collapse(laplacian_pyramid(image, levels)), image.squeeze().numpy())
 
 
 def test_reduce_and_expand() -> None:
     image = noise(20, 15)
-    blurred = ndimage.correlate1d(ndimage.correlate1d(image.numpy(), pyramids.TAPS, 0), pyramids.TAPS, 1)
-    assert_equal(pyramids.reduce(image), blurred[::2, ::2])
+    blurred = ndimage.correlate1d(ndimage.correlate1d(image.numpy(), TAPS, 0), TAPS, 1)
+    assert_equal(reduce(image), blurred[::2, ::2])
     small = noise(6, 5)
     zeros = np.zeros((12 + 4, 10 + 4))
     zeros[2:-2:2, 2:-2:2] = small
     padded = np.pad(small.numpy(), 1, mode="symmetric")
     zeros[::2, ::2] = padded
-    kernel = 4 * np.outer(pyramids.TAPS, pyramids.TAPS)
-    assert_equal(pyramids.expand(small, 11, 10), ndimage.correlate(zeros, kernel)[2:13, 2:12])
+    kernel = 4 * np.outer(TAPS, TAPS)
+    assert_equal(expand(small, 11, 10), ndimage.correlate(zeros, kernel)[2:13, 2:12])
 
 
 def test_laplacian_fusion_keeps_the_detail_of_each_half() -> None:

@@ -18,6 +18,8 @@ from tests.helpers.shared import shared_path
 # Small dimensions for the properties; the released ones are held against the golden values.
 TINY = FilmConfig(dim=8, heads=2, text_dim=6, hidden_dim=16, cross_heads=4, token_dim=4, grid=(12, 16))
 
+PYRAMID = FilmConfig.from_mapping({"shrink": 2, "levels": 3}, base=TINY)
+
 
 def film(config: FilmConfig | None = None) -> Film:
     network = Film(config).eval()
@@ -90,11 +92,12 @@ def test_golden_intermediates(golden: GoldenMethod, released: Film) -> None:
 
 
 # In float64, where rounding cannot hide a wrong index or border.
+@pytest.mark.parametrize("config", [TINY, PYRAMID], ids=["pixels", "pyramid"])
 @pytest.mark.parametrize(
     ("height", "width"), [(12, 16), (1, 1), (3, 50), (50, 3), (13, 17), (24, 32), (31, 23), (100, 90)]
 )
-def test_streamed_equals_plain_at_any_size(height: int, width: int) -> None:
-    network = film(TINY).double()
+def test_streamed_equals_plain_at_any_size(height: int, width: int, config: FilmConfig) -> None:
+    network = film(config).double()
     a, b = torch.rand(2, 1, 1, height, width, dtype=torch.float64)
     text = torch.randn(1, 5, 6, dtype=torch.float64)
     with torch.no_grad():
@@ -165,7 +168,9 @@ def test_text_and_order_of_the_sources_matter() -> None:
         assert not torch.equal(fused, network(a, b, None))
 
 
-@pytest.mark.parametrize("config", [TINY, FilmConfig.from_mapping({"text": False, "encoder_blocks": 3}, base=TINY)])
+@pytest.mark.parametrize(
+    "config", [TINY, PYRAMID, FilmConfig.from_mapping({"text": False, "encoder_blocks": 3}, base=TINY)]
+)
 def test_without_guidance_both_forms_agree(config: FilmConfig) -> None:
     network = film(config).double()
     a, b = torch.rand(2, 1, 1, 15, 21, dtype=torch.float64)
@@ -178,6 +183,31 @@ def test_every_parameter_gets_a_gradient() -> None:
     network(torch.rand(1, 1, 12, 16), torch.rand(1, 1, 12, 16), torch.randn(1, 4, 6)).sum().backward()
     without = {name for name, p in network.named_parameters() if p.grad is None}
     assert not without
+
+
+@pytest.mark.parametrize("size", [(40, 56), (33, 21), (5, 3), (1, 1)])
+def test_before_training_a_pyramid_keeps_what_both_sources_show(size: tuple[int, int]) -> None:
+    network = Film(PYRAMID).eval()
+    image = torch.rand(1, 1, *size)
+    text = torch.randn(1, 4, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(network(image, image, text), image, rtol=0, atol=1e-6)
+        sharp, flat = image, torch.full_like(image, 0.5)
+        fused = network(sharp, flat, text)
+    # Low-pass values are averaged, details are those of the source that has any.
+    if min(size) > 20:
+        assert torch.corrcoef(torch.stack((fused.flatten(), sharp.flatten())))[0, 1] > 0.95
+    torch.testing.assert_close(fused.mean(), (sharp.mean() + 0.5) / 2, rtol=0, atol=0.05)
+
+
+def test_text_and_order_of_the_sources_matter_to_a_pyramid() -> None:
+    network = film(PYRAMID)
+    a, b = torch.rand(2, 1, 1, 16, 16)
+    text, other = torch.randn(2, 1, 5, 6)
+    with torch.no_grad():
+        fused = network(a, b, text)
+        assert not torch.allclose(fused, network(b, a, text), atol=1e-4)
+        assert not torch.equal(fused, network(a, b, other))
 
 
 def test_presets() -> None:
@@ -195,6 +225,8 @@ def test_presets() -> None:
         ({"hidden_dim": 100, "cross_heads": 8}, "not divisible"),
         ({"grid": (10, 10)}, "does not divide into tokens"),
         ({"stages": 0}, "must be positive"),
+        ({"levels": -1}, "must be positive"),
+        ({"shrink": 2}, "set levels as well"),
         ({"depth": 3}, "no dimension called depth"),
     ],
 )

@@ -19,7 +19,7 @@ from fusionbench.cli import main
 from fusionbench.training import Draw, TrainingConfig
 from fusionbench.training.journal import read_losses
 from fusionbench.types import DataError, ImageError, UsageError
-from fusionbench_film.losses import FusionLoss, similarity_loss, sobel
+from fusionbench_film.losses import FusionLoss, SignedLoss, similarity_loss, sobel
 from fusionbench_film.training import FilmObjective, LossConfig, recipe
 from fusionbench_film.training_data import TrainingPairs, collate
 from tests.helpers.film import TINY, tiny_film, write_vlf
@@ -137,15 +137,57 @@ def test_gradients_alone_cannot_tell_a_negative() -> None:
     torch.testing.assert_close(sobel(image)[inside], sobel(1 - image)[inside])
 
 
-@pytest.mark.parametrize("name", ["released", "paper", "compact", "film-no-text", "film-caption"])
+def test_signed_loss_is_smallest_at_what_is_wanted() -> None:
+    truth = torch.rand(1, 1, 32, 32)
+    blurred = torch.nn.functional.avg_pool2d(truth, 5, stride=1, padding=2)
+    left = torch.arange(32) < 16
+    near, far = torch.where(left, truth, blurred), torch.where(left, blurred, truth)
+    known = SignedLoss("truth", "truth", 4.0)
+    assert known(truth, near, far, truth)["total"] == 0
+    strongest, exposed = SignedLoss("mean", "strongest", 4.0), SignedLoss("exposed", "strongest", 4.0)
+    for loss in (known, strongest, exposed):
+        found = [float(loss(image, near, far, truth)["total"]) for image in (truth, (near + far) / 2, 1 - truth)]
+        assert found == sorted(found), "a negative is worse than a mean"
+    dark, well = torch.full_like(truth, 0.02), torch.full_like(truth, 0.45)
+    assert float(exposed(well, dark, well)["intensity"]) < float(exposed((dark + well) / 2, dark, well)["intensity"])
+    # Without the sign a negative is as good in gradients as the truth, up to the border.
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    assert float(strongest(1 - truth, truth, truth)["gradient"]) > 0.1
+    torch.testing.assert_close(sobel(truth)[inside], sobel(1 - truth)[inside])
+
+
+def test_ground_truth_comes_with_the_pairs_in_the_same_crop(tmp_path: Path) -> None:
+    pairs = tmp_path / "vlf" / "Image" / "MFF" / "folder"
+    result = CliRunner().invoke(
+        main, ["data", "make-training-pairs", "MFF", "--out", str(pairs), "--count", "2", "--size", "64"]
+    )
+    assert result.exit_code == 0, result.output
+    dataset = fb.get_dataset("folder", root=pairs, split="all", task="MFF")
+    data = TrainingPairs(dataset, preparation="crop", size=(32, 32), text_dim=None, truth=True)
+    batch = collate([data[Draw(n, n)] for n in range(2)])
+    assert batch["truth"].shape == batch["a"].shape == (2, 1, 32, 32)
+    nearest = torch.minimum(*((batch[side] - batch["truth"]).abs() for side in "ab"))
+    assert nearest.mean() < 0.5 * (batch["a"] - batch["b"]).abs().mean(), "either source is in focus"
+    toned = TrainingPairs(dataset, preparation="crop", size=(32, 32), text_dim=None, tones=2.0)
+    first, again, other = toned[Draw(0, 0)]["a"], toned[Draw(0, 0)]["a"], toned[Draw(0, 1)]["a"]
+    assert torch.equal(first, again)
+    assert not torch.equal(first, data[Draw(0, 0)]["a"])
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert not torch.equal(first, other)
+    with pytest.raises(UsageError, match="tones"):
+        TrainingPairs(dataset, preparation="crop", size=(32, 32), text_dim=None, truth=True, tones=2.0)
+
+
+@pytest.mark.parametrize("name", ["released", "paper", "compact", "compact-pyramid", "film-no-text", "film-caption"])
 def test_brought_configurations_are_valid(name: str, tmp_path: Path) -> None:
     from fusionbench.plugins import current_plugins
     from fusionbench.training.configured import read_config
 
     variant = "caption" if name == "film-caption" else None
-    width = 384 if name == "compact" else 768
+    width = 384 if name.startswith("compact") else 768
     root = write_vlf(tmp_path, width=width, variants=[variant] if variant else [], size=(160, 200))
-    config = read_config(name, current_plugins().methods["film"], [f"data.root={root}"])
+    config = read_config(name, current_plugins().methods["film"], ["data.source=vlf-ivf@train", f"data.root={root}"])
     training = TrainingConfig(**config.pop("training"))
     made = recipe(config, training)
     batch = made.collate([made.data[Draw(n, n)] for n in range(2)])
@@ -184,6 +226,8 @@ def test_ablations_train_and_run(tmp_path: Path, method: str, network: dict[str,
         ({"data": {"folder": "x"}}, "data: unknown key 'folder'"),
         ({"optimiser": {"rate": "fast"}}, "optimiser.rate: expected a number"),
         ({"training": {"epoch": 1}}, "Did you mean epochs"),
+        ({"loss": {"intensity": "mean"}}, "needs gradients with their sign"),
+        ({"loss": {"gradients": "truth"}}, "samples have no ground truth"),
         ({"scheduler": {"step": 1}}, "unknown section scheduler"),
         ({"validation": {"data": "no-such-set"}}, "no-such-set"),
     ],
