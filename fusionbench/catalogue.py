@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from fusionbench.metrics.selection import find, spelled
 from fusionbench.plugins import current_plugins
@@ -107,3 +108,114 @@ def known_task(task: Task | str | None) -> Task | None:
         return None if task is None else one_of(task, tuple(Task))
     except Misfit:
         raise UsageError(f"unknown task {task!r}; tasks are {', '.join(Task)}.") from None
+
+
+def catalogue(kind: str, *, task: Task | str | None = None, profile: str | None = None) -> list[dict[str, Any]]:
+    """What is registered of a kind, a row of facts as plain data each.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        task: Only what serves this task.
+        profile: Only metrics of this convention.
+
+    Raises:
+        UsageError: There is no such kind or task.
+
+    Examples:
+        >>> from fusionbench.catalogue import catalogue
+        >>> next(row["weights"] for row in catalogue("methods", task="IVF") if row["name"] == "average")
+        'none'
+    """
+    if kind not in _ROWS:
+        raise UsageError(f"unknown kind {kind!r}; kinds are {', '.join(KINDS)}.")
+    wanted = known_task(task)
+    rows = _ROWS[kind]()
+    if wanted is not None:
+        rows = [row for row in rows if str(wanted) in row.get("tasks", [])]
+    return [row for row in rows if profile is None or row.get("profile", profile) == profile]
+
+
+def _methods() -> list[dict[str, Any]]:
+    from fusionbench.weights.finding import presence
+
+    methods = current_plugins().methods
+    return [
+        {
+            "name": name,
+            "tasks": [str(task) for task in spec.tasks],
+            "takes": spec.takes,
+            "weights": presence(spec),
+            "title": spec.title or name,
+            "year": spec.paper.year if spec.paper else None,
+            "plugin": methods.origin(name).plugin,
+        }
+        for name, spec in sorted(methods.items())
+    ]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    datasets = current_plugins().datasets
+    return [
+        {
+            "name": name,
+            "tasks": [str(spec.task)],
+            "splits": list(spec.splits),
+            "root": "needed" if spec.needs_root else "generated",
+            "title": spec.title or name,
+            "plugin": datasets.origin(name).plugin,
+        }
+        for name, spec in sorted(datasets.items(), key=lambda item: (item[1].task, item[0]))
+    ]
+
+
+def _metrics() -> list[dict[str, Any]]:
+    metrics = current_plugins().metrics
+    return [
+        {
+            "name": spec.name,
+            "profile": spec.profile,
+            "operands": spec.operands,
+            "better": {True: "higher", False: "lower", None: ""}[spec.higher_is_better],
+            "range": spec.range,
+            "summary": spec.summary,
+            "plugin": metrics.origin(name).plugin,
+        }
+        for name, spec in metrics.items()
+    ]
+
+
+def _executors() -> list[dict[str, Any]]:
+    executors = current_plugins().executors
+    return [
+        {
+            "name": name,
+            "options": list(spec.options),
+            "summary": spec.summary,
+            "plugin": executors.origin(name).plugin,
+        }
+        for name, spec in executors.items()
+    ]
+
+
+def _plugins() -> list[dict[str, Any]]:
+    found = current_plugins()
+    rows = [
+        {"name": name, "version": origin.version, "hooks": list(found.hooks[name]), "file": origin.file, "problem": ""}
+        for name, origin in found.origins.items()
+    ]
+    rows += [
+        {"name": failure.plugin, "version": "", "hooks": [], "file": "", "problem": failure.reason}
+        for failure in found.failures
+    ]
+    return rows
+
+
+_ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "methods": _methods,
+    "datasets": _datasets,
+    "metrics": _metrics,
+    "executors": _executors,
+    "plugins": _plugins,
+}
+KINDS = tuple(_ROWS)
+"""What :func:`catalogue` knows."""

@@ -31,6 +31,7 @@ ROOMS = (
     "allocator",
     "native",
     "cores",
+    "endings",
     "devices",
     "files",
     "atomic",

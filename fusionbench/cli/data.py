@@ -124,14 +124,7 @@ def splits(names: tuple[str, ...], as_json: bool, plugins: tuple[str, ...]) -> N
             {
                 "dataset": spec.name,
                 "splits": list(spec.splits),
-                "lists": [
-                    {
-                        "name": split.name,
-                        "source": split.source,
-                        "samples": [{"id": entry.id, "sha256": list(entry.sha256)} for entry in split.entries],
-                    }
-                    for split in lists[spec.name]
-                ],
+                "lists": [split.as_dict() for split in lists[spec.name]],
             }
             for spec in chosen
         ]

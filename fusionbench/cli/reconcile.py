@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -49,34 +48,19 @@ def command(
       fusionbench reconcile table2.csv -d tno=/data/TNO --fused DenseFuse=results/DenseFuse
     """
     from fusionbench.cli.progress import stage_bars
-    from fusionbench.reconcile.published import fused_folders, matched_samples, read_table
-    from fusionbench.reconcile.search import reconcile, verdict
+    from fusionbench.reconcile.published import fused_folders, read_table, reconcile_folders
+    from fusionbench.reconcile.search import verdict
 
     rows = read_table(table, where=where, metrics=metrics)
     found = fused_folders(folders, run, dataset)
     (opened,) = open_chosen(dataset, data_root, options)
-    rows = rows[rows["method"].astype(str).isin(found)]
-    if rows.empty:
-        from fusionbench.types import UsageError
-
-        raise UsageError(
-            f"{table}: no row's method has fused images; those given are {', '.join(found) or 'none'}.",
-            hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
-        )
-    total = len(opened.samples[:limit])
-    if "image" in rows.columns:
-        total = min(total, rows["image"].nunique())
-    counted: Counter[str] = Counter()
     with stage_bars(plain=True) as report:
-
-        def compared(method: str, image: str) -> None:
-            counted[method] += 1
-            report(f"comparing {method}", counted[method], total)
-
-        for method in rows["method"].astype(str).unique():
-            report(f"comparing {method}", 0, total)
-        comparison = reconcile(
-            rows, lambda method: matched_samples(opened, found[method], method, limit=limit), progress=compared
+        comparison = reconcile_folders(
+            rows,
+            opened,
+            found,
+            limit=limit,
+            progress=lambda method, done, total: report(f"comparing {method}", done, total),
         )
     if output is not None:
         comparison.to_csv(output, index=False)

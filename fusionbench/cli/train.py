@@ -98,8 +98,8 @@ def _say_interrupted(folder: Path, *, not_before: float) -> None:
     if launching.rank():
         # Of the processes that a launcher started, one speaks.
         return
-    last = checkpoint.latest(folder / checkpoint.FOLDER)
-    if last is None or last.stat().st_mtime < not_before:
+    last = checkpoint.latest(folder / checkpoint.FOLDER, not_before=not_before)
+    if last is None:
         where = (
             " before the first checkpoint; the same command starts again (training.checkpoint_steps makes more of them)"
         )

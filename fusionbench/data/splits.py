@@ -45,6 +45,11 @@ class SplitList:
         """Whether the bytes of all its images are known."""
         return all(entry.sha256 for entry in self.entries)
 
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        samples = [{"id": entry.id, "sha256": list(entry.sha256)} for entry in self.entries]
+        return {"name": self.name, "source": self.source, "samples": samples}
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from fusionbench.endings import ending
 from fusionbench.isolation.runner import PROTOCOL, Frame, ProtocolError, read_frame, write_frame
 
 if TYPE_CHECKING:
@@ -161,14 +162,7 @@ class IsolatedProcess:
             return "closed its side and was stopped"
         self.stop(patient=False)
         self._printing.join(_LAST_BREATH)
-        if status < 0:
-            try:
-                name = signal.Signals(-status).name
-            except ValueError:  # a realtime signal
-                name = f"signal {-status}"
-            how = f"was killed by {name}" + ("; the machine may have run out of memory" if name == "SIGKILL" else "")
-        else:
-            how = f"ended with status {status}"
+        how = ending(status)
         lines = [line.rstrip() for line in self._tail.decode(errors="replace").splitlines() if line.strip()]
         return "\n    ".join([how + (". The last that it printed:" if lines else ""), *lines[-_QUOTED:]])
 

@@ -16,14 +16,15 @@ EXACT = "float64"
 """The precision that reproduces the originals."""
 
 
-def identified(spec: MetricSpec, scoring: str = EXACT) -> MetricSpec:
+def identified(spec: MetricSpec, scoring: str = EXACT, *, code: str = "") -> MetricSpec:
     """The definition with all that makes its values others in its version.
 
-    These are the releases of libraries, digests of weights, and less precision.
+    These are the releases of libraries, digests of weights and of code, and less precision.
 
     Args:
         spec: The definition.
         scoring: The precision of scores.
+        code: Digest of its source where that can change without a version, as of a plugin file; else empty.
 
     Raises:
         MissingExtraError: A library that computes it is not installed.
@@ -32,8 +33,9 @@ def identified(spec: MetricSpec, scoring: str = EXACT) -> MetricSpec:
     check_packages(spec)
     libraries = [f"{name}-{_release(name)}" for name in spec.packages]
     digests = [weights_digest(spec, path)[:16] for path in find_metric_weights(spec).values()]
+    edited = [code[:16]] if code else []
     precision = [scoring] if scoring != EXACT else []
-    return replace(spec, version="+".join((spec.version, *libraries, *digests, *precision)))
+    return replace(spec, version="+".join((spec.version, *libraries, *digests, *edited, *precision)))
 
 
 def check_packages(spec: MetricSpec) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import escape
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from fusionbench.files import open_regular
 from fusionbench.images.decode import read_image
 from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.metrics.selection import plain_name
-from fusionbench.reconcile.search import Sample, known_metrics, tidy
+from fusionbench.reconcile.search import Sample, known_metrics, reconcile, tidy
 from fusionbench.results.folder import IMAGES, file_name, run_folder
 from fusionbench.types import DataError, Dataset, Readable, UsageError
 from fusionbench.types.values import expanded
@@ -79,6 +80,56 @@ def fused_folders(given: Sequence[str], run: Path | None, dataset: str) -> dict[
             for found in sorted(images.glob(f"*/{name}")):
                 folders.setdefault(found.parent.name, found)
     return folders
+
+
+def _unheard(method: str, done: int, total: int) -> None:
+    """Where nobody asks how far it is."""
+
+
+def reconcile_folders(
+    published: pd.DataFrame,
+    dataset: Dataset,
+    folders: Mapping[str, Path],
+    *,
+    limit: int | None = None,
+    progress: Callable[[str, int, int], None] = _unheard,
+) -> pd.DataFrame:
+    """Compare published numbers with what every convention gives on folders of fused images.
+
+    Args:
+        published: As of :func:`read_table`; rows of methods without a folder are left out.
+        dataset: The data set with the sources.
+        folders: Method, as the table names it -> folder of its fused images.
+        limit: How many of the first samples are used; all if None.
+        progress: Told the method, how many of its images were compared, and of how many.
+
+    Returns:
+        As of :func:`fusionbench.reconcile.search.reconcile`.
+
+    Raises:
+        UsageError: No row is of a method with a folder.
+        DataError: As of :func:`fusionbench.reconcile.search.reconcile` and :func:`matched_samples`.
+    """
+    rows = published[published["method"].astype(str).isin(folders)]
+    if rows.empty:
+        raise UsageError(
+            f"no row's method has fused images; those given are {', '.join(folders) or 'none'}.",
+            hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
+        )
+    total = len(dataset.samples[:limit])
+    if "image" in rows.columns:
+        total = min(total, rows["image"].nunique())
+    counted: Counter[str] = Counter()
+
+    def compared(method: str, image: str) -> None:
+        counted[method] += 1
+        progress(method, counted[method], total)
+
+    for method in rows["method"].astype(str).unique():
+        progress(method, 0, total)
+    return reconcile(
+        rows, lambda method: matched_samples(dataset, folders[method], method, limit=limit), progress=compared
+    )
 
 
 def matched_samples(dataset: Dataset | str, folder: Path, method: str, *, limit: int | None = None) -> Iterator[Sample]:

@@ -58,7 +58,7 @@ class ExportedMethod:
         learned: Whether it has weights.
         year: Of its paper, if known.
         paper: Its paper, in words.
-        training_data: Names of data sets it was trained on.
+        training_data: Names of data sets it was trained on, by its author or the publisher of its weights.
     """
 
     name: str
@@ -80,6 +80,8 @@ class ExportedResult:
         values: By metric key a value for each sample, None where there is none.
         images: SHA-256 of each fused picture, empty where none was kept.
         seconds: Mean wall time of fusing a sample; None if not known.
+        weights: SHA-256 of its weights, of published ones as it is published; empty for none or where not known.
+        trained_on: The samples that these weights were trained on; None where no list of their images is known.
     """
 
     method: str
@@ -87,6 +89,8 @@ class ExportedResult:
     values: Mapping[str, tuple[float | None, ...]]
     images: tuple[str, ...]
     seconds: float | None = None
+    weights: str = ""
+    trained_on: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,12 +261,15 @@ def _result(
         if key not in metrics:
             raise found.refuse(f"of one of the file's metrics: {', '.join(metrics)}")
     count = len(datasets[place.text("dataset")].samples)
+    trained_on = place.at("trained_on")
     return ExportedResult(
         method=place.text("method"),
         dataset=place.text("dataset"),
         values={key: tuple(item.number() for item in found.list(count)) for key, found in values.items()},
         images=tuple(found.as_text() for found in place.at("images").list(count)),
         seconds=place.at("seconds").number(),
+        weights=place.text("weights", ""),
+        trained_on=None if trained_on.value is None else tuple(found.as_text() for found in trained_on.list()),
     )
 
 

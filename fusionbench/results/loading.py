@@ -82,6 +82,7 @@ def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for method, by_dataset in (session.get("identities") or {}).items():
             identities.setdefault(method, {}).update(by_dataset)
     facts["identities"] = identities
+    facts["training"] = _training(sessions)
     latest = {
         (method, dataset): session
         for session in sessions
@@ -97,6 +98,24 @@ def merged(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for dataset, count in session.get("pairs", {}).items()
     }
     return facts
+
+
+def _training(sessions: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """By method and data set what is known of its training, with the samples trained on of all shards together."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for session in sessions:
+        # A method that has other facts now, or none, is another one.
+        for method in session.get("methods", {}):
+            for dataset in session.get("pairs", {}):
+                entry = ((session.get("training") or {}).get(method) or {}).get(dataset)
+                before = found.setdefault(method, {}).pop(dataset, None)
+                if entry is None:
+                    continue
+                if before and {**before, "seen": None} == {**entry, "seen": None}:
+                    seen = [sample for part in (before, entry) for sample in part["seen"] or ()]
+                    entry = {**entry, "seen": None if entry["seen"] is None else list(dict.fromkeys(seen))}
+                found[method][dataset] = entry
+    return {method: entries for method, entries in found.items() if entries}
 
 
 def _colours(latest: Mapping[tuple[str, str], Mapping[str, Any]], methods: Mapping[str, Any]) -> str:

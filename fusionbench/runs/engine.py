@@ -197,10 +197,11 @@ def _prepare(
     if config.fail_fast and bad:
         raise DataError(f"{bad} samples cannot be used (--fail-fast).")
 
-    expansion.pairings, leaks = leakage.marked(expansion.pairings, facts)
+    known = plugins.methods.values()
+    expansion.pairings, leaks, provenance_facts["training"] = leakage.marked(expansion.pairings, facts, known)
     for message in leaks:
         watcher.notice(f"note: {message}")
-    planned = plan.plan_cells(expansion, config, facts, origin_code(plugins))
+    planned = plan.plan_cells(expansion, config, facts, origin_code(plugins.methods))
     identities: dict[str, dict[str, str]] = {}
     for item in planned:
         identities.setdefault(item.cell.method, {})[item.cell.dataset] = item.identity
@@ -316,6 +317,7 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
             "plugin": str(plugins.methods.origin(spec.name)),
             "takes": spec.takes,
             "options": {k: str(v) for k, v in pairing.method.request.options.items()},
+            **provenance.method_facts(spec),
         }
         if spec.isolated is not None:
             found = interpreter(spec, pairing.method.options)

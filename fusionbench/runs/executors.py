@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from fusionbench.endings import ending
 from fusionbench.results.folder import log_name
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.events import Broken, Done, Ended, Event, Fused, Fusing, Loading, Message, Outcome, Remark
@@ -264,14 +264,8 @@ def _key(job: Job | Outcome) -> _Key:
 
 
 def _obituary(status: int, log: WorkerLog) -> str:
+    how = f"the worker process {ending(status)}"
     if status < 0:
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:  # a realtime signal
-            name = f"signal {-status}"
-        remedy = "; the machine may have run out of memory" if name == "SIGKILL" else ""
-        return f"the worker process was killed by {name}{remedy}."
+        return f"{how}."
     said = log.last_line()
-    if said:
-        return f"the worker process ended with status {status}: {said[:300]}"
-    return f"the worker process ended with status {status} and printed no reason."
+    return f"{how}: {said[:300]}" if said else f"{how} and printed no reason."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
 
     Args:
         run: The run.
-        plugins: Where papers and training data of its methods are looked up.
+        plugins: Where papers and training data of its methods are looked up that an older run did not record.
         author: Who submits it.
 
     Raises:
@@ -74,7 +75,7 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
         },
         methods={name: _method(name, info, plugins) for name in frame["method"].unique()},
         results=tuple(
-            _result(str(method), str(dataset), part, list(contents[str(dataset)]))
+            _result(str(method), str(dataset), part, list(contents[str(dataset)]), info)
             for (method, dataset), part in frame.groupby(["method", "dataset"], sort=False, observed=True)
         ),
     )
@@ -83,17 +84,30 @@ def exported_run(run: RunResults, plugins: Plugins, *, author: str = "") -> Expo
 def _method(label: str, info: Mapping[str, Any], plugins: Plugins) -> ExportedMethod:
     facts = (info.get("methods") or {}).get(label, {})
     name = str(facts.get("name", label))
-    spec = plugins.methods.get(name)
+    if "training_data" not in facts:  # of a run that recorded less, and only where the method is the same
+        spec = plugins.methods.get(name)
+        if spec is not None and (spec.version, str(plugins.methods.origin(name))) == (
+            facts.get("version"),
+            facts.get("plugin"),
+        ):
+            facts = {**facts, **provenance.method_facts(spec)}
+    trained = (entry.get("data") or () for entry in _training(label, info).values())
     return ExportedMethod(
         name=name,
         title=str(facts.get("title", label)),
         version=str(facts.get("version", "")),
         options={key: _told(str(value)) for key, value in (facts.get("options") or {}).items()},
-        learned=bool(spec and spec.weights),
-        year=spec.paper.year if spec and spec.paper else None,
-        paper=str(spec.paper) if spec and spec.paper else "",
-        training_data=tuple(spec.training_data) if spec else (),
+        learned=bool(facts.get("learned")),
+        year=facts.get("year"),
+        paper=str(facts.get("paper", "")),
+        training_data=tuple(dict.fromkeys((*facts.get("training_data", ()), *itertools.chain(*trained)))),
     )
+
+
+def _training(label: str, info: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """By data set what a run recorded of the method's training."""
+    found: Mapping[str, Mapping[str, Any]] = (info.get("training") or {}).get(label) or {}
+    return found
 
 
 def _told(value: str) -> str:
@@ -102,7 +116,9 @@ def _told(value: str) -> str:
     return path.name if path.is_absolute() else value
 
 
-def _result(method: str, dataset: str, part: pd.DataFrame, samples: list[str]) -> ExportedResult:
+def _result(
+    method: str, dataset: str, part: pd.DataFrame, samples: list[str], info: Mapping[str, Any]
+) -> ExportedResult:
     values: dict[str, tuple[float | None, ...]] = {}
     for key, rows in part.groupby("key", sort=False, observed=True):
         found = dict(zip(rows["sample"], rows["value"].where(rows["status"] == "ok"), strict=True))
@@ -110,12 +126,16 @@ def _result(method: str, dataset: str, part: pd.DataFrame, samples: list[str]) -
     each = part.drop_duplicates("sample").set_index("sample")
     digests = {sample: digest for sample, digest in each["image_sha256"].items() if isinstance(digest, str)}
     seconds = each["seconds"].dropna()
+    training = _training(method, info).get(dataset) or {}
+    seen = training.get("seen")
     return ExportedResult(
         method=method,
         dataset=dataset,
         values=values,
         images=tuple(digests.get(sample, "") for sample in samples),
         seconds=float(seconds.mean()) if len(seconds) else None,
+        weights=str(training.get("weights") or ""),
+        trained_on=None if seen is None else tuple(sample for sample in samples if sample in set(seen)),
     )
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from fusionbench.images.hashing import file_sha256
 from fusionbench.isolation.environments import described as interpreter
-from fusionbench.plugins import Plugins
+from fusionbench.plugins import Registry
+from fusionbench.plugins.current import BUILTIN
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Pairing
-from fusionbench.types import FusionBenchError, MethodError, MethodSpec, described, raised_at, resolve
+from fusionbench.types import FusionBenchError, MethodError, MethodSpec, MetricSpec, described, raised_at, resolve
 from fusionbench.weights.recognition import weights_digest
 
 
@@ -51,12 +52,13 @@ def method_identity(pairing: Pairing, config: RunConfig, origin_code: Callable[[
     )
 
 
-def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
-    """Digest of a method's source where editing it changes no version: files, with what they import from beside
-    themselves, packages that are not installed, and notebooks.
+def code_digest(spec: MethodSpec | MetricSpec, origin_file: str, *, installed: bool) -> str:
+    """Digest of a method's or metric's source where editing it changes no version.
+
+    That is a file, with what it imports from beside itself, a package that is not installed, or a notebook.
 
     Args:
-        spec: The method.
+        spec: The method or metric.
         origin_file: File of the plugin that registered it, or an empty string.
         installed: Whether the plugin is an installed package, whose specs carry versions.
     """
@@ -67,23 +69,22 @@ def code_digest(spec: MethodSpec, origin_file: str, *, installed: bool) -> str:
         files = code_files(Path(origin_file))
         digests = [file_sha256(path) for path in files]
         return digests[0] if len(digests) == 1 else digest_of(*digests)
-    target = getattr(spec.factory, "__wrapped__", spec.factory)
+    defined = spec.factory if isinstance(spec, MethodSpec) else spec.function
+    target = getattr(defined, "__wrapped__", defined)
     try:
         return hashlib.sha256(inspect.getsource(target).encode()).hexdigest()  # type: ignore[arg-type]  # what has none raises
     except (OSError, TypeError):
         return ""
 
 
-def origin_code(plugins: Plugins) -> Callable[[str], str]:
-    """What gives, for a method's name, the digest of its source code where it can change without a version.
-
-    Args:
-        plugins: What is registered.
-    """
+def origin_code(registry: Registry[MethodSpec] | Registry[MetricSpec]) -> Callable[[str], str]:
+    """What gives, for a registered name, the digest of its source code where it can change without a version."""
 
     def code(name: str) -> str:
-        origin = plugins.methods.origin(name)
-        return code_digest(plugins.methods[name], origin.file, installed=bool(origin.version))
+        origin = registry.origin(name)
+        # What the harness brings itself is part of an installed package.
+        installed = bool(origin.version) or origin.plugin in {source.name for source in BUILTIN}
+        return code_digest(registry[name], origin.file, installed=installed)
 
     return code
 

@@ -13,8 +13,8 @@ from fusionbench.plugins.options import parse_options
 from fusionbench.results.folder import image_path
 from fusionbench.results.records import Cell
 from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
-from fusionbench.runs.identity import digest_of, fingerprints, method_identity
-from fusionbench.runs.leakage import training_list
+from fusionbench.runs.identity import digest_of, fingerprints, method_identity, origin_code
+from fusionbench.runs.leakage import training_of
 from fusionbench.runs.matrix import Expansion, Pairing, ResolvedMethod
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.preflight import SampleFacts
@@ -91,7 +91,8 @@ def expand(
         expansion.remarks += [
             f"{request.key} was trained on {pairing.dataset.request.name}: do training and test images overlap?"
             for pairing in pairings
-            if pairing.dataset.request.name in spec.training_data and training_list(pairing) is None
+            for training in [training_of(pairing, plugins.methods.values())]
+            if pairing.dataset.request.name in training.data and training.listed is None
         ]
     if not requests:
         found.add(
@@ -176,9 +177,10 @@ def metrics_of(config: RunConfig, plugins: Plugins) -> tuple[MetricSpec, ...]:
 def _with_weights(config: RunConfig, plugins: Plugins) -> tuple[tuple[MetricSpec, ...], list[FusionBenchError]]:
     metrics: list[MetricSpec] = []
     lacking: list[FusionBenchError] = []
+    code = origin_code(plugins.metrics)
     for spec in _asked_for(config, plugins):
         try:
-            metrics.append(identified(spec, config.scoring))
+            metrics.append(identified(spec, config.scoring, code=code(spec.key)))
         except (MissingExtraError, WeightsError) as error:
             lacking.append(error)
     return tuple(metrics), lacking

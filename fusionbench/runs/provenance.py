@@ -14,6 +14,7 @@ from typing import Any
 
 import fusionbench
 from fusionbench.cores import usable_cores
+from fusionbench.types import MethodSpec
 
 _LIBRARIES = ("torch", "numpy", "pandas", "scikit-image", "scipy", "pillow", "pluggy", "transformers")
 
@@ -51,6 +52,16 @@ def environment(devices: Sequence[str]) -> dict[str, Any]:
             "cudnn": torch.backends.cudnn.version(),
         }
     return facts
+
+
+def method_facts(spec: MethodSpec) -> dict[str, Any]:
+    """What readers of results want to know of a method, as plain data."""
+    return {
+        "learned": bool(spec.weights),
+        "year": spec.paper.year if spec.paper else None,
+        "paper": str(spec.paper) if spec.paper else "",
+        "training_data": list(spec.training_data),
+    }
 
 
 def peak_memory() -> int | None:

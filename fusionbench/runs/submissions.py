@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from fusionbench.plugins import current_plugins
@@ -54,7 +55,7 @@ def read_submissions(
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            results = read_exported(path)
+            results = _with_publishers(read_exported(path))
         except DataError as error:
             said(f"left out: {error}")
             continue
@@ -69,6 +70,20 @@ def read_submissions(
     if not found:
         raise UsageError(f"{folder} has no results to show.", hint="`fusionbench export RUN -o FILE` writes them.")
     return found
+
+
+def _with_publishers(results: Exported) -> Exported:
+    """With what the publishers of weights say of their training, whatever the method is called that uses them."""
+    owners: dict[str, list[str]] = {}
+    for spec in current_plugins().methods.values():
+        for digest in {digest for weight in spec.weights for digest in weight.sha256}:
+            owners.setdefault(digest, []).extend(spec.training_data)
+    methods = dict(results.methods)
+    for result in results.results:
+        method = methods[result.method]
+        names = dict.fromkeys((*method.training_data, *owners.get(result.weights, ())))
+        methods[result.method] = replace(method, training_data=tuple(names))
+    return replace(results, methods=methods)
 
 
 def _rescored(results: Exported, archive: Path, at_hand: Mapping[str, DatasetRequest], data_root: Path | None) -> str:

@@ -72,9 +72,9 @@ def save(checkpoint: Checkpoint, folder: Path, *, keep: int) -> Path:
     return path
 
 
-def latest(folder: Path) -> Path | None:
-    """The newest checkpoint of a folder, or None."""
-    found = _checkpoints(folder)
+def latest(folder: Path, *, not_before: float = 0.0) -> Path | None:
+    """The newest checkpoint of a folder that was written since a time, in seconds; None if there is none."""
+    found = [path for path in _checkpoints(folder) if path.stat().st_mtime >= not_before]
     return found[-1] if found else None
 
 

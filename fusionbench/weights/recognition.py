@@ -9,15 +9,17 @@ import functools
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fusionbench.files import open_regular
 from fusionbench.images.hashing import file_sha256
 from fusionbench.types import Task, WeightsError, WeightSpec
 from fusionbench.weights.finding import Owner
 from fusionbench.weights.tensorflow_bundle import bundle_index
+
+_Owner = TypeVar("_Owner", bound=Owner)
 
 # Conversions remember what they were made from, so that they can be recognised like the original, and what they hold.
 SOURCE_KEY = "source_sha256"
@@ -27,8 +29,13 @@ _LONGEST_HEADER = 100_000_000  # of the format's own readers
 
 def recognise(spec: Owner, path: Path) -> WeightSpec | None:
     """Which published weights of its owner a file is, itself or converted; None if its digest is not known."""
-    known = [weight for weight in spec.weights if weight.sha256]
-    return next((weight for weight in known if is_published(weight, path)), None)
+    return next((weight for _, weight in published_by([spec], path)), None)
+
+
+def published_by(owners: Iterable[_Owner], path: Path) -> list[tuple[_Owner, WeightSpec]]:
+    """Every published weights that a file is, itself or converted, whoever they belong to."""
+    pairs = ((owner, weight) for owner in owners for weight in owner.weights if weight.sha256)
+    return [(owner, weight) for owner, weight in pairs if is_published(weight, path)]
 
 
 def is_published(weight: WeightSpec, path: Path) -> bool:
@@ -148,8 +155,9 @@ def numbers_sha256(path: Path) -> str:
 
 def _numbers_digest(path: Path) -> str:
     """Empty of a file that is damaged, of which reading will say what is wrong."""
+    status = path.stat()
     try:
-        return numbers_sha256(path)
+        return _numbers_sha256_of(path, status.st_size, status.st_mtime_ns, status.st_ino)
     except (OSError, ValueError, struct.error):
         return ""
 
@@ -166,7 +174,12 @@ def _sha256(path: Path) -> str:
     return _sha256_of(path, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
+# Weights may have gigabytes, and one run asks about them several times.
 @functools.lru_cache(maxsize=64)
 def _sha256_of(path: Path, size: int, mtime_ns: int, inode: int) -> str:
-    """Weights may have gigabytes, and one run asks about them several times."""
     return file_sha256(path)
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers_sha256_of(path: Path, size: int, mtime_ns: int, inode: int) -> str:
+    return numbers_sha256(path)

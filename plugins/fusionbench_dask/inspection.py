@@ -39,7 +39,7 @@ class Inspection:
     def __init__(self, config: RunConfig, plugins: Plugins) -> None:
         self._config = config
         self._plugins = plugins
-        self._code = origin_code(plugins)
+        self._code = origin_code(plugins.methods)
         self._expansion = Expansion(pairings=[], metrics=())
         if config.methods or config.all_methods:
             _, self._expansion = prepare(config, plugins)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from fusionbench.endings import ending
 from fusionbench.importing import search_path
 from fusionbench.runs.units import Unit
 from fusionbench.runs.wire import unit_from_line, unit_to_line
@@ -60,8 +61,7 @@ class Inspector:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            status = self._process.wait()
-            raise UsageError(f"the process that loads the plugins ended with status {status}")
+            raise UsageError(f"the process that loads the plugins {ending(self._process.wait())}")
         answer: dict[str, Any] = json.loads(line)
         if "refused" in answer:
             raise UsageError(answer["refused"])

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
+import fusionbench as fb
 from fusionbench.images import file_sha256
 from fusionbench.metrics.selection import find
+from fusionbench.plugins import current_plugins, load_plugins
 from fusionbench.plugins.neighbours import code_files
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.finishing import Finisher
-from fusionbench.runs.identity import code_digest
+from fusionbench.runs.identity import code_digest, origin_code
 from fusionbench.types import MethodSpec, Task, WeightsError
+from tests.helpers.workshop import FUSES, Workshop, method
 
 SPEC = MethodSpec(name="mine", tasks=(Task.IVF,), factory="mine:Mine")
 
@@ -68,3 +71,38 @@ def test_a_metric_that_is_another_one_here_than_where_the_run_was_planned_is_tol
     finisher = Finisher([find("EN", "zhao")], RunConfig(), tmp_path, torch.device("cpu"))
     with pytest.raises(WeightsError, match=r"EN: another version, or other weights, than where the run was planned"):
         finisher._scorer((("EN", "zhao", "1+0123456789abcdef"),))
+
+
+METRIC = """
+import torch
+import fusionbench as fb
+
+def value(planes):
+    return torch.full((len(planes),), {value})
+
+def fusionbench_metrics():
+    return [fb.MetricSpec(name="own", profile="zhao", function=value, summary="x", operands="F", higher_is_better=True)]
+"""
+
+
+def test_a_metric_of_a_plugin_file_that_is_edited_is_computed_again(workshop: Workshop) -> None:
+    plugin = workshop.folder / "own.py"
+
+    def computed(value: float) -> tuple[int, list[float]]:
+        plugin.write_text(METRIC.format(value=value), encoding="utf-8")
+        settings = workshop(method(FUSES))
+        settings["plugins"] = (*settings["plugins"], str(plugin))
+        load_plugins(settings["plugins"])
+        run = fb.run(**settings, metrics=["own", "EN"], isolate=False)
+        frame = run.frame()
+        return run.computed, frame[frame.metric == "own"]["value"].tolist()
+
+    assert computed(0.25) == (4, [0.25] * 4)
+    assert computed(0.25) == (0, [0.25] * 4)
+    assert computed(0.75) == (4, [0.75] * 4)
+
+
+def test_the_versions_of_shipped_metrics_are_their_own() -> None:
+    plugins = current_plugins()
+    code = origin_code(plugins.metrics)
+    assert {code(key) for key in plugins.metrics} == {""}

@@ -12,7 +12,10 @@ import pytest
 import fusionbench as fb
 from fusionbench.data.splits import packaged_list, split_list
 from fusionbench.plugins import current_plugins
+from fusionbench.reports.site.board import Submission, boards_of
+from fusionbench.results.exported import ExportedMethod, ExportedResult
 from fusionbench.runs.engine import SilentWatcher
+from fusionbench.runs.exporting import exported_run
 from fusionbench.types import DataError
 from tests.helpers.shared import shared_path
 from tests.helpers.workshop import Workshop
@@ -57,15 +60,41 @@ def write_list(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]) 
 
 
 def carried_out(
-    workshop: Workshop, weights: bytes = WEIGHTS, trained_on: str = "elsewhere"
+    workshop: Workshop, weights: bytes = WEIGHTS, trained_on: str = "elsewhere", code: str = CODE
 ) -> tuple[fb.api.Run, list[str]]:
-    settings: dict[str, Any] = dict(workshop(f"TRAINED = {trained_on!r}\n" + CODE))
+    settings: dict[str, Any] = dict(workshop(f"TRAINED = {trained_on!r}\n" + code))
     file = workshop.folder / "w.pth"
     file.write_bytes(weights)
     watcher = Notices()
     methods = [{"name": "mine", "weights": str(file)}, "average"]
     run = fb.run(**{**settings, "methods": methods}, metrics=["EN"], isolate=False, watcher=watcher)
     return run, [notice for notice in watcher.notices if "train" in notice]
+
+
+# The same weights under another name, and another method whose plugin tells nothing of its training.
+RENAMED = """
+def fusionbench_methods():
+    digest = hashlib.sha256(b"weights").hexdigest()
+    spec = fb.WeightSpec(name="w", filename="w.pth", sha256=(digest,), training_list="trained_list:list.csv")
+    own = fb.WeightSpec(name="own", filename="own.pth")
+    return [
+        fb.MethodSpec(name="theirs", tasks=(fb.Task.IVF,), factory=Trained, weights=(spec,), training_data=("pairs",)),
+        fb.MethodSpec(name="mine", tasks=(fb.Task.IVF,), factory=Trained, weights=(own,)),
+    ]
+"""
+
+
+def exported(run: fb.api.Run) -> tuple[ExportedMethod, ExportedResult]:
+    found = exported_run(fb.load_run(run.path), current_plugins())
+    (result,) = [result for result in found.results if result.method == "mine"]
+    return found.methods["mine"], result
+
+
+def flagged(run: fb.api.Run) -> str:
+    found = exported_run(fb.load_run(run.path), current_plugins())
+    (board,) = boards_of([Submission(name="x", results=found)])
+    (entry,) = [entry for entry in board.entries if entry.method.name == "mine"]
+    return entry.trained_on_test
 
 
 def digest(path: Path) -> str:
@@ -104,6 +133,36 @@ def test_weights_of_ones_own_were_trained_on_something_else(listed: Workshop) ->
     run, notices = carried_out(listed, weights=b"others", trained_on="pairs")
     assert notices == ["note: mine was trained on pairs: do training and test images overlap?"]
     assert set(run.frame().marks) == {""}
+
+
+def test_weights_under_another_name_are_known_by_their_digest(listed: Workshop) -> None:
+    run, notices = carried_out(listed, code=CODE + RENAMED)
+    assert notices == ["note: mine on pairs was trained on 3 of its 4 samples: its scores there say little"]
+    method, result = exported(run)
+    assert result.weights == hashlib.sha256(WEIGHTS).hexdigest()
+    assert result.trained_on == ("000", "001", "002")
+    assert method.training_data == ("pairs",)
+    assert flagged(run) == "It was trained on 3 of the 4 samples."
+
+
+def test_a_list_of_other_images_acquits_and_without_one_the_name_of_the_data_counts(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_list(tmp_path, monkeypatch, [f"x,{'1' * 64},{'2' * 64}"])
+    run, _ = carried_out(workshop, trained_on="pairs")
+    assert exported(run)[1].trained_on == ()
+    assert flagged(run) == ""
+    without = CODE.replace(', training_list="trained_list:list.csv"', "")
+    assert flagged(carried_out(workshop, trained_on="pairs", code=without)[0]) != ""
+
+
+def test_another_method_of_the_same_name_is_not_accused(workshop: Workshop) -> None:
+    """What is registered when results are exported is not what was run."""
+    without = CODE.replace(', training_list="trained_list:list.csv"', "")
+    run, _ = carried_out(workshop, trained_on="elsewhere", code=without)
+    workshop("TRAINED = 'pairs'\n" + without)
+    assert exported(run)[0].training_data == ("elsewhere",)
+    assert flagged(run) == ""
 
 
 def test_a_damaged_list_is_named(workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_methods_that_share_fuse_sample_by_sample_in_one_process(workshop: Works
 def test_only_the_guilty_sample_of_the_guilty_method_fails(workshop: Workshop, fault: str, device: str) -> None:
     body = f"if '002' in batch.ids:\n    {fault}\nreturn batch.sources[0]"
     code = method(FUSES, **SHARES) + method(body, name="guilty", **SHARES) + method(FUSES, name="last", **SHARES)
-    run = fb.run(**workshop(code, methods=["mine", "guilty", "last"]), device=device, timeout=5)
+    run = fb.run(**workshop(code, methods=["mine", "guilty", "last"]), device=device, timeout=3)
     assert run.failed == 1
     assert set(failures(run, "guilty")) == {"002"}
 

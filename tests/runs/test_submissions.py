@@ -155,6 +155,22 @@ def test_a_result_that_is_sent_twice_stands_once(results: Exported) -> None:
     assert len(board.entries) == 2
 
 
+def test_weights_of_a_known_publisher_are_known_under_every_name(results: Exported, tmp_path: Path) -> None:
+    """An exported file of a suite that did not know the weights; the one that makes the board does."""
+    spec = current_plugins().methods["seafusion"]
+    digest = next(weight.sha256[0] for weight in spec.weights if weight.sha256)
+    trained = spec.training_data[0]
+    content = json.loads(to_json(results).replace("demo-ivf", trained))
+    content["methods"]["average"] |= {"name": "ours"}
+    content["results"][0] |= {"method": "average", "weights": digest}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    board = boards_of(read_submissions(tmp_path))[0]
+    assert {entry.method.name: bool(entry.trained_on_test) for entry in board.entries} == {
+        "ours": True,
+        "laplacian": False,
+    }
+
+
 def test_what_was_trained_on_the_test_data_is_marked_and_gaps_are_not_ranked(results: Exported) -> None:
     def change(content) -> None:
         content["methods"]["average"]["training_data"] = ["demo-ivf@all"]

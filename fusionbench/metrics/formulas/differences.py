@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.formulas.singular import root
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 
 @shared
@@ -57,7 +57,7 @@ def psnr_of_rmse(planes: Planes) -> Tensor:
     return 20 * math.log10(255) - 10 * torch.log10(rmse_size_dependent(planes))
 
 
-@shared
+@shared_by_images
 def centred(planes: Planes, index: int) -> Tensor:
     """One image minus its mean, float64; exactly 0 where it is constant, whatever its mean is rounded to."""
     values = planes[index].double()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.formulas.stretch import stretched, unstretchable
-from fusionbench.metrics.planes import Planes, shared, shared_by_images
+from fusionbench.metrics.planes import Planes, shared_by_images
 
 LEVELS = 256
 _BITS = 1 / math.log(2)
@@ -17,7 +17,7 @@ _GUARD = 1e-10
 _CLIP = 1e-7
 
 
-@shared
+@shared_by_images
 def levels(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     """8-bit gray levels of one image as P x (HW) int32.
 

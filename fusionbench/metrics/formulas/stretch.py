@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusionbench.metrics.planes import Planes, shared
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 
 def _extremes(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -14,7 +14,7 @@ def _extremes(values: Tensor) -> tuple[Tensor, Tensor]:
     return low[:, None, None], high[:, None, None]
 
 
-@shared
+@shared_by_images
 def stretched(planes: Planes, index: int, divisor: float = 1.0) -> Tensor:
     """round((x - min) / (max - min) * 255) half away from zero, after division by ``divisor``, in float64.
 
@@ -27,7 +27,7 @@ def stretched(planes: Planes, index: int, divisor: float = 1.0) -> Tensor:
     return torch.where((low == 0) & (high == 0), values, scaled)
 
 
-@shared
+@shared_by_images
 def normalised(planes: Planes, index: int) -> Tensor:
     """(x - min) / (max - min) in float64; NaN where the image is constant."""
     values = planes[index].double()

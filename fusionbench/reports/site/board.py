@@ -33,7 +33,7 @@ class Entry:
     Attributes:
         means: By metric key; absent where samples are missing from the mean.
         gaps: By metric key of an incomplete mean, ``48/50``.
-        trained_on_test: Whether its training data have the name of the board's data set.
+        trained_on_test: Why it was, or may have been, trained on the board's samples; empty if nothing says so.
     """
 
     method: ExportedMethod
@@ -42,7 +42,7 @@ class Entry:
     gaps: Mapping[str, str]
     seconds: float | None
     device: str
-    trained_on_test: bool
+    trained_on_test: str
 
     @property
     def options(self) -> str:
@@ -133,7 +133,6 @@ def _entry(submission: Submission, result: ExportedResult, dataset: str, keys: S
             complete[key] = mean
         elif values:
             gaps[key] = f"{count}/{len(values)}"
-    base = dataset.partition("@")[0]
     return Entry(
         method=method,
         submission=submission,
@@ -141,5 +140,15 @@ def _entry(submission: Submission, result: ExportedResult, dataset: str, keys: S
         gaps=gaps,
         seconds=result.seconds,
         device=submission.results.device,
-        trained_on_test=base in {name.partition("@")[0] for name in method.training_data},
+        trained_on_test=_trained_on_test(method, result, dataset),
     )
+
+
+def _trained_on_test(method: ExportedMethod, result: ExportedResult, dataset: str) -> str:
+    """By the images where those are known that the weights were trained on, else by the data set's name."""
+    if result.trained_on is not None:
+        count = len(result.trained_on)
+        return f"It was trained on {count} of the {len(result.images)} samples." if count else ""
+    base = dataset.partition("@")[0]
+    by_name = base in {name.partition("@")[0] for name in method.training_data}
+    return "Its training data have the name of this data set." if by_name else ""
