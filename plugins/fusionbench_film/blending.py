@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from fusionbench.nn.pyramids import collapse, depth, laplacian_pyramid
 
-_GAIN = 0.5  # largest change of a band-pass value, of itself
-_OFFSET = 0.1  # largest change of a low-pass value, of the range of the images
+_OFFSET = 0.1  # largest added change, of the range of the images
 _QUIET = 0.01  # activity below which neither source counts as the more active
-_PREFERENCE = 15.0  # for the more active source, before training
 
 
 class PyramidBlend(nn.Module):
@@ -26,12 +24,15 @@ class PyramidBlend(nn.Module):
 
     Args:
         levels: Band-pass levels L; small images have as many as fit.
+        gain: Largest change of a band-pass value, of itself.
+        additive: The change of a band-pass value is added instead, as that of the low-pass one.
+        preference: For the more active source, before training.
     """
 
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, gain: float, preference: float, *, additive: bool = False) -> None:
         super().__init__()
-        self.levels = levels
-        self.preference = nn.Parameter(torch.tensor([_PREFERENCE] * levels + [0.0]))
+        self.levels, self.gain, self.additive = levels, gain, additive
+        self.preference = nn.Parameter(torch.tensor([preference] * levels + [0.0]))
 
     @property
     def channels(self) -> int:
@@ -54,7 +55,9 @@ class PyramidBlend(nn.Module):
         contrast = a - b if level == self.levels else _contrast(a, b)
         value = torch.lerp(b, a, torch.sigmoid(decision + self.preference[level] * contrast))
         change = torch.tanh(correction)
-        return value + _OFFSET * change if level == self.levels else value * (1 + _GAIN * change)
+        if self.additive or level == self.levels:
+            return value + _OFFSET * change
+        return value * (1 + self.gain * change)
 
 
 def _contrast(a: Tensor, b: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ CONFIG = "compact-pyramid"
 # What each task changes of that configuration. Synthesised focus has a truth that the sources show; that of synthesised
 # exposures shows what neither source does, and weights that had learnt it were further from both.
 RECIPES: dict[Task, tuple[str, ...]] = {
-    Task.IVF: ("training.epochs=20", "optimiser.decay_epochs=8", "training.checkpoint_epochs=5", "data.tones=1.8"),
+    Task.IVF: ("training.epochs=48", "optimiser.decay_epochs=12", "training.checkpoint_epochs=12", "data.tones=1.4"),
     Task.MIF: (),
     Task.MEF: ("loss.intensity=mean",),
     Task.MFF: ("training.epochs=6", "loss.gradient=4", "loss.intensity=truth", "loss.gradients=truth"),

@@ -36,6 +36,9 @@ class FilmConfig:
             its square in channels at a fraction of its size. 1 in the paper; more needs ``levels``.
         levels: Band-pass levels of the Laplacian pyramids that the decoder blends, see
             :mod:`fusionbench_film.blending`; 0: it makes the pixels itself, as in the paper.
+        gain: By how much of itself a band-pass value is changed at most where pyramids are blended.
+        additive: There a change is added instead: at most a tenth of the range, where the sources have nothing, too.
+        preference: How hard the more active source is preferred there before training; trained weights have their own.
     """
 
     dim: int = 32
@@ -52,6 +55,9 @@ class FilmConfig:
     grid: tuple[int, int] = (288, 384)
     shrink: int = 1
     levels: int = 0
+    gain: float = 0.5
+    additive: bool = False
+    preference: float = 15.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", tuple(self.grid))

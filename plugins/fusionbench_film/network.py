@@ -147,7 +147,9 @@ class Film(nn.Module):
         for block in range(1, config.decoder_blocks + 1):
             self.add_module(f"restormer{block}", _block(2 * dim if block == 1 else dim, config))
         self.conv1 = nn.Conv2d(2 * dim, dim, 1)
-        self.blend = PyramidBlend(config.levels) if config.levels else None
+        self.blend: PyramidBlend | None = None
+        if config.levels:
+            self.blend = PyramidBlend(config.levels, config.gain, config.preference, additive=config.additive)
         self.conv2 = nn.Conv2d(dim, 1 if self.blend is None else self.blend.channels, 1)
         if self.blend is not None:
             for parameter in self.conv2.parameters():  # no opinion yet: the more active source is taken

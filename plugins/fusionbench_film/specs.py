@@ -48,6 +48,7 @@ _OPTIONS = {
     "encoder_blocks": _dimension("Restormer blocks per source and stage;"),
     "shrink": _dimension("Side of the blocks of pixels that features are made of;"),
     "levels": _dimension("Levels of the pyramids that are blended, 0: the decoder makes the pixels;"),
+    "gain": _dimension("Largest change of a blended band-pass value, of itself;", float),
 }
 _TEXT_OPTIONS = {
     "text": Option(
@@ -101,7 +102,7 @@ FILM = MethodSpec(
 # Trained by compact_training.py; a model card lies beside each file.
 SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
-    Task.IVF: "3dd60edf5d477f6e6033f01a92fbc61198795b12960339bc6a2f49cbc908d300",
+    Task.IVF: "6f1608fd86fbda807ec3353c67447a028df28fb5b70e4b8db09cc916e508577d",
     Task.MIF: "43416aef2927b4ac343d2984edcfa6fd35f340cf8c2098c2ed77ce903a722606",
     Task.MEF: "9cc5e001755775eb2d78fe76ed1e2b74be3e7fdf612eb02a7b2b8e9f26801e5e",
     Task.MFF: "3b6a3826b578b4089c55151e217f358a730a38d88f332b07a67df12eb26dc711",

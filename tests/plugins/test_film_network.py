@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.types import UsageError
+from fusionbench_film.blending import PyramidBlend
 from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.network import Film, modulation
 from fusionbench_film.streaming import StreamedFilm
@@ -210,6 +211,33 @@ def test_text_and_order_of_the_sources_matter_to_a_pyramid() -> None:
         assert not torch.equal(fused, network(a, b, other))
 
 
+def test_gain_bounds_what_is_added_to_a_band() -> None:
+    image = 0.25 + 0.5 * torch.rand(1, 1, 32, 32)
+    maps = torch.zeros(1, 8, 32, 32)
+    maps[:, 1:6:2] = 100  # the most that may be added at the band-pass levels, nothing at the low-pass one
+
+    def added(gain: float) -> torch.Tensor:
+        return PyramidBlend(3, gain, preference=6)(image, image, maps) - image
+
+    assert added(0.1).abs().max() > 0.01
+    torch.testing.assert_close(added(0.2), 2 * added(0.1), rtol=0, atol=1e-6)
+
+
+def test_weights_stored_without_a_gain_have_that_of_then() -> None:
+    stored = json.loads(PRESETS["compact-pyramid"].to_json())
+    for name in ("gain", "additive", "preference"):
+        del stored[name]
+    config = FilmConfig.from_mapping(stored)
+    assert (config.gain, config.additive) == (0.5, False)
+
+
+def test_what_is_added_does_not_hang_on_the_band() -> None:
+    flat, maps = torch.full((1, 1, 32, 32), 0.5), torch.zeros(1, 8, 32, 32)
+    maps[:, 1:6:2] = 100
+    assert torch.equal(PyramidBlend(3, 0.5, preference=6)(flat, flat, maps), flat)
+    assert (PyramidBlend(3, 0.5, preference=6, additive=True)(flat, flat, maps) - flat).abs().min() > 0.1
+
+
 def test_presets() -> None:
     counts = {name: sum(p.numel() for p in Film(config).parameters()) for name, config in PRESETS.items()}
     assert counts["released"] == 2_070_235
@@ -226,6 +254,7 @@ def test_presets() -> None:
         ({"grid": (10, 10)}, "does not divide into tokens"),
         ({"stages": 0}, "must be positive"),
         ({"levels": -1}, "must be positive"),
+        ({"gain": 0}, "must be positive"),
         ({"shrink": 2}, "set levels as well"),
         ({"depth": 3}, "no dimension called depth"),
     ],
