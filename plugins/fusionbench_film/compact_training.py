@@ -36,7 +36,7 @@ CONFIG = "compact-pyramid"
 # exposures shows what neither source does, and weights that had learnt it were further from both.
 RECIPES: dict[Task, tuple[str, ...]] = {
     Task.IVF: ("training.epochs=48", "optimiser.decay_epochs=12", "training.checkpoint_epochs=12", "data.tones=1.4"),
-    Task.MIF: (),
+    Task.MIF: ("network.gain=0.2", "training.epochs=8", "loss.gradient=4"),
     Task.MEF: ("loss.intensity=mean",),
     Task.MFF: ("training.epochs=6", "loss.gradient=4", "loss.intensity=truth", "loss.gradients=truth"),
 }

@@ -103,7 +103,7 @@ FILM = MethodSpec(
 SHIPPED = Path(__file__).parent / "weights"
 _SHIPPED_SHA256 = {
     Task.IVF: "6f1608fd86fbda807ec3353c67447a028df28fb5b70e4b8db09cc916e508577d",
-    Task.MIF: "43416aef2927b4ac343d2984edcfa6fd35f340cf8c2098c2ed77ce903a722606",
+    Task.MIF: "fc7dcc0f320c0533b9fa9b30e01b9c2bb6913f1083d2ec80c7312c1e000212a3",
     Task.MEF: "9cc5e001755775eb2d78fe76ed1e2b74be3e7fdf612eb02a7b2b8e9f26801e5e",
     Task.MFF: "3b6a3826b578b4089c55151e217f358a730a38d88f332b07a67df12eb26dc711",
 }
