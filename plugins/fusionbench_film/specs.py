@@ -49,6 +49,7 @@ _OPTIONS = {
     "shrink": _dimension("Side of the blocks of pixels that features are made of;"),
     "levels": _dimension("Levels of the pyramids that are blended, 0: the decoder makes the pixels;"),
     "gain": _dimension("Largest change of a blended band-pass value, of itself;", float),
+    "additive": _dimension("Whether that change is added instead, up to a tenth of the range;", bool),
 }
 _TEXT_OPTIONS = {
     "text": Option(
@@ -105,7 +106,7 @@ _SHIPPED_SHA256 = {
     Task.IVF: "6f1608fd86fbda807ec3353c67447a028df28fb5b70e4b8db09cc916e508577d",
     Task.MIF: "fc7dcc0f320c0533b9fa9b30e01b9c2bb6913f1083d2ec80c7312c1e000212a3",
     Task.MEF: "9cc5e001755775eb2d78fe76ed1e2b74be3e7fdf612eb02a7b2b8e9f26801e5e",
-    Task.MFF: "3b6a3826b578b4089c55151e217f358a730a38d88f332b07a67df12eb26dc711",
+    Task.MFF: "c8e85a8d9f0d896862f26fe24291392c8450074286458b5b10f89af101efc815",
 }
 SHIPPED_TASKS = tuple(_SHIPPED_SHA256)
 
