@@ -202,8 +202,9 @@ def card(job: Job, weights: Path, scores: pandas.DataFrame, test: str, pairs: in
 
 {header}{rows}
 What differs from the paper's FILM: features are made of blocks of 4x4 pixels, and the decoder blends the sources'
-Laplacian pyramids (decisions and small changes for each level, of the guided features) instead of making pixels; the losses
-keep the sign of gradients. Stages, text, cross-attention and its guidance are the paper's, with smaller dimensions.
+Laplacian pyramids (decisions and small changes for each level, of the guided features) instead of making pixels; the
+losses keep the sign of gradients. Stages, text, cross-attention and its guidance are the paper's, with smaller
+dimensions.
 
 Limits: a small network, trained on few pairs of one kind. It is no stand-in for the authors' weights, and its scores
 are not those of the paper. How much text changes is measured in docs/film.md.
