@@ -99,7 +99,7 @@ def fusionbench_datasets() -> Sequence[DatasetSpec]:
             task=Task.IVF,
             opener="fusionbench_ivf.labelled:open_m3fd",
             title="M3FD",
-            splits=("test", "detection", "all"),
+            splits=("test", "detection", "ours-fusion", "all"),
             folders=("M3FD", "M3FD_Fusion"),
             layout="M3FD/{M3FD_Fusion,M3FD_Detection}/{Ir,Vis}/00000.png, labels/00000.txt; "
             "or {IR,VI}/NAME.png with test.txt",

@@ -24,6 +24,7 @@ from fusionbench.data.vocabulary import SIDE_FOLDERS
 from fusionbench.types import Labels, Problem, Task
 from fusionbench_ivf.classes import DRONE_VEHICLE, FMB, KAIST, KAIST_UNCOUNTED, LLVIP, M3FD, MFNET
 from fusionbench_ivf.layouts import Sequences, SplitInSides
+from fusionbench_ivf.scenes import by_scene
 
 _SIDES = SIDE_FOLDERS[Task.IVF]
 _FOLDERS = FolderPerSide(_SIDES)
@@ -33,6 +34,9 @@ _KAIST_SETS = {
     "train": tuple(f"set{number:02d}" for number in range(6)),
     "test": tuple(f"set{number:02d}" for number in range(6, 12)),
 }
+
+OURS = "ours-fusion"
+"""A split that the set's authors do not have."""
 
 _LIGHTS = {"D": "day", "N": "night"}
 _NAME = re.compile(r"\d([DN])$")
@@ -56,7 +60,7 @@ def open_msrs(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDat
 
 
 def open_m3fd(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDataset:
-    """M3FD: the fusion part is ``test``, ``detection`` has boxes.
+    """M3FD: the fusion part is ``test``, ``detection`` has boxes, ``ours-fusion`` is our choice of that part's pairs.
 
     Args:
         root: The folder, or that of the detection part itself.
@@ -66,7 +70,10 @@ def open_m3fd(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDat
     folders = {"test": ("M3FD_Fusion",), "detection": ("M3FD_Detection",)}
     is_detection = loose(root.absolute().name) == loose("M3FD_Detection") or find_folder(root, ("labels",)) is not None
     rules = {"detection": whole} if is_detection else {}
-    dataset = open_split("m3fd", Task.IVF, root, split, [_FOLDERS], folders=folders, rules=rules)
+    part = "detection" if split == OURS else split
+    dataset = open_split("m3fd", Task.IVF, root, part, [_FOLDERS], folders=folders, rules=rules)
+    if split == OURS:
+        dataset = replace(by_scene(dataset, root), split=split)
     return with_labels(dataset, boxes=BoxFiles(("labels",), M3FD, tuple(classes) or M3FD.names))
 
 

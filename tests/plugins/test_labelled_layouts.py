@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,28 @@ class TestM3FD:
         (root / "M3FD_Detection" / "labels" / "classes.txt").write_text("tree\n")
         with pytest.raises(DataError, match="unknown class tree"):
             open_dataset(f"m3fd@detection={root}")
+
+    @pytest.mark.parametrize("by_image", [False, True])
+    def test_our_list_goes_by_scenes(self, tmp_path: Path, by_image: bool) -> None:
+        names = [f"{n:05d}" for n in range(34)]
+        root = tree(tmp_path, *(f"M3FD_Detection/{band}/{name}.png" for band in ("Ir", "Vis") for name in names))
+        (root / "meta").mkdir()
+        file = root / "meta" / "scenario.json"
+        scenes = {"night": [f"{name}.png" for name in names[:29]], "fog": [f"{name}.png" for name in names[30:]]}
+        file.write_text(json.dumps({n: scene for scene in scenes for n in scenes[scene]} if by_image else scenes))
+        dataset = open_dataset(f"m3fd@ours-fusion={root}")
+        assert [sample.id for sample in dataset.samples] == ["00007", "00021", "00032"]
+        assert any(problem.message.endswith("left out: 00029.") for problem in dataset.problems)
+
+    @pytest.mark.parametrize("text", [None, "{", "[]", '{"night": 3}', '{"night": ["x.png"]}'])
+    def test_our_list_needs_the_scenes(self, tmp_path: Path, text: str | None) -> None:
+        root = self.root(tmp_path)
+        (root / "meta").mkdir()
+        if text is not None:
+            (root / "meta" / "scenario.json").write_text(text)
+        with pytest.raises(DataError, match=r"scenario\.json") as caught:
+            open_dataset(f"m3fd@ours-fusion={root}")
+        assert caught.value.hint
 
     def test_an_undivided_copy_has_no_detection_part(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="M3FD_Detection"):
