@@ -7,10 +7,13 @@ from pathlib import Path
 import pandas
 import pytest
 import torch
+import yaml
 
 import fusionbench as fb
 from fusionbench.images import file_sha256
 from fusionbench.types import Task
+from fusionbench_film.compact_training import RECIPES
+from fusionbench_film.configuration import PRESETS, FilmConfig
 from fusionbench_film.specs import COMPACT, SHIPPED
 from tests.helpers.shared import shared_path
 
@@ -22,6 +25,20 @@ def test_each_file_has_its_card(task: Task) -> None:
     weights = SHIPPED / f"film-compact-{task.lower()}.safetensors"
     assert weights.stat().st_size < 2_000_000
     assert file_sha256(weights) in weights.with_suffix(".md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_cards_say_what_the_recipe_is(task: Task) -> None:
+    card = (SHIPPED / f"film-compact-{task.lower()}.md").read_text(encoding="utf-8")
+    assert f"`compact-pyramid`: {', '.join((*RECIPES[task], 'training.seed=0'))}.\n" in card
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_weights_have_the_dimensions_of_the_recipe(task: Task) -> None:
+    lines = (change.removeprefix("network.").replace("=", ": ") for change in RECIPES[task] if "network." in change)
+    named = yaml.safe_load("\n".join(lines)) or {}
+    config = fb.get_method("film-compact", task=task, device="cpu", text="none").network.config
+    assert config == FilmConfig.from_mapping(named, base=PRESETS["compact-pyramid"])
 
 
 def test_nothing_else_is_shipped() -> None:
