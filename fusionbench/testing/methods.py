@@ -266,10 +266,12 @@ def _tiles(trial: MethodTrial) -> str:
     tile += -tile % spec.multiple
     side = tile + spec.overlap + 11
     batch = trial.batch([trial.sample((side, side + 9))])
-    whole = fuser.fuse(batch)
-    tiled = fuse_in_tiles(
-        lambda sources: fuser.fuse(with_sources(batch, sources)), batch.sources, tile=tile, overlap=spec.overlap
-    )
+
+    def fuse(sources: Sequence[Tensor]) -> Tensor:
+        return fuser.fuse(with_sources(batch, tuple(source.clone() for source in sources)))
+
+    whole = fuse(batch.sources)
+    tiled = fuse_in_tiles(fuse, batch.sources, tile=tile, overlap=spec.overlap)
     off = (tiled - whole.float()).abs().max().item()
     if off > _SEAM:
         raise Broken(

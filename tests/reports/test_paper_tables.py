@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import statistics
+import time
 import zipfile
 from dataclasses import replace
 
@@ -211,6 +212,13 @@ def test_latex_compiles(tmp_path, layout, align, longtable):
     table = papered(layout, mark, label="t", cite=True, size=size, align_decimals=align, longtable=longtable)
     (tmp_path / "table.tex").write_text(latex(table), encoding="ascii")
     assert "Output written" in pdflatex(tmp_path, "table")
+
+
+def test_a_workbook_does_not_hang_on_when_it_is_written():
+    table = papered()
+    before = xlsx(table)
+    time.sleep(1.1)  # times in a workbook are whole seconds
+    assert xlsx(table) == before
 
 
 def test_workbook_has_numbers_and_no_formula():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from typing import Any
 
 from fusionbench.extras import require
@@ -20,6 +21,10 @@ _STYLES: dict[Mark, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
+# The same table gives the same file, whenever it is written.
+_CREATED = datetime(2024, 1, 1)
+
+
 def render(table: Table) -> bytes:
     """The workbook as the bytes of its file. Text is never a formula; means are not rounded, but shown so.
 
@@ -29,6 +34,7 @@ def render(table: Table) -> bytes:
     xlsxwriter = require("xlsxwriter", extra="xlsx", purpose="an Excel workbook")
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False}) as book:
+        book.set_properties({"created": _CREATED})
         names: set[str] = set()
         for block in sheets(table):
             _write(book, _name(block.title or "Table", names), block, table)
