@@ -51,7 +51,10 @@ def command(
     from fusionbench.reports.site.writing import claim, write_leaderboard
     from fusionbench.runs.building import build_config
     from fusionbench.runs.submissions import read_submissions
+    from fusionbench.types import UsageError
 
+    if datasets and not rescore:
+        raise UsageError("-d says where pictures are scored again, and nothing is.", hint="Add --rescore.")
     requests = build_config({}, datasets=datasets, options=options).datasets
     submissions = read_submissions(folder, rescore=rescore, datasets=requests, data_root=data_root, said=terminal.say)
     claim(output, "leaderboard")

@@ -81,6 +81,15 @@ def options_option(help_text: str, *, metavar: str = "NAME.KEY=VALUE") -> Callab
     return click.option("--option", "options", multiple=True, metavar=metavar, help=f"{help_text} Repeatable.")
 
 
+EXECUTOR_OPTIONS = (
+    click.option("--executor", metavar="NAME", help="Who carries out the work (`fusionbench list executors`)."),
+    click.option(
+        "--executor-option", "executor_options", multiple=True, metavar="KEY=VALUE", help="Set an option of it."
+    ),
+)
+"""Of commands whose work an executor carries out."""
+
+
 def _split(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
     from fusionbench.configuration.assignments import split_names
 

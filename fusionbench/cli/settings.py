@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from fusionbench.cli.options import Whole, names_option
+from fusionbench.cli.options import EXECUTOR_OPTIONS, Whole, names_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,10 +21,7 @@ _OPTIONS = [
         metavar="auto|cpu|cuda|cuda:N",
         help="Where to compute; cpu:N, cuda:all or several with commas: a process on each.",
     ),
-    click.option("--executor", metavar="NAME", help="Who carries out the work (`fusionbench list executors`)."),
-    click.option(
-        "--executor-option", "executor_options", multiple=True, metavar="KEY=VALUE", help="Set an option of it."
-    ),
+    *EXECUTOR_OPTIONS,
     click.option("--batch-size", type=Whole(), metavar="N", help="Samples of equal size fused at once."),
     click.option("--workers", type=Whole(), metavar="N", help="Threads that decode images."),
     click.option("--limit", type=Whole(), metavar="N", help="Only the first N samples of each data set."),

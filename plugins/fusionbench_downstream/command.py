@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fusionbench.cli.main import FusionBenchGroup
-from fusionbench.cli.options import DATASET, WholeRange, data_root_option, names_option, options_option, plugin_option
+from fusionbench.cli.options import (
+    DATASET,
+    EXECUTOR_OPTIONS,
+    WholeRange,
+    data_root_option,
+    names_option,
+    options_option,
+    plugin_option,
+)
 
 if TYPE_CHECKING:
     from fusionbench_downstream.settings import Kind, Settings
@@ -85,10 +93,7 @@ _OPTIONS = [
         metavar="auto|cpu|cuda|cuda:N",
         help="Where to compute; cpu:N, cuda:all or several with commas: a cell at a time on each.",
     ),
-    click.option("--executor", metavar="NAME", help="Who carries out the work (`fusionbench list executors`)."),
-    click.option(
-        "--executor-option", "executor_options", multiple=True, metavar="KEY=VALUE", help="Set an option of it."
-    ),
+    *EXECUTOR_OPTIONS,
     click.option("--workers", type=WholeRange(1), metavar="N", help="Threads that decode images."),
     click.option("--limit", type=WholeRange(1), metavar="N", help="Only the first N samples of each part."),
     click.option("--out", metavar="DIR", help="Folder of results; the same folder again computes what is missing."),

@@ -101,6 +101,7 @@ def test_pictures_of_one_s_own_data_are_scored_again_where_these_lie(tmp_path: P
     submitted(tmp_path / "in", tmp_path / "run", to_json(results))
     board = ["leaderboard", str(tmp_path / "in"), "-o", str(tmp_path / "site"), "--rescore"]
     assert "cannot be scored again" in cli.invoke(main, board).stderr
+    assert "Add --rescore" in cli.invoke(main, [*board[:-1], *chosen]).stderr
     assert "every value was found again" in cli.invoke(main, [*board, *chosen]).stderr
 
 
