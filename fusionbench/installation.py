@@ -61,8 +61,8 @@ def _versions() -> Iterator[Finding]:
     yield Finding(f"Python {facts['python']} on {facts['machine']['system']}, {facts['machine']['cores']} cores")
     yield Finding("  " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()))
     yield Finding(f"  torch uses {torch.get_num_threads()} threads")
-    yield Finding(f"  native kernel of the metrics: {fusionbench.metrics.native.state()}")
-    yield Finding(f"  native kernel of the networks: {fusionbench.nn.native.state()}")
+    yield Finding(f"  native kernel of the metrics: {fusionbench.metrics.native.NATIVE.state()}")
+    yield Finding(f"  native kernel of the networks: {fusionbench.nn.native.NATIVE.state()}")
     for extra, missing in absent_of_extras().items():
         told = f"lacks {', '.join(missing)}: pip install 'fusionbench[{extra}]'" if missing else "installed"
         yield Finding(f"  extra {extra}: {told}")

@@ -14,7 +14,9 @@ from fusionbench_defusion.network import ALIASES, DeFusionNet
 from fusionbench_defusion.streaming import StreamedDeFusion
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
-needs_kernel = pytest.mark.skipif(native_kernel.kernel() is None, reason=f"native kernel: {native_kernel.state()}")
+needs_kernel = pytest.mark.skipif(
+    native_kernel.NATIVE.kernel() is None, reason=f"native kernel: {native_kernel.NATIVE.state()}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ def test_streamed_equals_plain(size: tuple[int, int], deep: bool) -> None:
         parameter.normal_(0, spread, generator=generator)
     network.fusion_rule[0].weight.abs_()
     first, second = torch.rand(2, 2, 3, *size, generator=generator)
-    kernel = native_kernel.kernel()
+    kernel = native_kernel.NATIVE.kernel()
     assert kernel is not None
     expected = network(first, second)
     fused = StreamedDeFusion(network)(kernel, first, second)

@@ -17,7 +17,7 @@ from fusionbench_segmif.segformer import SegmentationNet
 from fusionbench_segmif.streaming import StreamedFusion
 from tests.helpers.golden import GoldenMethod, fill_golden, manifest, shapes
 
-needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
+needs_kernel = pytest.mark.skipif(native.NATIVE.kernel() is None, reason=f"native kernel: {native.NATIVE.state()}")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_fusion_network_matches_golden(golden: GoldenMethod, network: SegMIFNet)
 @needs_kernel
 @torch.inference_mode()
 def test_streamed_fusion_network_matches_golden(golden: GoldenMethod, network: SegMIFNet) -> None:
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     fused = StreamedFusion(network.fusion)(kernel, *_guided(golden, "fusion72x96"))
     torch.testing.assert_close(fused, golden.expected("fusion72x96", "fused"), atol=1e-5, rtol=0)

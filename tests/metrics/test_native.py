@@ -16,7 +16,7 @@ from fusionbench.metrics.formulas.statistics import average_gradient, spatial_fr
 from fusionbench.metrics.planes import Planes
 from tests.metrics.tester import relative_error, scenes
 
-needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
+needs_kernel = pytest.mark.skipif(native.NATIVE.kernel() is None, reason=f"native kernel: {native.NATIVE.state()}")
 
 BOUND = {torch.float64: 1e-12, torch.float32: 2e-4}
 
@@ -52,7 +52,7 @@ def test_kernel_and_formulas_agree(
     fused: str, first: str, second: str, height: int, width: int, dtype: torch.dtype
 ) -> None:
     """VIF, edges, Qabf, SD, SF and AG: to 1e-12 in double precision, within single precision's noise otherwise."""
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     images = [plane(kind, height, width, seed).to(dtype) for seed, kind in enumerate((fused, first, second))]
     exact = Planes(images[0][None].double(), tuple(image[None].double() for image in images[1:]))
@@ -89,7 +89,7 @@ def test_kernel_and_formulas_agree(
 @pytest.mark.parametrize("first", ["noise", "levels", "flat", "steps"])
 def test_feature_information_is_that_of_the_formulas(first: str, second: str, size: tuple[int, int]) -> None:
     """On features with ties, flat and equal windows, and at sizes around the width of the kernel's blocks."""
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     generator = torch.Generator().manual_seed(size[1])
     fused = torch.randint(0, 3, size, generator=generator).double()
@@ -138,7 +138,7 @@ def test_correlations_are_those_of_the_formulas(
 @pytest.mark.parametrize("count", [1, 2, 3, 64, 1001])
 @pytest.mark.parametrize("kind", ["noise", "levels", "zeros", "tiny"])
 def test_median_is_numpys(kind: str, count: int) -> None:
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     generator = torch.Generator().manual_seed(count)
     noise = torch.rand(count, generator=generator, dtype=torch.float64)
@@ -162,5 +162,5 @@ def test_every_metric_is_the_same_without_the_kernel(profile: str, monkeypatch: 
 def test_the_switch_turns_the_kernel_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """``FUSIONBENCH_NATIVE=0`` leaves the torch formulas, and ``doctor`` can say so."""
     monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
-    assert native.kernel() is None
-    assert "FUSIONBENCH_NATIVE=0" in native.state()
+    assert native.NATIVE.kernel() is None
+    assert "FUSIONBENCH_NATIVE=0" in native.NATIVE.state()

@@ -11,7 +11,7 @@ from fusionbench.nn.native import Convolution, Coupling
 from fusionbench.nn.restormer import RestormerBlock
 from fusionbench.nn.streaming import StreamedRestormer
 
-needs_kernel = pytest.mark.skipif(native.kernel() is None, reason=f"native kernel: {native.state()}")
+needs_kernel = pytest.mark.skipif(native.NATIVE.kernel() is None, reason=f"native kernel: {native.NATIVE.state()}")
 
 WIDE, NARROW = (13, 200), (5, 96)
 SIZES = [(1, 1), (9, 2), (2, 95), NARROW, (33, 97), WIDE]
@@ -73,7 +73,7 @@ def test_convolution(
     expected = expected[0].permute(1, 2, 0) + (more if add == "before" else 0)
     expected = F.leaky_relu(expected, slope) + (more if add == "after" else 0)
 
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     packed = Convolution.of(weight.float(), bias.float(), dilation=dilation, slope=slope)
     found = wide.float()
@@ -115,7 +115,7 @@ def test_coupling(size: tuple[int, int], residuals: int, threads: int) -> None:
     results = [part @ each for part, each in zip(between.split(wide, dim=-1), last, strict=True)]
     expected = target + results[0] if residuals == 1 else target * results[0].exp() + results[1]
 
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     found = both.float()
     packed = Coupling.of(first.float(), taps.float(), [each.float() for each in last])
@@ -141,7 +141,7 @@ def test_gelu_is_that_of_torch() -> None:
         centred=True,
         halves=2,
     )
-    kernel = native.kernel()
+    kernel = native.NATIVE.kernel()
     assert kernel is not None
     found = []
     for start in range(0, len(x), 100):
@@ -155,9 +155,9 @@ def test_gelu_is_that_of_torch() -> None:
 
 def test_the_switch_turns_the_kernel_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUSIONBENCH_NATIVE", "0")
-    assert native.kernel() is None
+    assert native.NATIVE.kernel() is None
     assert native.kernel_for(torch.zeros(1)) is None
-    assert "FUSIONBENCH_NATIVE=0" in native.state()
+    assert "FUSIONBENCH_NATIVE=0" in native.NATIVE.state()
 
 
 def test_other_features_are_left_to_torch() -> None:

@@ -4,6 +4,6 @@ It is optional: where it was not built, or ``FUSIONBENCH_NATIVE=0`` is set, the 
 work, slower. Both are held to the same reference values and to each other. It knows no gradients.
 """
 
-from fusionbench.metrics.native.library import Kernel, kernel, kernel_for, state
+from fusionbench.metrics.native.library import NATIVE, Kernel, kernel_for
 
-__all__ = ["Kernel", "kernel", "kernel_for", "state"]
+__all__ = ["NATIVE", "Kernel", "kernel_for"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fusionbench.native import SWITCH, open_library, switched_off
+from fusionbench.native import Native
 
 # The library's own version: raised with every change of its interface.
 _VERSION = 3
@@ -129,23 +128,10 @@ def _address(plane: Tensor) -> ctypes.c_void_p:
     return _POINTER(plane.data_ptr())
 
 
-@cache
-def _loaded() -> tuple[Kernel | None, str]:
-    library, state = open_library(Path(__file__).parent, _VERSION)
-    return None if library is None else Kernel(library), state
-
-
-def kernel() -> Kernel | None:
-    """The kernel, or None where it was not built or is switched off."""
-    return None if switched_off() else _loaded()[0]
+NATIVE = Native(Path(__file__).parent, _VERSION, Kernel)
 
 
 def kernel_for(*planes: Tensor) -> Kernel | None:
     """The kernel, where it can work on these planes: on the CPU, float64 or float32, without gradients."""
     able = all(plane.device.type == "cpu" and plane.dtype in _SUFFIX and not plane.requires_grad for plane in planes)
-    return kernel() if able else None
-
-
-def state() -> str:
-    """What ``doctor`` says of it."""
-    return f"switched off by {SWITCH}=0" if switched_off() else _loaded()[1]
+    return NATIVE.kernel() if able else None

@@ -4,7 +4,7 @@ It is optional: where it was not built, or ``FUSIONBENCH_NATIVE=0`` is set, torc
 the same values within the rounding of float32.
 """
 
-from fusionbench.nn.native.library import Kernel, kernel, kernel_for, state
+from fusionbench.nn.native.library import NATIVE, Kernel, kernel_for
 from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
 
-__all__ = ["Convolution", "Coupling", "Kernel", "Output", "Projection", "kernel", "kernel_for", "state"]
+__all__ = ["NATIVE", "Convolution", "Coupling", "Kernel", "Output", "Projection", "kernel_for"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fusionbench.native import SWITCH, open_library, switched_off
+from fusionbench.native import Native
 from fusionbench.nn.bands import Band, row_ranges, together
 from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
 
@@ -199,15 +198,7 @@ def _map(tensor: Tensor) -> _Map:
     return _Map(tensor.data_ptr(), tensor.shape[0], tensor.shape[1], tensor.stride(0), tensor.stride(1))
 
 
-@cache
-def _loaded() -> tuple[Kernel | None, str]:
-    library, told = open_library(Path(__file__).parent, _VERSION)
-    return None if library is None else Kernel(library), told
-
-
-def kernel() -> Kernel | None:
-    """The kernel, or None where it was not built or is switched off."""
-    return None if switched_off() else _loaded()[0]
+NATIVE = Native(Path(__file__).parent, _VERSION, Kernel)
 
 
 def kernel_for(features: Tensor) -> Kernel | None:
@@ -219,9 +210,4 @@ def kernel_for(features: Tensor) -> Kernel | None:
         and not features.requires_grad
         and not torch.is_autocast_enabled("cpu")
     )
-    return kernel() if able else None
-
-
-def state() -> str:
-    """What ``doctor`` says of it."""
-    return f"switched off by {SWITCH}=0" if switched_off() else _loaded()[1]
+    return NATIVE.kernel() if able else None
