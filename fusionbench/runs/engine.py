@@ -328,6 +328,10 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
         "colour": _COLOUR[config.colour],
         "methods": methods,
         "pairs": {key: len(dataset.samples) for key, dataset in expansion.datasets.items()},
+        "listed": {
+            key: {"samples": len(dataset.listed), "sha256": digest_of(dataset.listed)}
+            for key, dataset in expansion.datasets.items()
+        },
         "metrics": {
             metric.key: {"higher_is_better": metric.higher_is_better, "version": metric.version}
             for metric in expansion.metrics

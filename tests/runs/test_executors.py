@@ -101,8 +101,11 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_devices("cpu:3") == ("cpu", "cpu", "cpu")
     assert pick_devices("cpu, cpu:2") == ("cpu", "cpu", "cpu")
     for wrong in ("cpu:0", "cpu:100", "cpu:", "cpu,", "", "cpu:-1", "gpu:all"):
-        with pytest.raises(UsageError, match="unknown device"):
+        with pytest.raises(UsageError, match=r"unknown device .*; use auto, cpu, cpu:N for N processes .* cuda:all"):
             pick_devices(wrong)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"device cuda:all: torch .* sees no CUDA device"):
+        pick_devices("cuda:all")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_devices("cuda:all") == ("cuda:0", "cuda:1")
