@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fusionbench.devices import pick_devices
-from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import printable
 from fusionbench.runs.events import Event, Outcome, Remark
@@ -24,6 +23,7 @@ from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection
 from fusionbench_dask.pieces import Pieces, small_units
 from fusionbench_dask.premises import MARKER, Premises, code_of, versions
+from fusionbench_dask.queues import told_by_jobs
 from fusionbench_dask.transfers import answer_of, is_death, pictures_of, put_pictures
 
 # Seconds between two looks at which workers there are.
@@ -67,6 +67,7 @@ class DaskExecutor:
         self._had: dict[int, Worker] = {}
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._here: Inspection | None = None
+        self._refusals: set[str] = set()
         folder = context.folder.absolute()
         for old in folder.glob(f"{MARKER}*"):
             old.unlink(missing_ok=True)
@@ -144,6 +145,10 @@ class DaskExecutor:
         lost = self._crew.meet(found)
         if len(self._crew.present) < self._settings.expected:
             self._connection.replenish()
+            for reason in self._connection.refusals:
+                if reason not in self._refusals:
+                    self._refusals.add(reason)
+                    self._context.notice(f"note: {self._settings.cluster} does not take a job at present: {reason}.")
         return lost
 
     def _bury(self, worker: Worker, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
@@ -181,10 +186,8 @@ class DaskExecutor:
         if self._wait and now - since > self._wait:
             raise FusionBenchError(f"there has been no Dask worker for {self._wait:g} s.", hint=_RESUME)
         if now - told_at > (_PATIENCE if since == told_at else _AGAIN):
-            logs = (
-                f"; the jobs' own logs are in {shown(self._context.folder / 'dask')}" if self._settings.submits else ""
-            )
-            self._context.notice(f"note: waiting for a Dask worker{logs}.")
+            logs = told_by_jobs(self._context.folder / "dask") if self._settings.submits else ""
+            self._context.notice(f"note: waiting for a Dask worker{logs.removesuffix('.')}.")
             return now
         return told_at
 

@@ -180,6 +180,65 @@ def test_what_is_wrong_is_told_before_anything_is_computed(cluster: Any, worksho
         fb.run(**settings, executor="dask", executor_options={"cluster": "kubernetes"})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"address": "nonsense"}, "no Dask scheduler can be reached at nonsense: .*missing port"),
+        ({"address": "tls://127.0.0.1:1"}, "no Dask scheduler can be reached at tls:.*TLS"),
+        ({"scheduler_file": "absent.json"}, r"option dask\.scheduler_file: .*absent\.json cannot be read"),
+        ({"scheduler_file": "other.json"}, r"option dask\.scheduler_file: .*other\.json tells no address"),
+        ({"cluster": "slurm", "cores": 1, "memory": "2XB"}, "the cluster slurm cannot be made: .*'XB'"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_told_at_once(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.json").write_text('{"kind": "none"}')
+    with pytest.raises(UsageError, match=message):
+        fb.run(**workshop(method(FUSES), count=1), executor="dask", executor_options=options)
+
+
+def batch_queue(folder: Path, monkeypatch: pytest.MonkeyPatch, submit: str) -> dict[str, Any]:
+    """A queue with these commands for ``sbatch``, which starts a job as a process; the options that use it."""
+    folder.mkdir()
+    job = (
+        f'cp "$1" {folder}/script; setsid sh {folder}/script > {folder}/log 2>&1 & echo Submitted batch job $!; exit 0'
+    )
+    (folder / "sbatch").write_text(f"#!/bin/sh\n{submit.replace('JOB', job)}\n")
+    (folder / "scancel").write_text('#!/bin/sh\nkill -- "-$1"\n')
+    for command in folder.iterdir():
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "plugins", ROOT / "baselines")))
+    monkeypatch.setenv("PYTHONPATH", path)
+    return {"cluster": "slurm", "cores": 1, "memory": "1GB", "interface": "lo", "wait": 120}
+
+
+def test_a_queue_that_takes_no_job_ends_the_run(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dask_jobqueue", reason="the extra dask is not installed")
+    options = batch_queue(tmp_path / "queue", monkeypatch, "echo 'sbatch: error: invalid partition: x' >&2; exit 1")
+    settings = workshop(method(FUSES), count=1)
+    with pytest.raises(UsageError, match="slurm takes no job of this run: sbatch: error: invalid partition: x"):
+        fb.run(**settings, executor="dask", executor_options=options)
+    assert [*(tmp_path / "run" / "dask").iterdir()] == []  # nor are there keys
+
+
+def test_a_queue_that_takes_fewer_jobs_is_told_and_does(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dask_jobqueue", reason="the extra dask is not installed")
+    submit = f"mkdir {tmp_path}/first 2>/dev/null && {{ JOB; }}; echo 'sbatch: error: too many jobs' >&2; exit 1"
+    options = batch_queue(tmp_path / "queue", monkeypatch, submit)
+    heard = Heard()
+    settings = workshop(method(FUSES), count=1)
+    found = fb.run(**settings, executor="dask", executor_options={**options, "workers": 2}, watcher=heard)
+    assert found.complete
+    assert "note: slurm does not take a job at present: sbatch: error: too many jobs." in heard.lines
+
+
 def test_a_cluster_that_is_made_for_a_run_is_gone_after_it(workshop: Workshop, tmp_path: Path) -> None:
     """From the command line, interrupted in the middle, and finished by the same command."""
     slow = f"open({str(tmp_path / 'began')!r}, 'a').write('.')\ntime.sleep(0.3)\nreturn torch.maximum(*batch.sources)"
