@@ -21,7 +21,7 @@ from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.local import split_units, threads_of_each
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.watching import SilentWatcher
-from fusionbench.types import FusionBenchError, UsageError
+from fusionbench.types import FusionBenchError, PluginError, UsageError
 from tests.helpers.workshop import FUSES, Workshop, failures, method
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -260,6 +260,33 @@ def test_what_is_wrong_with_an_executor_is_told_before_anything_is_computed(
     with pytest.raises(FusionBenchError, match=message):
         fb.run(**given, **settings)
     assert not (Path(str(given["out"])) / "images").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "computed", "failed"),
+    [("yield from told[:0]", 0, 5), ("yield from told[:-1]", 4, 1), ("yield from told + told", 5, 0)],
+)
+def test_an_executor_that_forgets_or_repeats_results_is_noticed(
+    workshop: Workshop, fault: str, computed: int, failed: int
+) -> None:
+    """Nothing that is missing counts as done."""
+    kept = "[found for found in self.inner.execute(units) if type(found[1]).__name__ == 'Outcome']"
+    body = f"told = {kept}\n        {fault}\n"
+    faulty = BACKWARDS.replace("for unit in reversed(units):", body + "        for unit in ():")
+    found = fb.run(
+        **workshop("from pathlib import Path\n" + TWO + "\nimport fusionbench.types\n" + faulty, 5),
+        executor="backwards",
+        executor_options={"diary": workshop.folder / "diary"},
+    )
+    assert (found.computed, found.failed) == (computed, failed)
+    assert found.info["outcome"] == ("failures" if failed else "complete")
+
+
+def test_an_executor_that_raises_is_named(workshop: Workshop) -> None:
+    faulty = BACKWARDS.replace("for unit in reversed(units):", "raise ValueError('no queue')\n        for unit in ():")
+    settings = workshop("from pathlib import Path\n" + TWO + "\nimport fusionbench.types\n" + faulty, 2)
+    with pytest.raises(PluginError, match=r"executor backwards: ValueError: no queue \(.*workshop\.py, line \d+"):
+        fb.run(**settings, executor="backwards", executor_options={"diary": workshop.folder / "diary"})
 
 
 def test_the_command_line_names_an_executor_and_its_options(workshop: Workshop, tmp_path: Path) -> None:
