@@ -151,6 +151,17 @@ def test_workers_with_other_images_are_refused_in_words(cluster: Any, workshop: 
         run(cluster, workshop(code))
 
 
+def test_workers_without_fusionbench_are_refused_and_live(workshop: Workshop, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.py"
+    absent.write_text("import sys\nsys.modules['fusionbench_dask'] = None\n", encoding="utf-8")
+    with distributed.LocalCluster(
+        n_workers=1, host="127.0.0.1", dashboard_address=":0", memory_limit=0, preload=str(absent)
+    ) as bare:
+        with pytest.raises(UsageError, match=r"(?s)no Dask worker has what this run needs.*have to be installed there"):
+            run(bare, workshop(method(FUSES), count=1))
+        assert len(bare.scheduler_info["workers"]) == 1
+
+
 def test_an_image_that_changes_after_the_plan_is_a_failed_row(
     cluster: Any, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
