@@ -20,10 +20,17 @@ class BuildLibrary(build_ext):
         super().build_extension(ext)
 
 
+# Folders with packages of their own, as in setup.cfg: no part of a module's name.
+ROOTS = ("plugins/", "baselines/")
+
+
 def library(folder: str) -> Extension:
     """The native part of a package, beside its source."""
+    package = folder
+    for root in ROOTS:
+        package = package.removeprefix(root)
     return Extension(
-        f"{folder.replace('/', '.')}._kernel",
+        f"{package.replace('/', '.')}._kernel",
         sources=[f"{folder}/kernel.cpp"],
         depends=[f"{folder}/kernel.inc"],
         language="c++",
@@ -31,7 +38,9 @@ def library(folder: str) -> Extension:
     )
 
 
+FOLDERS = ["fusionbench/metrics/native", "fusionbench/nn/native", "baselines/fusionbench_classic/native"]
+
 setup(
-    ext_modules=[library("fusionbench/metrics/native"), library("fusionbench/nn/native")],
+    ext_modules=[library(folder) for folder in FOLDERS],
     cmdclass={"build_ext": BuildLibrary},
 )
