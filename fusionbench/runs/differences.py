@@ -113,7 +113,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Runs do not write down what is at its default.
     """
-    given = RunConfig().to_dict(defaults=True) | config
+    given = {**RunConfig().to_dict(defaults=True), **config}
     found = {name: value for name, value in given.items() if name not in ("out", "methods", "datasets")}
     for kind in ("methods", "datasets"):
         for entry in config.get(kind) or ():

@@ -173,9 +173,9 @@ def _loggers() -> list[logging.Logger]:
 
 def _client() -> Any:
     """The class of clients whose making may fail: Dask's would wait a minute for the end of what has not begun."""
-    distributed = require("distributed", extra="dask", purpose="the executor dask")
+    base: Any = require("distributed", extra="dask", purpose="the executor dask").Client
 
-    class Client(distributed.Client):
+    class Client(base):
         def __del__(self) -> None:
             """Nothing: a client of a run is closed."""
 

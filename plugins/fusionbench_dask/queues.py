@@ -76,7 +76,7 @@ class JobQueue:
         failed = require("distributed", extra="dask", purpose="the executor dask").Status.failed
         queue = self
 
-        class Job(kind):  # type: ignore[misc]  # dask-jobqueue has no types
+        class Job(kind):
             async def start(self) -> None:
                 """Submit it."""
                 try:
