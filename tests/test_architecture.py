@@ -34,6 +34,7 @@ ROOMS = (
     "endings",
     "devices",
     "files",
+    "csv_tables",
     "atomic",
     "stamps",
     "databases",
