@@ -60,6 +60,7 @@ ROOMS = (
     "publishing",
     "training",
     "catalogue",
+    "details",
     "api",
     "demonstration",
     "installation",

@@ -23,6 +23,9 @@ class Factory:
     def __call__(self, **options: Any) -> Method:
         return FunctionMethod(resolve(self.function, owner="plugin classic"), options)
 
+    def __str__(self) -> str:
+        return self.function
+
 
 def _spec(
     name: str, function: str, title: str, summary: str, paper: Citation | None = None, **facts: Any

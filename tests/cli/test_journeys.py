@@ -170,6 +170,9 @@ def test_every_bad_file_is_named_before_the_computation_however_many_there_are(t
         (["run", "-m", "focus-map", "-d", "demo-ivf"], ["focus-map serves MFF"]),
         (["table", "nowhere"], ["nowhere is no run folder"]),
         (["info", "averige"], ["Did you mean average?"]),
+        (["list", "metrics", "--profile", "zaho"], ["unknown profile 'zaho'", "zhao"]),
+        (["list", "metrics", "--task", "IVF"], ["metrics have no task", "methods and datasets"]),
+        (["list", "methods", "--profile", "zhao"], ["methods have no profile"]),
         (["lst"], ["No such command 'lst'"]),
     ],
 )  # fmt: skip
@@ -522,6 +525,27 @@ def test_info_of_a_metric_prints_its_formula_and_those_it_refers_to() -> None:
     assert "qabf: Edge transfer: sum_S Q_S g_S / sum_S g_S" in output
     for key in current_plugins().metrics:
         assert "  formula: " in invoke("info", key).output, key
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("zhao", ["profile zhao, from plugin metrics", "  metrics: EN, SD", "  default: EN, SD"]),
+        ("film2024", ["published table film2024", "EN: EN@zhao, EN@cddfuse"]),
+        ("LaTeX", ["table format latex", "  suffix: .tex"]),
+        ("local", ["executor local, from plugin"]),
+        ("classic", ["plugin classic, from ", "  hooks: fusionbench_methods"]),
+        ("ms_ssim@tang", ["metric MS-SSIM@tang"]),
+    ],
+)
+def test_info_knows_whatever_has_a_name(name: str, words: list[str]) -> None:
+    output = invoke("info", name).output
+    assert all(word in output for word in words), output
+
+
+def test_profiles_may_be_spelt_as_everywhere() -> None:
+    rows = json.loads(invoke("list", "metrics", "--profile", "Metric_Python", "--json").stdout)
+    assert {row["profile"] for row in rows} == {"metric-python"}
 
 
 def test_info_of_a_metric_whose_code_is_gone_says_so(tmp_path: Path) -> None:
