@@ -144,7 +144,8 @@ def build(name: str, task: Task, root: Path, split: str, pairing: Pairing, *, re
         pairing.problems.append(Problem(kind="hint", message=remedy, fatal=False))
     if not pairing.groups:
         more = [f"and {len(pairing.problems) - _SHOWN} more problems"] if len(pairing.problems) > _SHOWN else []
-        found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
+        lines = [*(p.message for p in pairing.problems[:_SHOWN]), *more] or ["Its folders hold no images."]
+        found = "".join(f"\n  {line}" for line in lines)
         hint = remedy or ("" if split == ALL else f"@{ALL} takes whatever is there.")
         raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
     samples = tuple(

@@ -365,6 +365,17 @@ def test_options_of_score_find_their_owner(tmp_path: Path, pairs: Path) -> None:
     assert "'M', which is no data set and no --fused" in wrong.output
 
 
+def test_a_label_may_be_of_a_method_and_of_a_data_set(tmp_path: Path, pairs: Path) -> None:
+    """As of the images of a run, which lie in METHOD/DATASET: each of the two takes the options that it has."""
+    fused = write_fused(tmp_path / "ours", "_x")
+    words = ["--option", "ours.task=IVF", "-d", f"ours=folder={pairs}", "--metrics", "EN"]
+    result = invoke("score", "--fused", fused, *words, "--option", "ours.suffix=_x", "--out", tmp_path / "score")
+    assert result.exit_code == 0, result.output
+    words += ["--out", tmp_path / "run", "--dry-run", "--option"]
+    assert invoke("run", "-m", "ours=laplacian", *words, "ours.levels=2").exit_code == 0
+    assert "has no option 'steps'" in invoke("run", "-m", "ours=laplacian", *words, "ours.steps=2").output
+
+
 def write_fused(folder: Path, suffix: str) -> Path:
     folder.mkdir()
     for index in range(3):
