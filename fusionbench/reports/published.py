@@ -55,16 +55,16 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
         DataError: The file is missing, not UTF-8, or lacks a column; a task is unknown, a value is no
             finite number, or a method stands there twice for one data set.
     """
-    return _read(spec, read_csv_table(spec.path, words=_WORDS, form=_FORM), defaults or {})
+    return _read(spec, read_csv_table(spec.path, words=_WORDS, form=_FORM), defaults or {}, _FORM)
 
 
-def _read(spec: PublishedSpec, table: CsvTable, defaults: Mapping[str, str]) -> PublishedTable:
+def _read(spec: PublishedSpec, table: CsvTable, defaults: Mapping[str, str], form: str) -> PublishedTable:
     absent = {column: value for column, value in defaults.items() if column not in table.columns}
     missing = [column for column in REQUIRED if column not in table.columns and column not in absent]
     columns = [column for column in table.columns if column not in REQUIRED + DESCRIPTIVE]
     if missing or not columns:
         reason = f"lacks {', '.join(missing)}" if missing else "names no metric"
-        raise DataError(f"{spec.path}: the first line {reason}.", hint=_FORM)
+        raise DataError(f"{spec.path}: the first line {reason}.", hint=form)
     values: dict[tuple[str, str, str], float] = {}
     methods: dict[str, str] = {}
     sources: dict[str, None] = {}
@@ -115,21 +115,26 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
         metrics: Keys of the runs' metrics, ``name@profile``.
 
     Raises:
-        DataError: As of :func:`read_published`, or a column may mean several metrics.
+        DataError: As of :func:`read_published`; or a column may mean several metrics, or none is one of the runs'.
     """
-    table = read_csv_table(path, words=_WORDS, form=_FORM)
+    table = read_csv_table(path, words=_WORDS, form=_FILE_FORM)
     named = {_plain(word): key for key, title in datasets.items() for word in (title, key)}
     printed = {line["dataset"] for _, line in table.rows if "dataset" in line}
+    columns = [column for column in table.columns if column not in REQUIRED + DESCRIPTIVE]
+    meant = {column: _meant(column, metrics, path) for column in columns}
+    if columns and not any(meant.values()):
+        raise DataError(
+            f"{path}: none of its columns is a metric of these runs: {', '.join(columns)}.",
+            hint=f"They have {', '.join(metrics)}.",
+        )
     spec = PublishedSpec(
         name=name,
         path=path,
         datasets={text: named[_plain(text)] for text in printed if _plain(text) in named},
-        metrics={
-            column: _meant(column, metrics, path) for column in table.columns if column not in REQUIRED + DESCRIPTIVE
-        },
+        metrics=meant,
     )
     only = {"dataset": next(iter(datasets))} if len(datasets) == 1 else {}
-    return _read(spec, table, {"task": Task.IVF, **only})
+    return _read(spec, table, {"task": Task.IVF, **only}, _FILE_FORM)
 
 
 def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -148,6 +153,7 @@ def _plain(text: str) -> str:
 
 _WORDS = {word: word for word in REQUIRED + DESCRIPTIVE} | {"data set": "dataset"}
 _FORM = "Expected a CSV with the columns task, dataset, method and one for each metric."
+_FILE_FORM = "Expected a CSV with the columns method, dataset (unless the runs have one) and one for each metric."
 
 
 def _metric_keys(spec: PublishedSpec, printed: str) -> list[str]:

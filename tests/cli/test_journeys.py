@@ -504,6 +504,9 @@ def test_a_table_of_a_csv_file_stands_beside_a_run(tmp_path: Path, pairs: Path) 
         refused = invoke("table", tmp_path / "run", "--published", path)
         assert refused.exit_code == 2
         assert words in refused.output
+    path.write_text("Method,Speed\nTheirs,3\n", encoding="utf-8")
+    refused = invoke("table", tmp_path / "run", "--published", path)
+    assert "none of its columns is a metric of these runs: Speed.\n  They have EN@zhao, SD@zhao." in refused.output
     assert "cannot be read" in invoke("table", tmp_path / "run", "--published", tmp_path / "none.csv").output
     assert "Did you mean film2024" in invoke("table", tmp_path / "run", "--published", "film204").output
 
