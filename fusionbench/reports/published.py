@@ -122,7 +122,7 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
     printed = {line["dataset"] for _, line in table.rows if "dataset" in line}
     columns = [column for column in table.columns if column not in REQUIRED + DESCRIPTIVE]
     meant = {column: _meant(column, metrics, path) for column in columns}
-    if columns and not any(meant.values()):
+    if "method" in table.columns and columns and not any(meant.values()):
         raise DataError(
             f"{path}: none of its columns is a metric of these runs: {', '.join(columns)}.",
             hint=f"They have {', '.join(metrics)}.",
