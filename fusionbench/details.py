@@ -10,7 +10,7 @@ from typing import Any
 from fusionbench.metrics.describing import formula
 from fusionbench.metrics.selection import plain_name, profiles
 from fusionbench.plugins import Plugins, current_plugins
-from fusionbench.plugins.registry import unknown_registered
+from fusionbench.plugins.registry import Registry, unknown_registered
 from fusionbench.types import FusionBenchError, MetricSpec, Option, WeightSpec
 
 Fact = tuple[str, str]
@@ -48,7 +48,7 @@ def details(name: str) -> list[Entry]:
         [('published table', 'film2024')]
     """
     plugins = current_plugins()
-    kinds = (
+    kinds: tuple[Registry[Any], ...] = (
         *(plugins.methods, plugins.datasets, plugins.metrics, plugins.published, plugins.exporters, plugins.executors),
         *plugins.added.values(),
     )

@@ -193,7 +193,7 @@ def fetch_named(spec: Owner, name: str | None) -> Iterator[Path]:
 def fetch(spec: Owner, weight: WeightSpec) -> Path:
     """Download weights that their authors publish on the Hugging Face hub, and add them.
 
-    Those that are not published there and lie here already, such as weights that ship with their plugin, stay as they are.
+    Those that are not published there and are here already, such as weights that ship with their plugin, stay.
 
     Raises:
         WeightsError: They are neither published there nor here, or the download fails.
