@@ -12,6 +12,7 @@ from fusionbench.data.lists import ListEntry, read_list, select
 from fusionbench.data.names import loose, natural_key
 from fusionbench.data.pairing import Pairing, grouped
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Problem, Sample, Task
 
 ALL, TEST = "all", "test"
@@ -177,7 +178,7 @@ def _not_found(root: Path, layouts: Sequence[Layout], places: tuple[str, ...]) -
     where = f" (or in {places[0]}/)" if places else ""
     folders = [shown(folder.name) for folder in list_folders(root)]
     images = len(list_images(root, root).files)
-    there = ", ".join(folders[:12]) + (", ..." if len(folders) > 12 else "") or "none"
+    there = some_of(folders, 12) or "none"
     return f"{shown(root)}: looked here{where} for {wanted}.\n  Found folders: {there}; images: {images}."
 
 

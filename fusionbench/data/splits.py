@@ -12,10 +12,10 @@ from typing import Any
 from fusionbench.data.dataset import FileDataset
 from fusionbench.data.names import loose, usable_id
 from fusionbench.images import content_sha256
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Dataset, DatasetSpec, Problem, Sample, UnknownNameError, UsageError
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,12 @@ def restricted_to(dataset: Dataset, split: SplitList) -> FileDataset:
     absent = [entry.id for entry, sample, _ in found if sample is None]
     if absent:
         message = (
-            f"{len(absent)} of {len(split.entries)} samples of the list {split.name} are not there: {_some(absent)}."
+            f"{len(absent)} of {len(split.entries)} samples of the list {split.name} are not there: {some_of(absent)}."
         )
         problems.append(Problem(kind="list", message=message))
     other = [sample.id for _, sample, same in found if sample is not None and not same]
     if other:
-        message = f"list {split.name}: {len(other)} samples have other bytes than the list's: {_some(other)}."
+        message = f"list {split.name}: {len(other)} samples have other bytes than the list's: {some_of(other)}."
         problems.append(Problem(kind="list", message=message, fatal=False))
     samples = tuple(sample for _, sample, _ in found if sample is not None)
     if not samples:
@@ -260,7 +260,3 @@ class _Digests:
         if sample.id not in self._known:
             self._known[sample.id] = tuple(content_sha256(source) for source in sample.sources)
         return self._known[sample.id]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -12,13 +12,13 @@ from pathlib import Path
 from fusionbench.atomic import replacing
 from fusionbench.csv_tables import read_csv_table
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, UsageError
 from fusionbench_downstream.duplicates import alike, groups, shows_something, thumbnails
 from fusionbench_downstream.labelled import Labelled
 
 _PARTS = ("train", "test")
 _FORM = "Expected a CSV with the columns id and part."
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,4 +181,4 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
+    return some_of(names, 3, separator="; ")
