@@ -663,7 +663,9 @@ def test_what_is_left_out_of_the_output_is_said_to_be_where_it_is(tmp_path: Path
     result = invoke("run", "-p", broken, "-m", "mine", *data, "--out", tmp_path / "run")
     assert result.exit_code == 1
     assert result.output.count("failed: mine on folder") == 20
-    assert "failed rows say why in frame().error" in result.output
+    assert "`fusionbench runs show` says why samples failed" in result.output
+    assert f"failed   why: fusionbench runs show {tmp_path / 'run'}" in result.output
+    assert "ValueError" in invoke("runs", "show", tmp_path / "run").output
     assert fb.load_run(tmp_path / "run").frame().error.str.contains("ValueError").all()
 
 
