@@ -105,7 +105,8 @@ def _listed(value: Any) -> str:
 
 def _options(_: str, options: Mapping[str, Option]) -> Iterator[Fact]:
     for name, option in options.items():
-        choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
+        allowed = ", ".join(map(str, option.choices)) or option.bounds
+        choices = f" ({allowed})" if allowed else ""
         default = "needed" if option.required else "none" if option.default == () else f"default {option.default!r}"
         yield f"option {name}", f"{default}{choices} {option.help}".rstrip()
 
