@@ -168,6 +168,7 @@ METHODS = (
             doi="10.1109/JSEN.2015.2478655",
         ),
         options=_diffusion(10, 0.15, 30.0),
+        version="2",
     ),
     _spec(
         "fpde",
@@ -206,7 +207,7 @@ METHODS = (
                 default=1e-2, least=0, most=1, help="Relative residual at which conjugate gradients stop."
             ),
         },
-        version="2",
+        version="3",
     ),
     _spec(
         "msvd",
