@@ -57,6 +57,12 @@ _SYNONYMS = {
     "upload": "push",
     "diff": "runs",
     "history": "runs",
+    "methods": "list",
+    "datasets": "list",
+    "metrics": "list",
+    "caption": "text",
+    "verify": "data",
+    "splits": "data",
 }
 
 

@@ -174,6 +174,7 @@ def test_every_bad_file_is_named_before_the_computation_however_many_there_are(t
         (["list", "metrics", "--task", "IVF"], ["metrics have no task", "methods and datasets"]),
         (["list", "methods", "--profile", "zhao"], ["methods have no profile"]),
         (["lst"], ["No such command 'lst'"]),
+        (["metrics"], ["No such command 'metrics'. Did you mean list"]),
     ],
 )  # fmt: skip
 def test_mistakes_are_answered_with_the_remedy_and_status_2(
