@@ -1,5 +1,7 @@
 """The one thing that setup.cfg cannot say: optional native parts, for machines that have a C++ compiler."""
 
+from pathlib import Path
+
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -25,7 +27,7 @@ def library(folder: str) -> Extension:
     return Extension(
         f"{folder.replace('/', '.')}._kernel",
         sources=[f"{folder}/kernel.cpp"],
-        depends=[f"{folder}/kernel.inc"],
+        depends=sorted(map(str, Path(folder).glob("*.inc"))),
         language="c++",
         optional=True,
     )

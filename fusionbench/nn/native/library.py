@@ -10,10 +10,10 @@ from torch import Tensor
 
 from fusionbench.native import Native
 from fusionbench.nn.bands import Band, row_ranges, together
-from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
+from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection, Shrinkage
 
 # The library's own version: raised with every change of its interface.
-_VERSION = 1
+_VERSION = 2
 _POINTER = ctypes.c_void_p
 _INT, _STEP = ctypes.c_int, ctypes.c_ssize_t
 
@@ -56,6 +56,15 @@ class _Coupling(ctypes.Structure):
     _fields_ = (
         *((name, _INT) for name in ("channels", "wide", "outputs", "blocks")),
         *((name, _POINTER) for name in ("first", "kernel", "last")),
+    )
+
+
+class _Shrinkage(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("channels", "steps", "parts")),
+        ("decay", ctypes.c_float),
+        ("weights", _POINTER),
+        ("bias", _POINTER),
     )
 
 
@@ -155,6 +164,25 @@ class Kernel:
         )
         arguments = [_reference(each) for each in (given, _map(source), _map(target))]
         together(lambda rows: self._library.fb_couple(*arguments, *rows), row_ranges(len(source), source.device))
+
+    def shrink(self, shrinkage: Shrinkage, image: Tensor, out: Tensor) -> None:
+        """What is read out of an image's unrolled shrinkage, on all cores.
+
+        Args:
+            shrinkage: The steps.
+            image: H x W x 1, H and W at least 2.
+            out: H x W x P, shares nothing with the image.
+        """
+        given = _Shrinkage(
+            shrinkage.channels,
+            shrinkage.steps,
+            shrinkage.parts,
+            shrinkage.decay,
+            _address(shrinkage.weights),
+            _address(shrinkage.bias),
+        )
+        arguments = [_reference(each) for each in (given, _map(image), _map(out))]
+        together(lambda rows: self._library.fb_shrink(*arguments, *rows), row_ranges(len(image), image.device))
 
     def _add(self, name: str, projection: Projection, band: Band, output: Output) -> None:
         features, kept = _features(band)
