@@ -162,6 +162,18 @@ def test_shrinkage(size: tuple[int, int], channels: int, steps: int, parts: int,
 
 
 @needs_kernel
+@pytest.mark.parametrize("size", [(1, 1), (2, 95), WIDE])
+@pytest.mark.parametrize("channels", [32, 96])
+def test_gram(size: tuple[int, int], channels: int) -> None:
+    """Of some channels of a wider map."""
+    features = random(*size, channels + 3)[..., 2 : 2 + channels]
+    kernel = native.NATIVE.kernel()
+    assert kernel is not None
+    pixels = features.reshape(-1, channels).double()
+    torch.testing.assert_close(kernel.gram(features), pixels.t() @ pixels, rtol=1e-6, atol=1e-4)
+
+
+@needs_kernel
 def test_gelu_is_that_of_torch() -> None:
     """From far below to far above, through a block whose gate is the feature itself."""
     from fusionbench.nn.bands import Band

@@ -101,10 +101,11 @@ struct Table {
     void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, double *, const Convolution *, const Map *,
                         int, int);
     void (*couple)(const Coupling &, const Map &, const Map &, int, int);
+    void (*gram)(const Map &, int, double *);
     void (*shrinkage)(const Shrinkage &, const Map &, const Map &, int, int);
 };
 #define TABLE                                                                                                          \
-    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple, shrinkage};
+    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple, gram, shrinkage};
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,bmi2")
@@ -156,6 +157,7 @@ EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, con
 EXPORT void fb_couple(const Coupling *c, const Map *in, const Map *out, int start, int stop) {
     entries().couple(*c, *in, *out, start, stop);
 }
+EXPORT void fb_gram(const Map *in, int channels, double *products) { entries().gram(*in, channels, products); }
 EXPORT void fb_shrink(const Shrinkage *s, const Map *image, const Map *out, int start, int stop) {
     entries().shrinkage(*s, *image, *out, start, stop);
 }

@@ -165,6 +165,13 @@ class Kernel:
         arguments = [_reference(each) for each in (given, _map(source), _map(target))]
         together(lambda rows: self._library.fb_couple(*arguments, *rows), row_ranges(len(source), source.device))
 
+    def gram(self, source: Tensor) -> Tensor:
+        """Products of the channels of H x W x C, C a multiple of 32, summed over all pixels: C x C, float64."""
+        channels = source.shape[-1]
+        products = torch.zeros(channels, channels, dtype=torch.float64)
+        self._library.fb_gram(_reference(_map(source)), channels, _POINTER(products.data_ptr()))
+        return products
+
     def shrink(self, shrinkage: Shrinkage, image: Tensor, out: Tensor) -> None:
         """What is read out of an image's unrolled shrinkage, on all cores.
 
