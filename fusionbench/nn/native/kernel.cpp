@@ -26,6 +26,8 @@ EXPORT const char *fb_instructions() { return ""; }
 
 #else
 
+#include <immintrin.h>
+
 // Columns of a weight that stand together: depth x PANEL, one after the other; half as many if there are no more.
 constexpr int PANEL = 32;
 
