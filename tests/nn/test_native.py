@@ -100,6 +100,24 @@ def test_convolution(
 
 
 @needs_kernel
+@pytest.mark.parametrize("size", [(2, 95), WIDE])
+@pytest.mark.parametrize("channels", [7, 65])
+def test_convolution_in_place(size: tuple[int, int], channels: int, threads: int) -> None:
+    """A map becomes its own 1x1 convolution plus itself, in some channels of a wider one."""
+    wide = random(*size, channels + 3)
+    weight = random(channels, channels, 1, 1, seed=1)
+    source = wide[..., 2 : 2 + channels]
+    expected = F.relu(source.double() @ weight[:, :, 0, 0].double().t()) + source.double()
+    kernel = native.NATIVE.kernel()
+    assert kernel is not None
+    before = wide.clone()
+    kernel.convolve(Convolution.of(weight, slope=0), source, source, add=source)
+    torch.testing.assert_close(source.double(), expected, rtol=1e-5, atol=5e-5)
+    assert torch.equal(wide[..., :2], before[..., :2])
+    assert torch.equal(wide[..., -1], before[..., -1])
+
+
+@needs_kernel
 @pytest.mark.parametrize("size", [(2, 2), (9, 97), WIDE, (33, 96)])
 @pytest.mark.parametrize("residuals", [1, 2])
 def test_coupling(size: tuple[int, int], residuals: int, threads: int) -> None:

@@ -28,6 +28,8 @@ EXPORT const char *fb_instructions() { return ""; }
 
 #include <immintrin.h>
 
+#define INLINE __attribute__((always_inline))
+
 // Columns of a weight that stand together: depth x PANEL, one after the other; half as many if there are no more.
 constexpr int PANEL = 32;
 
