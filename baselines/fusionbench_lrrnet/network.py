@@ -13,6 +13,7 @@ from fusionbench.images.colour import read_gray_as_opencv
 from fusionbench.methods.finishing import stretch_min_max, truncate
 from fusionbench.methods.learned import LearnedMethod
 from fusionbench.nn.native import Shrinkage, kernel_for
+from fusionbench.nn.parts import bias_of
 
 _WIDTH = 256
 _HALF = _WIDTH // 2
@@ -68,7 +69,7 @@ class _Decomposition(nn.Module):
         low, salient = (_taps(layer) for layer in layers)
         sums = self._sums(x, torch.cat((F.pad(low, (0, _HALF)), F.pad(salient, (_HALF, 0)))))
         pairs = zip(sums.split(9), layers, strict=True)
-        return torch.stack([_shifted_sum(each) + layer.conv2d.bias for each, layer in pairs])
+        return torch.stack([_shifted_sum(each) + bias_of(layer.conv2d) for each, layer in pairs])
 
     def _packed(self, layers: tuple[_Convolution, _Convolution]) -> Shrinkage:
         blocks = [getattr(self, f"lrrblock{number}") for number in range(_ITERATIONS)]

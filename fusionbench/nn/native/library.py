@@ -133,7 +133,8 @@ class Kernel:
         added = None if add is None else _reference(_map(add))
         second = (None, None) if then is None else (_reference(_convolution(then[0], False)), _reference(_map(then[1])))
         given = _reference(_convolution(convolution, add_first))
-        ranges = row_ranges(len(source), source.device) if cores else [(0, len(source))]
+        height = source.shape[0]
+        ranges = row_ranges(height, source.device) if cores else [(0, height)]
         own = [None if sums is None else torch.zeros_like(sums) for _ in ranges]
 
         def work(number: int) -> None:
@@ -230,7 +231,9 @@ def _features(band: Band) -> tuple[_Features, tuple[Tensor | None, ...]]:
 
 
 def _map(tensor: Tensor) -> _Map:
-    return _Map(tensor.data_ptr(), tensor.shape[0], tensor.shape[1], tensor.stride(0), tensor.stride(1))
+    height, width, _ = tensor.shape
+    row_step, step, _ = tensor.stride()
+    return _Map(tensor.data_ptr(), height, width, row_step, step)
 
 
 NATIVE = Native(Path(__file__).parent, _VERSION, Kernel)
