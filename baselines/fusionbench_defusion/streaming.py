@@ -8,6 +8,7 @@ is part of the convolution behind it: the weights of the two halves multiply tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -150,12 +151,12 @@ class _StreamedBottleneck:
     def __init__(self, block: Bottleneck, following: Bottleneck | None) -> None:
         self._attention = _StreamedAttention(block.conv2)
         self._pool = None if block.pool is None else block.pool.stride
-        self._expand = block.conv3.weight[:, :, 0, 0].clone()
-        expand = block.conv3.weight
-        if self._pool == 1 and len(self._expand) // 4 <= _NARROW:
+        expand, self._merged = block.conv3.weight, False
+        if self._pool == 1 and expand.shape[1] <= _NARROW:
             # The mean of 3x3 pixels, zeros beyond the border included, is part of the convolution behind it.
             self._pool, expand = None, (expand / 9).expand(-1, -1, 3, 3)
-        self._merged = self._pool is None and expand.shape[1] <= _MERGED and expand.shape[-1] == 1
+        elif self._pool is None and expand.shape[1] <= _MERGED:
+            self._merged, expand = True, torch.cat((expand, expand), dim=1)
         self._packed = Convolution.of(expand, slope=_RELU)
         self._reduce = None if following is None else Convolution.of(following.conv1.weight, slope=_RELU)
 
@@ -164,8 +165,8 @@ class _StreamedBottleneck:
         halves, weights = self._attention(kernel, reduced)
         planes = weights.shape[-1]
         if self._merged:
-            both = torch.cat([self._expand * own for own in weights], dim=1)
-            expand, mixed = Convolution.of(both[:, :, None, None], slope=_RELU), halves
+            expand = replace(self._packed, weight=self._packed.weight * weights.view(-1, 1))
+            mixed = halves
         else:
             expand = self._packed
             mixed = torch.addcmul(halves[..., :planes] * weights[0], halves[..., planes:], weights[1])
