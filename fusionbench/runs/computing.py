@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusionbench.images.names import shown
 from fusionbench.plugins import Plugins
 from fusionbench.printable import counted
 from fusionbench.results.journal import Journal
 from fusionbench.runs.events import Event, Outcome, Remark
+from fusionbench.runs.executed import Run
 from fusionbench.runs.executors import Executor
 from fusionbench.runs.pictures import remove
 from fusionbench.runs.units import Unit
 from fusionbench.runs.watching import Watcher
 from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import FusionBenchError, PluginError, described, raised_at
-
-if TYPE_CHECKING:
-    from fusionbench.runs.engine import Run
 
 Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
 """The files of the samples of each data set, as they were when they were identified."""

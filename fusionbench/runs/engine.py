@@ -13,7 +13,6 @@ from fusionbench.images.names import shown
 from fusionbench.isolation.environments import described as interpreter
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
-from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import info_of
@@ -22,6 +21,7 @@ from fusionbench.runs.choosing import engage_executor
 from fusionbench.runs.computing import Stamps, journal_results
 from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
+from fusionbench.runs.executed import Run
 from fusionbench.runs.executors import Executor, RunContext
 from fusionbench.runs.identity import digest_of, origin_code
 from fusionbench.runs.matrix import Expansion
@@ -42,30 +42,6 @@ _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
     "gray": "luma methods' results in gray",
 }
-
-
-class Run(ReportedRun):
-    """A run that was executed: its results, and how many samples failed or are missing.
-
-    Attributes:
-        path: The run folder.
-        config: The settings it was made with.
-        failed: Number of (method, data set, sample) that failed in this execution or could not be used.
-        computed: Number of samples computed in this execution.
-        skipped: What was not run, and why.
-    """
-
-    def __init__(self, path: Path, config: RunConfig, skipped: Sequence[str]) -> None:
-        super().__init__(path)
-        self.config = config
-        self.skipped = tuple(skipped)
-        self.failed = 0
-        self.computed = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every sample has its result."""
-        return self.failed == 0
 
 
 def execute(
