@@ -18,12 +18,13 @@ from fusionbench.runs.units import Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.types import FusionBenchError, UsageError, described
 from fusionbench_dask import remote
-from fusionbench_dask.clusters import Connection, Settings
+from fusionbench_dask.clusters import Connection
 from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection
 from fusionbench_dask.pieces import Pieces, small_units
 from fusionbench_dask.premises import MARKER, Premises, code_of, versions
 from fusionbench_dask.queues import told_by_jobs
+from fusionbench_dask.settings import Settings
 from fusionbench_dask.transfers import able, answer_of, is_death, pictures_of, put_pictures
 
 # Seconds between two looks at which workers there are.
@@ -45,7 +46,7 @@ class DaskExecutor:
         wait: Seconds without any worker after which the run is given up; 0 waits for ever.
         pictures: ``shared``: workers write into the run folder; ``returned``: they send pictures; ``auto``: whichever
             is possible.
-        cluster: See :class:`fusionbench_dask.clusters.Settings`.
+        cluster: See :class:`fusionbench_dask.settings.Settings`.
 
     Raises:
         MissingExtraError: Dask is not installed.

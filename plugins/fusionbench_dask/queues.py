@@ -6,15 +6,13 @@ import logging
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusionbench.extras import require
 from fusionbench.images.names import shown
 from fusionbench.printable import printable
 from fusionbench.types import described
-
-if TYPE_CHECKING:
-    from fusionbench_dask.clusters import Settings
+from fusionbench_dask.settings import Settings
 
 _CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 # Seconds after which a job that was refused is submitted again.

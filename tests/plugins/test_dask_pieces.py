@@ -15,12 +15,12 @@ from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.events import Outcome
 from fusionbench.runs.units import Job, Unit
 from fusionbench.types import UsageError
-from fusionbench_dask.clusters import Settings
 from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection, visible
 from fusionbench_dask.inspector import Inspector
 from fusionbench_dask.pieces import Pieces
 from fusionbench_dask.premises import Premises, code_of, differences, versions
+from fusionbench_dask.settings import Settings
 from tests.helpers.workshop import FUSES, Workshop, method
 
 
