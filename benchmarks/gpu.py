@@ -29,6 +29,7 @@ from torch import Tensor
 import fusionbench as fb
 from fusionbench.atomic import replacing
 from fusionbench.data import open_dataset
+from fusionbench.devices import pick_device
 from fusionbench.fusing import DecodedSample, FusedImage, Fuser, decode_sample
 from fusionbench.fusing.cost import measure_cost
 from fusionbench.fusing.loading import load_fuser_or_untrained
@@ -38,7 +39,7 @@ from fusionbench.plugins import current_plugins
 from fusionbench.runs import provenance
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.environment import prepare_process
-from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Task
+from fusionbench.types import FusionBenchError, MethodSpec, MetricSpec, Task, UsageError, described
 
 SIX = ("EN", "SD", "SF", "AG", "VIF", "Qabf")
 # Ways of methods that need no files of their user, and less work where an image takes minutes.
@@ -372,27 +373,37 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _size(text: str) -> tuple[int, int]:
+    height, width = map(int, text.split("x"))
+    return height, width
+
+
 def main() -> int:
     """Measure, or show what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     parser.add_argument("--minutes", type=float, default=9.0)
-    parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--size", default="480x640", help="height x width")
+    parser.add_argument("--device", default="cuda:0", help="cpu: to try the script")
+    parser.add_argument("--size", type=_size, default="480x640", help="height x width")
     parser.add_argument("--table", type=Path, help="print the tables of such a file, and measure nothing")
     arguments = parser.parse_args()
     if arguments.table:
-        print(table(json.loads(arguments.table.read_text(encoding="utf-8"))), end="")
+        try:
+            print(table(json.loads(arguments.table.read_text(encoding="utf-8"))), end="")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            parser.error(f"{arguments.table} is no file of this script: {described(error)}")
         return 0
     if unknown := sorted(set(arguments.parts) - set(PARTS)):
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}.")
-    device = torch.device(arguments.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if arguments.device.startswith("cuda") and not torch.cuda.is_available():
         print(f"torch {torch.__version__} sees no CUDA device: nothing was measured.", file=sys.stderr)
         return NO_GPU
-    height, width = map(int, arguments.size.split("x"))
-    found = measure(device, arguments.parts or list(PARTS), arguments.minutes, (height, width), arguments.out)
+    try:
+        device = pick_device(arguments.device)
+    except UsageError as error:
+        parser.error(str(error))
+    found = measure(device, arguments.parts or list(PARTS), arguments.minutes, arguments.size, arguments.out)
     print(table(found), end="")
     return 0
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusionbench.printable import counted
 from fusionbench.types import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _DEVICE = re.compile(r"cpu|cuda(:(0|[1-9][0-9]?))?")
 _PROCESSES = re.compile(r"cpu:([1-9][0-9]?)")
+# torch knows more names than there is hardware that the suite is made for.
+_ONE = "auto, cpu, cuda or cuda:N"
+_SEVERAL = "auto, cpu, cpu:N for N processes (99 at most), cuda, cuda:N, cuda:all, or several of these with commas"
 
 
 def pick_device(name: str) -> torch.device:
@@ -46,28 +50,29 @@ def pick_devices(names: str) -> tuple[str, ...]:
         if processes := _PROCESSES.fullmatch(name):
             devices += ["cpu"] * int(processes[1])
         elif name == "cuda:all":
-            _name_of("cuda")  # at least one, or the error that says why not
+            _name_of("cuda", asked=name)  # at least one, or the error that says why not
             devices += [f"cuda:{index}" for index in range(_cuda_devices())]
         else:
-            devices.append(_name_of(name))
+            devices.append(_name_of(name, known=_SEVERAL))
     return tuple(devices)
 
 
-def _name_of(name: str) -> str:
+def _name_of(name: str, *, known: str = _ONE, asked: str = "") -> str:
     name = name.strip().lower()
     if name == "auto":
         return "cuda" if _cuda_devices() else "cpu"
     found = _DEVICE.fullmatch(name)
-    if not found:  # torch knows more names than there is hardware that the suite is made for
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N.")
+    if not found:
+        raise UsageError(f"unknown device {name!r}; use {known}.")
     if name != "cpu":
         count = _cuda_devices()
         if not count:
             import torch
 
-            raise UsageError(f"device {name}: torch {torch.__version__} sees no CUDA device.", hint="Use --device cpu.")
+            reason = f"device {asked or name}: torch {torch.__version__} sees no CUDA device."
+            raise UsageError(reason, hint="Use --device cpu.")
         if int(found[2] or 0) >= count:
-            raise UsageError(f"device {name}: there are only {count} CUDA devices, numbered from 0.")
+            raise UsageError(f"device {name}: torch sees only {counted(count, 'CUDA device')}, numbered from 0.")
     return name
 
 

@@ -84,6 +84,16 @@ def test_the_learned_method_runs_as_one_file_as_printed(tmp_path: Path, monkeypa
     assert "| MyNet" in done.stdout
 
 
+def test_the_executor_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source,) = [block for block in blocks("docs/plugins.md", "python") if "# my_executor.py" in block]
+    (shell,) = [block for block in blocks("docs/plugins.md", "") if "-p my_executor.py" in block]
+    Path("my_executor.py").write_text(source, encoding="utf-8")
+    done = CliRunner().invoke(main, shlex.split(shell)[1:], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "computing on cpu" in done.output
+
+
 def test_the_metric_with_weights_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (source,) = [block for block in blocks("docs/plugins.md", "python") if "# my_metric.py" in block]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fusionbench import terminal
+from fusionbench.printable import counted
 
 
 @click.command("merge")
@@ -31,5 +32,5 @@ def command(runs: tuple[Path, ...], out: Path) -> None:
     for note in done.notes:
         terminal.say(f"note: {note}")
     for dataset, count in done.samples.items():
-        click.echo(f"{dataset}: {count} samples")
+        click.echo(f"{dataset}: {counted(count, 'sample')}")
     click.echo(f"results: {done.folder}")

@@ -209,12 +209,12 @@ class RunConfig:
             out=str(self.folder.absolute()),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data: what YAML holds; settings at their default are left out."""
+    def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
+        """Plain data: what YAML holds; settings at their default are left out, unless ``defaults`` are asked for."""
         result: dict[str, Any] = {}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if value == item.default or value == {} or item.name in ("methods", "datasets"):
+            if item.name in ("methods", "datasets") or (not defaults and (value == item.default or value == {})):
                 continue
             result[item.name] = (
                 list(value) if isinstance(value, tuple) else _plain(value) if isinstance(value, Mapping) else value

@@ -13,6 +13,7 @@ import pandas as pd
 from fusionbench.printable import some_of
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
+from fusionbench.runs.config import RunConfig
 from fusionbench.types import metric_key
 
 if TYPE_CHECKING:
@@ -109,8 +110,12 @@ def environment_differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> I
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, those of methods and data sets as ``datasets.NAME.root``; where results go is no difference."""
-    found = {name: value for name, value in config.items() if name not in ("out", "methods", "datasets")}
+    """Settings by name, those of methods and data sets as ``datasets.NAME.root``; where results go is no difference.
+
+    Runs do not write down what is at its default.
+    """
+    given = {**RunConfig().to_dict(defaults=True), **config}
+    found = {name: value for name, value in given.items() if name not in ("out", "methods", "datasets")}
     for kind in ("methods", "datasets"):
         for entry in config.get(kind) or ():
             if isinstance(entry, Mapping):

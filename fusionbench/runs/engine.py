@@ -13,27 +13,26 @@ from fusionbench.images.names import shown
 from fusionbench.isolation.environments import described as interpreter
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
-from fusionbench.reports.run_view import ReportedRun
 from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, images_of, write_config
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import info_of
 from fusionbench.runs import leakage, plan, provenance
 from fusionbench.runs.choosing import engage_executor
+from fusionbench.runs.computing import Stamps, journal_results
 from fusionbench.runs.config import DEFAULT_EXECUTOR, RunConfig
 from fusionbench.runs.environment import prepare_process
-from fusionbench.runs.events import Outcome, Remark
+from fusionbench.runs.executed import Run
 from fusionbench.runs.executors import Executor, RunContext
 from fusionbench.runs.identity import digest_of, origin_code
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.missing import units_of
 from fusionbench.runs.opening import OpenedDataset
-from fusionbench.runs.pictures import Pictures, remove
+from fusionbench.runs.pictures import Pictures
 from fusionbench.runs.preflight import SampleFacts, inspect_samples
 from fusionbench.runs.preparing import open_datasets, prepare
 from fusionbench.runs.sharing import leaders
 from fusionbench.runs.units import Unit
 from fusionbench.runs.watching import SilentWatcher, Watcher
-from fusionbench.stamps import Stamp, stamp_of
 from fusionbench.types import DataError, UsageError
 from fusionbench.types.complaints import Complaints
 
@@ -43,34 +42,6 @@ _COLOUR = {
     "restore": "luma methods' results in colour (YCbCr)",
     "gray": "luma methods' results in gray",
 }
-
-
-# The files of the samples of each data set, as they were when they were identified.
-_Stamps = Mapping[tuple[str, str], tuple[tuple[Path, Stamp | None], ...]]
-
-
-class Run(ReportedRun):
-    """A run that was executed: its results, and how many samples failed or are missing.
-
-    Attributes:
-        path: The run folder.
-        config: The settings it was made with.
-        failed: Number of (method, data set, sample) that failed in this execution or could not be used.
-        computed: Number of samples computed in this execution.
-        skipped: What was not run, and why.
-    """
-
-    def __init__(self, path: Path, config: RunConfig, skipped: Sequence[str]) -> None:
-        super().__init__(path)
-        self.config = config
-        self.skipped = tuple(skipped)
-        self.failed = 0
-        self.computed = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every sample has its result."""
-        return self.failed == 0
 
 
 def execute(
@@ -118,7 +89,7 @@ def execute(
             if units:
                 engaged = _inline(run, plugins, data) if inline else _engaged(run, plugins, watcher, facts)
                 with contextlib.closing(engaged) as executor:
-                    _compute(executor, units, stamps, run, plugins, journal, session, watcher)
+                    journal_results(executor, units, stamps, run, plugins, journal, session, watcher)
             outcome = "complete" if run.complete else "failures"
         finally:
             facts["peak_memory_bytes"] = provenance.peak_memory()
@@ -159,7 +130,7 @@ def _prepare(
     folder: Path,
     watcher: Watcher,
     provenance_facts: dict[str, Any],
-) -> tuple[list[Unit], _Stamps]:
+) -> tuple[list[Unit], Stamps]:
     """Look at the files, say all that is wrong with them at once, and plan what is missing."""
     with_text = any(pairing.spec.text != "none" for pairing in expansion.pairings)
     facts: dict[str, dict[str, SampleFacts]] = {}
@@ -252,59 +223,6 @@ def _engaged(run: Run, plugins: Plugins, watcher: Watcher, facts: dict[str, Any]
     return engage_executor(context, plugins)
 
 
-def _compute(
-    executor: Executor,
-    units: Sequence[Unit],
-    stamps: _Stamps,
-    run: Run,
-    plugins: Plugins,
-    journal: Journal,
-    session: int,
-    watcher: Watcher,
-) -> None:
-    """Journal what the executor finds out, and tell everybody."""
-    told: set[str] = set()
-    for unit, event in executor.execute(units):
-        if isinstance(event, Remark):
-            remark = f"{event.method} on {unit.dataset}: {event.message}"
-            if remark not in told:  # a method says the same in each process that loads it
-                watcher.notice(remark)
-                told.add(remark)
-        if not isinstance(event, Outcome):
-            continue
-        event = _unless_changed(unit, event, stamps, run.path)
-        record = event.record
-        journal.record(record, session)
-        run.computed += 1
-        if record.status != "ok" or record.score_errors:
-            run.failed += 1
-        watcher.finished(unit, event)
-        plugins.notify("fusionbench_sample_scored", run=run, rows=_rows(unit, event))
-        if run.config.fail_fast and run.failed:
-            return
-
-
-def _unless_changed(unit: Unit, event: Outcome, stamps: _Stamps, folder: Path) -> Outcome:
-    """A failure instead of what was computed from a file that is not the one any more by which it is identified."""
-    files = stamps.get((unit.dataset, event.sample), ())
-    changed = [path for path, stamp in files if stamp_of(path) != stamp]
-    if not changed or event.record.status != "ok":
-        return event
-    for picture in event.record.pictures:
-        remove(folder, picture.path)
-    job = next(job for job in unit.jobs if (job.method, job.sample) == (event.method, event.sample))
-    reason = f"{shown(changed[0])} changed while the run was going on; run the same command again."
-    return Outcome.failed(job, reason)
-
-
-def _rows(unit: Unit, event: Outcome) -> list[dict[str, Any]]:
-    shared = {"method": event.method, "dataset": unit.dataset, "sample": event.sample, "status": event.record.status}
-    scores = event.record.scores
-    return [{**shared, "metric": m, "profile": p, "value": value} for (m, p, _), value in scores.items()] or [
-        {**shared, "error": event.record.error}
-    ]
-
-
 def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dict[str, Any]:
     """What tables need to know of a run, so that they can be made where its plugins are absent."""
     methods = {}
@@ -328,6 +246,10 @@ def _described(config: RunConfig, plugins: Plugins, expansion: Expansion) -> dic
         "colour": _COLOUR[config.colour],
         "methods": methods,
         "pairs": {key: len(dataset.samples) for key, dataset in expansion.datasets.items()},
+        "listed": {
+            key: {"samples": len(dataset.listed), "sha256": digest_of(dataset.listed)}
+            for key, dataset in expansion.datasets.items()
+        },
         "metrics": {
             metric.key: {"higher_is_better": metric.higher_is_better, "version": metric.version}
             for metric in expansion.metrics

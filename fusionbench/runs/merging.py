@@ -20,7 +20,7 @@ from fusionbench.results.records import PictureRecord
 from fusionbench.runs import provenance
 from fusionbench.runs.config import INCIDENTAL, RunConfig
 from fusionbench.runs.differences import environment_differences
-from fusionbench.runs.sharding import parse_shard, place
+from fusionbench.runs.sharding import Share
 from fusionbench.types import UsageError
 
 # Settings in which runs that belong together may differ, besides those that are incidental: which part of the work
@@ -36,7 +36,7 @@ class Merged:
     Attributes:
         folder: The new run folder.
         samples: Number of samples of each data set.
-        notes: What the user should know: absent shards, pictures that are lost.
+        notes: What the user should know: absent shards and results, pictures that are lost.
     """
 
     folder: Path
@@ -60,11 +60,14 @@ class _Part:
             for method, by_dataset in self.facts["identities"].items()
             for dataset, identity in by_dataset.items()
         }
-        self.shards: dict[str, str | None] = {
-            dataset: (session.get("config") or {}).get("shard")
-            for session in self.sessions
-            for dataset in session.get("pairs", {})
-        }
+        self.shares: dict[str, Share] = {}
+        self.listed: dict[str, Mapping[str, Any]] = {}  # before fusionbench wrote that down, nothing
+        for session in self.sessions:
+            shard = (session.get("config") or {}).get("shard")
+            for dataset in session.get("pairs", {}):
+                joined = (session.get("shards") or {}).get(dataset)
+                self.shares[dataset] = Share.of(joined or ([shard] if shard else []))
+            self.listed |= session.get("listed") or {}
 
     def named(self) -> str:
         return printable(self.folder)
@@ -97,7 +100,7 @@ def merge_runs(paths: Sequence[Path], out: Path) -> Merged:
         if not part.identities
     ]
     differences += [line for part in parts[1:] for line in _differences(parts[0], part)]
-    differences += _other_images(parts)
+    differences += [*_other_images(parts), *_other_divisions(parts)]
     if differences:
         lines = list(dict.fromkeys(differences))
         more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
@@ -112,7 +115,8 @@ def merge_runs(paths: Sequence[Path], out: Path) -> Merged:
 
 def _write(parts: Sequence[_Part], out: Path) -> Merged:
     config = _config(parts, out)
-    listings, absent = _listings(parts)
+    listings, shares = _listings(parts)
+    absent = [*_absent_shards(parts, shares), *_absent_results(parts, listings)]
     copied, lost = _copy_pictures(parts, out)
     write_config(out, config.to_yaml())
     # Until all is there, there is no run.
@@ -125,6 +129,8 @@ def _write(parts: Sequence[_Part], out: Path) -> Merged:
         facts = {k: v for k, v in merged(journal.sessions()).items() if k not in _OF_A_SESSION}
         facts |= {"config": config.to_dict(), "pairs": counts, "merged": [part.named() for part in parts]}
         facts["identities"] = _nested({k: v for part in parts for k, v in part.identities.items()})
+        facts["listed"] = {dataset: found for part in parts for dataset, found in part.listed.items()}
+        facts["shards"] = {dataset: share.shards() for dataset, share in shares.items() if not share.is_all}
         session = journal.begin_session(provenance.now(), facts)
         outcomes = {str(part.facts.get("outcome")) for part in parts}
         outcome = "complete" if outcomes == {"complete"} and not absent else "failures"
@@ -167,7 +173,7 @@ def _differences(first: _Part, other: _Part) -> Iterator[str]:
 
 
 def _other_images(parts: Sequence[_Part]) -> Iterator[str]:
-    """Samples of one name whose images are not the same, and numbers of shards that do not go together."""
+    """Samples of one name whose images are not the same."""
     seen: dict[tuple[str, str], tuple[str, _Part]] = {}
     for part in parts:
         for dataset, samples in part.listings.items():
@@ -175,35 +181,63 @@ def _other_images(parts: Sequence[_Part]) -> Iterator[str]:
                 known, before = seen.setdefault((dataset, sample), (content, part))
                 if known and content and known != content:
                     yield f"{sample} of {dataset} has other images in {before.named()} than in {part.named()}"
-    for dataset in {dataset for part in parts for dataset in part.listings}:
-        counts = {parse_shard(shard)[1] for shard in _shards_of(dataset, parts) if shard is not None}
+
+
+def _other_divisions(parts: Sequence[_Part]) -> Iterator[str]:
+    """Shards that do not go together: of another number, or of another list of samples."""
+    for dataset in _datasets(parts):
+        having = [part for part in parts if dataset in part.shares]
+        counts = {part.shares[dataset].count for part in having if not part.shares[dataset].is_all}
         if len(counts) > 1:
             yield f"{dataset} was divided into {' and '.join(map(str, sorted(counts)))} shards"
+        elif counts:
+            first, *others = [part for part in having if dataset in part.listed] or [having[0]]
+            for part in others:
+                if part.listed[dataset] != first.listed[dataset]:
+                    one, two = (found.listed[dataset]["samples"] for found in (first, part))
+                    told = f"{one} samples in {first.named()}, {two} in {part.named()}"
+                    same = f"other samples, or another order, in {first.named()} than in {part.named()}"
+                    yield f"{dataset} was divided into shards of {told if one != two else same}"
 
 
-def _shards_of(dataset: str, parts: Sequence[_Part]) -> list[str | None]:
-    return [part.shards.get(dataset) for part in parts if dataset in part.listings]
+def _datasets(parts: Sequence[_Part]) -> list[str]:
+    return list(dict.fromkeys(dataset for part in parts for dataset in part.shares))
 
 
-def _listings(parts: Sequence[_Part]) -> tuple[dict[str, list[tuple[str, str]]], list[str]]:
-    """The samples of each data set in its own order, and which shards are absent."""
-    listings, absent = {}, []
-    for dataset in dict.fromkeys(dataset for part in parts for dataset in part.listings):
+def _listings(parts: Sequence[_Part]) -> tuple[dict[str, list[tuple[str, str]]], dict[str, Share]]:
+    """The samples of each data set in its own order, and which share of all they are."""
+    listings, shares = {}, {}
+    for dataset in _datasets(parts):
         found: dict[str, tuple[int, str]] = {}
         for part in parts:
             for position, (sample, content) in enumerate(part.listings.get(dataset, ())):
-                where = place(position, part.shards.get(dataset))
+                where = part.shares[dataset].place(position)
                 found[sample] = min(found.get(sample, (where, content)), (where, content))
         ordered = sorted(found, key=lambda sample: found[sample][0])
         listings[dataset] = [(sample, found[sample][1]) for sample in ordered]
-        shards = _shards_of(dataset, parts)
-        if None not in shards:
-            there = {parse_shard(shard) for shard in shards if shard is not None}
-            count = next(iter(there))[1]
-            missing = [f"{number}/{count}" for number in range(1, count + 1) if (number, count) not in there]
-            if missing:
-                absent.append(f"{dataset}: the samples of shard {', '.join(missing)} are absent.")
-    return listings, absent
+        having = [part.shares[dataset] for part in parts if dataset in part.shares]
+        whole = any(share.is_all for share in having)
+        shares[dataset] = Share() if whole else Share.of(shard for share in having for shard in share.shards())
+    return listings, shares
+
+
+def _absent_shards(parts: Sequence[_Part], shares: Mapping[str, Share]) -> Iterator[str]:
+    for dataset, share in shares.items():
+        total = max((part.listed[dataset]["samples"] for part in parts if dataset in part.listed), default=share.count)
+        missing = [n for n in range(1, min(share.count, total) + 1) if n not in share.numbers]
+        if missing:
+            shards = ", ".join(f"{number}/{share.count}" for number in missing)
+            yield f"{dataset}: the samples of shard {shards} are absent."
+
+
+def _absent_results(parts: Sequence[_Part], listings: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[str]:
+    """A method that not all parts ran has results of some samples only."""
+    there = {cell for part in parts for cell in part.cells}
+    for method, dataset in dict.fromkeys((method, dataset) for method, dataset, _ in there):
+        samples = [sample for sample, _ in listings.get(dataset, ())]
+        missing = sum((method, dataset, sample) not in there for sample in samples)
+        if 0 < missing < len(samples):
+            yield f"{method} on {dataset}: {missing} of {len(samples)} samples have no result in these runs."
 
 
 def _copy_pictures(parts: Sequence[_Part], out: Path) -> tuple[list[PictureRecord], int]:

@@ -24,6 +24,7 @@ class OpenedDataset:
         task: The data set's task.
         samples: After ``limit`` and ``shard``, with text features attached.
         problems: What the adapter found wrong while listing.
+        listed: Ids of the samples of all shards; those of ``samples`` where there are none.
     """
 
     key: str
@@ -31,6 +32,7 @@ class OpenedDataset:
     task: Task
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
+    listed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,18 +51,17 @@ def open_request(request: DatasetRequest, config: RunConfig) -> OpenedDataset:
 
 
 def adopt(dataset: Dataset, request: DatasetRequest, config: RunConfig) -> OpenedDataset:
-    """Apply a run's limit and text features to a data set that is already open."""
+    """Apply a run's limit, shard and text features to a data set that is already open."""
     samples: Sequence[Sample] = check_samples(dataset, request.key).samples
     if config.limit is not None:
         samples = samples[: config.limit]
-    if samples and not share(samples, config.shard):
-        raise UsageError(f"shard {config.shard} of {request.key} is empty: there are {len(samples)} samples.")
+    listed = tuple(sample.id for sample in samples)
     samples = share(samples, config.shard)
     if config.text_features:
         if not Path(config.text_features).is_dir():
             raise UsageError(f"text features: there is no folder {config.text_features}.")
         samples = [_with_features(sample, Path(config.text_features), request.key, request.name) for sample in samples]
-    return OpenedDataset(request.key, request, dataset.task, tuple(samples), tuple(dataset.problems))
+    return OpenedDataset(request.key, request, dataset.task, tuple(samples), tuple(dataset.problems), listed)
 
 
 def _with_features(sample: Sample, folder: Path, *names: str) -> Sample:

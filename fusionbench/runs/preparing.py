@@ -11,7 +11,7 @@ from fusionbench.runs.choosing import chosen_executor
 from fusionbench.runs.config import DatasetRequest, RunConfig
 from fusionbench.runs.matrix import Expansion
 from fusionbench.runs.opening import OpenedDataset, open_request
-from fusionbench.types import DataError, Task
+from fusionbench.types import DataError, Task, UsageError
 from fusionbench.types.complaints import Complaints
 
 _SHOWN = 5
@@ -46,8 +46,12 @@ def prepare(
         pick_devices(config.device)
     with complaints.gathered():
         chosen_executor(config, plugins)
+    empty: list[str] = []
+    with complaints.gathered():
+        empty = _emptied(config, data)
     expansion = plan.expand(config, plugins, data, absent=absent, complaints=complaints)
     complaints.raise_all()
+    expansion.remarks += empty
     return data, expansion
 
 
@@ -76,13 +80,26 @@ def _open(
         before = len(complaints.errors)
         with complaints.gathered():
             found = open_request(request, config)
-            if not found.samples:
+            if not found.listed:
                 reasons = "; ".join(problem.message for problem in found.problems[:_SHOWN])
                 raise DataError(f"data set {request.key} has no samples. {reasons}".rstrip())
             data[request.key] = found
         if len(complaints.errors) > before and (task := _task(request, plugins)) is not None:
             absent.add(task)
     return frozenset(absent)
+
+
+def _emptied(config: RunConfig, data: Mapping[str, OpenedDataset]) -> list[str]:
+    """A line for each data set of which the shard has no sample, as one of few samples in many shards.
+
+    Raises:
+        UsageError: It has none of any.
+    """
+    empty = [key for key, found in data.items() if not found.samples]
+    if empty and len(empty) == len(config.datasets):
+        counts = " and ".join(f"{len(data[key].listed)} of {key}" for key in empty)
+        raise UsageError(f"shard {config.shard} is empty: there are {counts}.", hint="Take fewer shards.")
+    return [f"shard {config.shard} has none of the {len(data[key].listed)} samples of {key}." for key in empty]
 
 
 def _task(request: DatasetRequest, plugins: Plugins) -> Task | None:

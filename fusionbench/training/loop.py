@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,7 +214,7 @@ class _Loop:
         self.epoch = epoch
         batch: Mapping[str, Any] = {}
         active = [part for part in self.recipe.parts if epoch >= part.first_epoch]
-        for batch in self._loader(epoch):
+        for batch in self._read(self._loader(epoch)):
             terms = self._make_step(batch, epoch, active)
             if self.step % self.training.log_steps == 0 or self.epoch_step == self.steps_per_epoch:
                 self._log(journal, epoch, terms, active)
@@ -229,6 +229,20 @@ class _Loop:
         self.epoch, self.epoch_step = epoch + 1, 0
         if (epoch + 1) % self.training.checkpoint_epochs == 0 or last:
             self._save()
+
+    def _read(self, loader: DataLoader[Any]) -> Iterator[Mapping[str, Any]]:
+        """The batches; what one process cannot read ends all, with the message of that one alone."""
+        batches = iter(loader)
+        for _ in range(len(loader)):
+            batch: Mapping[str, Any] = {}
+            failure: Exception | None = None
+            try:
+                batch = next(batches)
+            except Exception as error:
+                failure = error
+            if self.team.any(torch.tensor(failure is not None, device=self.accelerator.device)):
+                raise failure or ElsewhereError("another process cannot read its samples.")
+            yield batch
 
     def _look(self, journal: TrainingJournal | None, batch: Mapping[str, Any], epoch: int, last: bool) -> None:
         """Pictures and validation after an epoch, where they are due; only the main process, which has a journal."""

@@ -21,6 +21,7 @@ class Worker:
         threads: With how many it computes.
         attempt: The piece that it has, as :class:`fusionbench_dask.pieces.Pieces` numbers them.
         future: Dask's handle on that.
+        able: Whether fusionbench is known to be there.
         refused: Why it gets no work; empty if it does.
         shared: Whether it sees the run folder; None as long as that is not known.
         device: Where it computes, once it has said so.
@@ -34,6 +35,7 @@ class Worker:
     threads: int
     attempt: int | None = None
     future: Any = None
+    able: bool = False
     refused: str = ""
     shared: bool | None = None
     device: str = ""
@@ -74,8 +76,8 @@ class Crew:
         return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
     def usable(self) -> list[Worker]:
-        """Those that are not refused."""
-        return [worker for worker in self.present.values() if not worker.refused]
+        """Those that may get work."""
+        return [worker for worker in self.present.values() if worker.able and not worker.refused]
 
     def having(self, attempt: int) -> Worker | None:
         """Who has a piece."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fusionbench.devices import pick_devices
-from fusionbench.images.names import shown
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import printable
 from fusionbench.runs.events import Event, Outcome, Remark
@@ -19,12 +18,14 @@ from fusionbench.runs.units import Unit
 from fusionbench.runs.wire import message_from_line, unit_to_line
 from fusionbench.types import FusionBenchError, UsageError, described
 from fusionbench_dask import remote
-from fusionbench_dask.clusters import Connection, Settings
+from fusionbench_dask.clusters import Connection
 from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection
 from fusionbench_dask.pieces import Pieces, small_units
 from fusionbench_dask.premises import MARKER, Premises, code_of, versions
-from fusionbench_dask.transfers import answer_of, is_death, pictures_of, put_pictures
+from fusionbench_dask.queues import told_by_jobs
+from fusionbench_dask.settings import Settings
+from fusionbench_dask.transfers import able, answer_of, is_death, pictures_of, put_pictures
 
 # Seconds between two looks at which workers there are.
 _LOOK = 1.0
@@ -45,7 +46,7 @@ class DaskExecutor:
         wait: Seconds without any worker after which the run is given up; 0 waits for ever.
         pictures: ``shared``: workers write into the run folder; ``returned``: they send pictures; ``auto``: whichever
             is possible.
-        cluster: See :class:`fusionbench_dask.clusters.Settings`.
+        cluster: See :class:`fusionbench_dask.settings.Settings`.
 
     Raises:
         MissingExtraError: Dask is not installed.
@@ -67,6 +68,7 @@ class DaskExecutor:
         self._had: dict[int, Worker] = {}
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._here: Inspection | None = None
+        self._refusals: set[str] = set()
         folder = context.folder.absolute()
         for old in folder.glob(f"{MARKER}*"):
             old.unlink(missing_ok=True)
@@ -138,13 +140,26 @@ class DaskExecutor:
         try:
             if self._client.status != "running":
                 raise OSError("the connection was closed")
-            found = self._client.scheduler_info(n_workers=-1)["workers"]
+            lost = self._crew.meet(self._client.scheduler_info(n_workers=-1)["workers"])
+            self._try()
         except Exception as error:
             raise FusionBenchError(f"the Dask scheduler is gone: {described(error)}", hint=_RESUME) from error
-        lost = self._crew.meet(found)
         if len(self._crew.present) < self._settings.expected:
             self._connection.replenish()
+            for reason in self._connection.refusals:
+                if reason not in self._refusals:
+                    self._refusals.add(reason)
+                    self._context.notice(f"note: {self._settings.cluster} does not take a job at present: {reason}.")
         return lost
+
+    def _try(self) -> None:
+        """See whether new workers have what is called there: one that cannot import it dies of a task."""
+        new = [worker for worker in self._crew.present.values() if not (worker.able or worker.refused)]
+        answers = able(self._client, [worker.address for worker in new], remote.__name__)
+        for worker in new:
+            if error := answers.get(worker.address):
+                self._refuse(worker, f"{error} (fusionbench and its extra dask have to be installed there)")
+            worker.able = worker.address in answers and not worker.refused
 
     def _bury(self, worker: Worker, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
         """A worker is gone: what it had goes to others."""
@@ -181,10 +196,8 @@ class DaskExecutor:
         if self._wait and now - since > self._wait:
             raise FusionBenchError(f"there has been no Dask worker for {self._wait:g} s.", hint=_RESUME)
         if now - told_at > (_PATIENCE if since == told_at else _AGAIN):
-            logs = (
-                f"; the jobs' own logs are in {shown(self._context.folder / 'dask')}" if self._settings.submits else ""
-            )
-            self._context.notice(f"note: waiting for a Dask worker{logs}.")
+            logs = told_by_jobs(self._context.folder / "dask") if self._settings.submits else ""
+            self._context.notice(f"note: waiting for a Dask worker{logs.removesuffix('.')}.")
             return now
         return told_at
 
@@ -240,12 +253,13 @@ class DaskExecutor:
                 yield from self._bury(worker, pieces)
             return
         if answer is None:
-            hint = "fusionbench and its extra dask have to be installed there"
-            self._refuse(worker, f"{described(error or OSError())} ({hint})", attempt, pieces)
+            self._refuse(worker, described(error or OSError()))
+            pieces.put_back(attempt)
         else:
             worker.host, worker.device = printable(answer["host"]), answer["device"]
             if answer["refused"]:
-                self._refuse(worker, printable(answer["refused"]), attempt, pieces)
+                self._refuse(worker, printable(answer["refused"]))
+                pieces.put_back(attempt)
             elif answer["lacking"]:
                 worker.shared = False
                 pieces.put_back(attempt)
@@ -255,9 +269,8 @@ class DaskExecutor:
                 yield from self._take_over(answer, attempt, pieces)
         worker.attempt = worker.future = None
 
-    def _refuse(self, worker: Worker, reason: str, attempt: int, pieces: Pieces) -> None:
+    def _refuse(self, worker: Worker, reason: str) -> None:
         worker.refused = reason
-        pieces.put_back(attempt)
         self._context.notice(f"note: the Dask worker on {worker.host} gets no work: {reason.removesuffix('.')}.")
 
     def _compare(
@@ -273,13 +286,13 @@ class DaskExecutor:
             reason = f"{samples[fusion]} changed while the run was going on; run the same command again."
             yield from pieces.fail(attempt, fusion, reason)
         different = [samples[fusion] for fusion in others if fusion not in changed]
+        pieces.put_back(attempt)
         if not different:
-            pieces.put_back(attempt)
             return
         more = f" and {len(different) - 1} more" if len(different) > 1 else ""
         named = f"sample {printable(different[0])}{more} of {printable(unit.dataset)}"
         reason = f"{named} has other images or text features there"
-        self._refuse(worker, reason, attempt, pieces)
+        self._refuse(worker, reason)
 
     def _take_over(self, answer: Mapping[str, Any], attempt: int, pieces: Pieces) -> Iterator[tuple[Unit, Event]]:
         """All of a piece; pictures that came with it go to their places first."""

@@ -61,11 +61,17 @@ class Inspector:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise UsageError(f"the process that loads the plugins {ending(self._process.wait())}")
+            how = f"the process that loads the plugins {ending(self._process.wait())}"
+            raise UsageError(": ".join(filter(None, (how, self._last_line()))))
         answer: dict[str, Any] = json.loads(line)
         if "refused" in answer:
             raise UsageError(answer["refused"])
         return answer
+
+    def _last_line(self) -> str:
+        """What it printed last, which tells why it ended."""
+        lines = Path(self._log.name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
 
     def close(self) -> None:
         """End the process."""

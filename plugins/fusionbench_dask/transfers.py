@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,23 @@ from typing import Any
 from fusionbench.results.records import PictureRecord
 from fusionbench.runs.pictures import located, put
 from fusionbench.runs.units import Job, Unit
-from fusionbench.types import FusionBenchError
+from fusionbench.types import FusionBenchError, described
 from fusionbench_dask.crew import Worker
 
 # Seconds for what a worker has answered to arrive here, and between two looks whether it is still there.
 _ANSWER, _FETCH = 600.0, 5.0
+
+
+def able(client: Any, addresses: Sequence[str], module: str) -> dict[str, str]:
+    """By worker why it cannot import a module, empty where it can; those that do not answer are left out."""
+    if not addresses:
+        return {}
+    found = client.run(importlib.import_module, module, workers=[*addresses], on_error="return")
+    return {
+        address: described(answer) if isinstance(answer, BaseException) else ""
+        for address, answer in found.items()
+        if not isinstance(answer, OSError)  # it is gone by now, or is asked again
+    }
 
 
 def answer_of(worker: Worker, client: Any) -> tuple[Mapping[str, Any] | None, BaseException | None]:

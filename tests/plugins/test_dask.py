@@ -151,6 +151,17 @@ def test_workers_with_other_images_are_refused_in_words(cluster: Any, workshop: 
         run(cluster, workshop(code))
 
 
+def test_workers_without_fusionbench_are_refused_and_live(workshop: Workshop, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.py"
+    absent.write_text("import sys\nsys.modules['fusionbench_dask'] = None\n", encoding="utf-8")
+    with distributed.LocalCluster(
+        n_workers=1, host="127.0.0.1", dashboard_address=":0", memory_limit=0, preload=str(absent)
+    ) as bare:
+        with pytest.raises(UsageError, match=r"(?s)no Dask worker has what this run needs.*have to be installed there"):
+            run(bare, workshop(method(FUSES), count=1))
+        assert len(bare.scheduler_info["workers"]) == 1
+
+
 def test_an_image_that_changes_after_the_plan_is_a_failed_row(
     cluster: Any, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +189,65 @@ def test_what_is_wrong_is_told_before_anything_is_computed(cluster: Any, worksho
         fb.run(**settings, executor="dask", device="cpu:2", executor_options={"address": cluster.scheduler_address})
     with pytest.raises(UsageError, match=r"option dask\.cluster"):
         fb.run(**settings, executor="dask", executor_options={"cluster": "kubernetes"})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"address": "nonsense"}, "no Dask scheduler can be reached at nonsense: .*missing port"),
+        ({"address": "tls://127.0.0.1:1"}, "no Dask scheduler can be reached at tls:.*TLS"),
+        ({"scheduler_file": "absent.json"}, r"option dask\.scheduler_file: .*absent\.json cannot be read"),
+        ({"scheduler_file": "other.json"}, r"option dask\.scheduler_file: .*other\.json tells no address"),
+        ({"cluster": "slurm", "cores": 1, "memory": "2XB"}, "the cluster slurm cannot be made: .*'XB'"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_told_at_once(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.json").write_text('{"kind": "none"}')
+    with pytest.raises(UsageError, match=message):
+        fb.run(**workshop(method(FUSES), count=1), executor="dask", executor_options=options)
+
+
+def batch_queue(folder: Path, monkeypatch: pytest.MonkeyPatch, submit: str) -> dict[str, Any]:
+    """A queue with these commands for ``sbatch``, which starts a job as a process; the options that use it."""
+    folder.mkdir()
+    job = (
+        f'cp "$1" {folder}/script; setsid sh {folder}/script > {folder}/log 2>&1 & echo Submitted batch job $!; exit 0'
+    )
+    (folder / "sbatch").write_text(f"#!/bin/sh\n{submit.replace('JOB', job)}\n")
+    (folder / "scancel").write_text('#!/bin/sh\nkill -- "-$1"\n')
+    for command in folder.iterdir():
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "plugins", ROOT / "baselines")))
+    monkeypatch.setenv("PYTHONPATH", path)
+    return {"cluster": "slurm", "cores": 1, "memory": "1GB", "interface": "lo", "wait": 120}
+
+
+def test_a_queue_that_takes_no_job_ends_the_run(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dask_jobqueue", reason="the extra dask is not installed")
+    options = batch_queue(tmp_path / "queue", monkeypatch, "echo 'sbatch: error: invalid partition: x' >&2; exit 1")
+    settings = workshop(method(FUSES), count=1)
+    with pytest.raises(UsageError, match="slurm takes no job of this run: sbatch: error: invalid partition: x"):
+        fb.run(**settings, executor="dask", executor_options=options)
+    assert [*(tmp_path / "run" / "dask").iterdir()] == []  # nor are there keys
+
+
+def test_a_queue_that_takes_fewer_jobs_is_told_and_does(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dask_jobqueue", reason="the extra dask is not installed")
+    submit = f"mkdir {tmp_path}/first 2>/dev/null && {{ JOB; }}; echo 'sbatch: error: too many jobs' >&2; exit 1"
+    options = batch_queue(tmp_path / "queue", monkeypatch, submit)
+    heard = Heard()
+    settings = workshop(method(FUSES), count=1)
+    found = fb.run(**settings, executor="dask", executor_options={**options, "workers": 2}, watcher=heard)
+    assert found.complete
+    assert "note: slurm does not take a job at present: sbatch: error: too many jobs." in heard.lines
 
 
 def test_a_cluster_that_is_made_for_a_run_is_gone_after_it(workshop: Workshop, tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from fusionbench.runs.config import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.runs.events import Outcome
 from fusionbench.runs.units import Job, Unit
 from fusionbench.types import UsageError
-from fusionbench_dask.clusters import Settings
-from fusionbench_dask.crew import Crew
+from fusionbench_dask.crew import Crew, Worker
 from fusionbench_dask.inspection import Inspection, visible
 from fusionbench_dask.inspector import Inspector
 from fusionbench_dask.pieces import Pieces
 from fusionbench_dask.premises import Premises, code_of, differences, versions
+from fusionbench_dask.settings import Settings
 from tests.helpers.workshop import FUSES, Workshop, method
 
 
@@ -101,15 +101,23 @@ def test_what_was_told_before_and_what_comes_late_counts_once() -> None:
 
 
 def test_a_worker_that_comes_back_at_its_address_is_another_one() -> None:
+    def meet(found: dict[str, dict[str, object]]) -> list[Worker]:
+        lost = crew.meet(found)
+        for worker in crew.present.values():
+            worker.able = True
+        return lost
+
     crew = Crew()
-    facts = {"id": "a", "host": "one", "nthreads": 2}
-    assert crew.meet({"tcp://1": facts, "tcp://2": {**facts, "id": "b"}}) == []
+    facts: dict[str, object] = {"id": "a", "host": "one", "nthreads": 2}
+    assert meet({"tcp://1": facts, "tcp://2": {**facts, "id": "b"}}) == []
     assert sorted(worker.number for worker in crew.usable()) == [1, 2]
-    [lost] = crew.meet({"tcp://1": {**facts, "id": "c"}, "tcp://2": {**facts, "id": "b"}})
+    [lost] = meet({"tcp://1": {**facts, "id": "c"}, "tcp://2": {**facts, "id": "b"}})
     assert lost.identity == "a"
     assert sorted(worker.number for worker in crew.usable()) == [1, 2]
     crew.present["tcp://2"].refused = "other code"
     assert [worker.identity for worker in crew.usable()] == ["c"]
+    crew.present["tcp://1"].able = False  # nothing is known of it yet
+    assert crew.usable() == []
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from fusionbench.runs.environment import prepare_process
 from fusionbench.runs.local import split_units, threads_of_each
 from fusionbench.runs.units import Job, Unit
 from fusionbench.runs.watching import SilentWatcher
-from fusionbench.types import FusionBenchError, UsageError
+from fusionbench.types import FusionBenchError, PluginError, UsageError
 from tests.helpers.workshop import FUSES, Workshop, failures, method
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,8 +101,11 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_devices("cpu:3") == ("cpu", "cpu", "cpu")
     assert pick_devices("cpu, cpu:2") == ("cpu", "cpu", "cpu")
     for wrong in ("cpu:0", "cpu:100", "cpu:", "cpu,", "", "cpu:-1", "gpu:all"):
-        with pytest.raises(UsageError, match="unknown device"):
+        with pytest.raises(UsageError, match=r"unknown device .*; use auto, cpu, cpu:N for N processes .* cuda:all"):
             pick_devices(wrong)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"device cuda:all: torch .* sees no CUDA device"):
+        pick_devices("cuda:all")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_devices("cuda:all") == ("cuda:0", "cuda:1")
@@ -257,6 +260,33 @@ def test_what_is_wrong_with_an_executor_is_told_before_anything_is_computed(
     with pytest.raises(FusionBenchError, match=message):
         fb.run(**given, **settings)
     assert not (Path(str(given["out"])) / "images").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "computed", "failed"),
+    [("yield from told[:0]", 0, 5), ("yield from told[:-1]", 4, 1), ("yield from told + told", 5, 0)],
+)
+def test_an_executor_that_forgets_or_repeats_results_is_noticed(
+    workshop: Workshop, fault: str, computed: int, failed: int
+) -> None:
+    """Nothing that is missing counts as done."""
+    kept = "[found for found in self.inner.execute(units) if type(found[1]).__name__ == 'Outcome']"
+    body = f"told = {kept}\n        {fault}\n"
+    faulty = BACKWARDS.replace("for unit in reversed(units):", body + "        for unit in ():")
+    found = fb.run(
+        **workshop("from pathlib import Path\n" + TWO + "\nimport fusionbench.types\n" + faulty, 5),
+        executor="backwards",
+        executor_options={"diary": workshop.folder / "diary"},
+    )
+    assert (found.computed, found.failed) == (computed, failed)
+    assert found.info["outcome"] == ("failures" if failed else "complete")
+
+
+def test_an_executor_that_raises_is_named(workshop: Workshop) -> None:
+    faulty = BACKWARDS.replace("for unit in reversed(units):", "raise ValueError('no queue')\n        for unit in ():")
+    settings = workshop("from pathlib import Path\n" + TWO + "\nimport fusionbench.types\n" + faulty, 2)
+    with pytest.raises(PluginError, match=r"executor backwards: ValueError: no queue \(.*workshop\.py, line \d+"):
+        fb.run(**settings, executor="backwards", executor_options={"diary": workshop.folder / "diary"})
 
 
 def test_the_command_line_names_an_executor_and_its_options(workshop: Workshop, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fusionbench.reports.exporters.markdown import render
 from fusionbench.results.folder import JOURNAL
 from fusionbench.runs import RunConfig
 from fusionbench.runs.merging import merge_runs
-from fusionbench.runs.sharding import parse_shard, place, share
+from fusionbench.runs.sharding import Share, parse_shard, share
 from fusionbench.types import DataError, UsageError
 from tests.helpers.workshop import FUSES, Workshop, method
 
@@ -47,7 +47,8 @@ def test_shards_divide_the_samples_and_know_their_places(count: int) -> None:
     whole: dict[int, int] = {}
     for number in range(1, count + 1):
         shard = f"{number}/{count}"
-        whole |= {place(position, shard): sample for position, sample in enumerate(share(samples, shard))}
+        here = Share.of([shard])
+        whole |= {here.place(position): sample for position, sample in enumerate(share(samples, shard))}
     assert [whole[position] for position in sorted(whole)] == samples
     assert sorted(whole) == samples
 
@@ -59,9 +60,35 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
     assert parse_shard(" 2/5 ") == (2, 5)
 
 
+def test_shards_that_were_joined_know_their_places() -> None:
+    here = Share.of(["3/3", "2/3"])
+    assert [here.place(position) for position in range(4)] == [1, 2, 4, 5]
+    assert (here.shards(), here.is_all) == (["2/3", "3/3"], False)
+    assert Share.of(["1/3", "2/3", "3/3"]).place(5) == Share.of([]).place(5) == 5
+
+
 def test_a_shard_without_samples_is_refused(workshop: Workshop) -> None:
-    with pytest.raises(UsageError, match="shard 5/6 of pairs is empty: there are 4 samples"):
+    with pytest.raises(UsageError, match="shard 5/6 is empty: there are 4 of pairs"):
         fb.run(**workshop(TWO), shard="5/6")
+
+
+def test_a_shard_may_have_none_of_a_small_data_set(workshop: Workshop, tmp_path: Path) -> None:
+    """As the last job of an array over data sets of several sizes."""
+    workshop(TWO, count=2)
+    (tmp_path / "data").rename(tmp_path / "small")
+    settings = workshop(TWO, count=3) | {"device": "cpu"}
+    settings["datasets"] = [f"few=pairs={tmp_path / 'small'}", settings["datasets"]]
+    whole = fb.run(**{**settings, "out": str(tmp_path / "whole")}, isolate=False)
+    folders = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    for number, folder in enumerate(folders, start=1):
+        assert fb.run(**{**settings, "out": str(folder)}, shard=f"{number}/3", isolate=False).complete
+    for order in (folders, folders[::-1], folders[:2]):
+        done = merge_runs(order, tmp_path / f"joined{order[0].name}{len(order)}")
+        # That the last shard has none of the small one is known without it.
+        assert done.notes == (() if len(order) == 3 else ("pairs: the samples of shard 3/3 are absent.",))
+        assert done.samples["few"] == 2
+        if len(order) == 3:
+            assert rows(done.folder) == rows(whole.path)
 
 
 def test_merged_shards_are_the_run_of_one_machine(parts: tuple[dict[str, Any], list[Path]], tmp_path: Path) -> None:
@@ -97,6 +124,34 @@ def test_an_absent_shard_is_named_and_computed_by_the_next_run(
     rest = fb.run(config=done.folder / "config.yaml", isolate=False)
     assert rest.computed == 4
     assert rows(done.folder) == rows(fb.run(**settings, isolate=False).path)
+
+
+def test_what_was_joined_is_joined_with_the_rest(parts: tuple[dict[str, Any], list[Path]], tmp_path: Path) -> None:
+    settings, folders = parts
+    first = merge_runs([folders[2], folders[1]], tmp_path / "first")
+    assert first.notes == ("pairs: the samples of shard 1/3 are absent.",)
+    done = merge_runs([first.folder, folders[0]], tmp_path / "joined")
+    assert done.notes == ()
+    assert rows(done.folder) == rows(fb.run(**settings, isolate=False).path)
+
+
+def test_shards_of_another_list_of_samples_are_refused(
+    parts: tuple[dict[str, Any], list[Path]], tmp_path: Path
+) -> None:
+    """A machine that lacks a file divides otherwise: shards would overlap, and samples would be in none."""
+    settings, folders = parts
+    for image in (tmp_path / "data").rglob("*001*"):
+        image.unlink()
+    fb.run(**{**settings, "out": str(tmp_path / "late")}, shard="3/3", isolate=False)
+    with pytest.raises(UsageError, match=r"pairs was divided into shards of 7 samples in .*part1, 6 in .*late"):
+        merge_runs([*folders[:2], tmp_path / "late"], tmp_path / "joined")
+
+
+def test_a_method_that_only_some_parts_ran_is_named(parts: tuple[dict[str, Any], list[Path]], tmp_path: Path) -> None:
+    settings, folders = parts
+    fb.run(**{**settings, "methods": "mine", "out": str(tmp_path / "less")}, shard="1/3", isolate=False)
+    done = merge_runs([tmp_path / "less", *folders[1:]], tmp_path / "joined")
+    assert done.notes == ("other on pairs: 3 of 7 samples have no result in these runs.",)
 
 
 def test_methods_of_several_machines_are_joined(workshop: Workshop, tmp_path: Path) -> None:
@@ -140,7 +195,7 @@ def told_otherwise(folder: Path, change: Callable[[dict[str, Any]], None]) -> No
     [
         (lambda facts: facts.update(version="0.0.9"), r"fusionbench: 0\.1\.0 in .*part1, 0\.0\.9 in .*part2"),
         (lambda facts: facts["libraries"].update(torch="1.0"), r"torch: .* in .*part1, 1\.0 in .*part2"),
-        (lambda facts: facts["config"].update(colour="gray"), "setting colour: None in .*part1, gray in"),
+        (lambda facts: facts["config"].update(colour="gray"), "setting colour: restore in .*part1, gray in"),
         (lambda facts: facts["metrics"]["EN@zhao"].update(version="0"), "version of metric EN@zhao: .*, 0 in"),
         (
             lambda facts: facts["identities"]["mine"].update(pairs="x"),
@@ -170,7 +225,7 @@ def test_other_images_code_and_settings_are_noticed(workshop: Workshop, tmp_path
     fb.run(**{**settings, "out": str(tmp_path / "b")}, seed=3, isolate=False)
     with pytest.raises(UsageError) as raised:
         merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
-    for line in ("setting seed: None in", "method mine: its version", "001 of pairs has other images in"):
+    for line in ("setting seed: 0 in", "method mine: its version", "001 of pairs has other images in"):
         assert line in str(raised.value)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fusionbench.methods.decorator import FunctionMethod
 from fusionbench.training import Draw, Part, Recipe
+from fusionbench.types import FusionBenchError
 
 
 class Noise:
@@ -20,12 +21,15 @@ class Noise:
     def __init__(self, count: int = 10) -> None:
         self.count = count
         self.drawn: list[Draw] = []
+        self.unreadable: int | None = None
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, draw: Draw) -> Mapping[str, Any]:
         self.drawn.append(draw)
+        if draw.index == self.unreadable:
+            raise FusionBenchError(f"sample {draw.index} cannot be read.")
         generator = torch.Generator().manual_seed(draw.seed)
         return {"x": torch.rand(1, 8, 8, generator=generator) + draw.index / 10}
 

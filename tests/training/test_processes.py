@@ -37,6 +37,7 @@ class Recipe(ToyRecipe):
         super().__init__()
         self.toy = toy
         self.objective.dropout.p = 0.0  # Masks are drawn by each process for itself.
+        self.data.unreadable = toy.get("unreadable")
         if os.environ["RANK"] == "1":
             self.objective.poison_at = toy.get("poison")
 
@@ -109,6 +110,13 @@ def test_a_loss_that_is_not_finite_in_one_process_ends_all_with_one_message(tmp_
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("not finite after 2 steps (epoch 2) in process 1: total nan, error nan") == 1, done.stderr
     assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sample_that_one_process_cannot_read_ends_all_with_one_message(tmp_path: Path) -> None:
+    done = trained(tmp_path, toy="unreadable: 3", options=("--processes", "2"))
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("error: sample 3 cannot be read") == 1, done.stderr
     assert "Traceback" not in done.stderr
 
 
