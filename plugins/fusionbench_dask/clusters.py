@@ -12,6 +12,7 @@ from typing import Any
 
 from fusionbench.cores import usable_cores
 from fusionbench.extras import require
+from fusionbench.results.folder import claim
 from fusionbench.types import FusionBenchError, UsageError, described
 
 _QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
@@ -183,6 +184,7 @@ def _made(settings: Settings, logs: Path) -> Any:
         "job_script_prologue": [*settings.prologue],
         "python": settings.python,
     }
+    claim(logs.parent, logs.name)
     logs.mkdir(parents=True, exist_ok=True)
     # What is not given is as the user's or the site's configuration of Dask says.
     cluster = getattr(jobqueue, _QUEUES[settings.cluster])(

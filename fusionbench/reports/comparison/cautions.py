@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fusionbench.reports.comparison.model import Test
+from fusionbench.reports.comparison.model import Test, ranked_within
 from fusionbench.reports.model import UNIT, units_of
 
 FEW_FOR_CHI_SQUARED = 10
@@ -66,7 +66,7 @@ def cautions(
         copies: Samples whose fused image is that of another sample.
         unit: What a row counts, in the singular.
     """
-    units = units_of(unit) if block == "sample" else "data sets"
+    units = ranked_within(block, unit)
     yield from _too_small(tests, units, level)
     yield from _dependent(tests, data, block, copies, unit)
     together: dict[tuple[str, ...], list[str]] = {}
