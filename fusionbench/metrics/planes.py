@@ -50,13 +50,14 @@ class Planes:
 
     Index 0 means the fused image and 1, 2, ... the sources wherever an intermediate is asked for by
     number. Every tensor is P x H x W with values 0..255 in the working precision; by the colour rule ``rgb`` it
-    is a whole image, N x 3 x H x W.
+    is a whole image, N x 3 x H x W. Large ones may hold 8-bit levels as such until :meth:`each` hands them out.
 
     Attributes:
         fused: The fused planes.
         sources: The planes of each source, in the order they were given.
         reference: Planes of the ground truth, or None.
         per_image: Planes that belong to one image; a metric's value is the mean over them.
+        dtype: The working precision.
         memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
         known: Where intermediates of the sources alone are kept for other fused images; None for nowhere.
         scope: Of which of the known sources' planes these are.
@@ -70,6 +71,7 @@ class Planes:
         self.sources = sources
         self.reference = reference
         self.per_image = per_image
+        self.dtype = fused.dtype
         self.memory: Memory | None = None
         self.known: KnownSources | None = None
         self.scope: tuple[Hashable, ...] = ()
@@ -109,12 +111,24 @@ class Planes:
         return self.height * self.width > KEPT_PIXELS
 
     def each(self) -> Iterator[Planes]:
-        """Each plane by itself where they are large, else themselves."""
-        if not self.large or len(self) == 1:
+        """Each plane by itself where they are large, in the working precision; else themselves."""
+        whole = not self.large or len(self) == 1
+        if whole and self._working:
             yield self
             return
         for number in range(len(self)):
-            yield self.mapped(Tensor.narrow, 0, number, 1)
+            yield self._single(number)
+
+    def _single(self, number: int) -> Planes:
+        part = self.mapped(_plane, number, self.dtype)
+        part.memory = self.memory if len(self) == 1 else None
+        return part
+
+    @property
+    def _working(self) -> bool:
+        """Whether all of them are in the working precision."""
+        given = (self.fused, *self.sources, *(() if self.reference is None else (self.reference,)))
+        return all(image.dtype == self.dtype for image in given)
 
     def mapped(self, convert: Callable[..., Tensor], *arguments: Any) -> Planes:
         """Planes of ``convert(image, *arguments)`` of each image, which share nothing with these."""
@@ -157,6 +171,10 @@ class Planes:
     def forget(self) -> None:
         """Drop the intermediates kept so far, to free their memory."""
         self._shared.clear()
+
+
+def _plane(image: Tensor, number: int, dtype: torch.dtype) -> Tensor:
+    return image.narrow(0, number, 1).to(dtype)
 
 
 def shared(function: Callable[..., T]) -> Callable[..., T]:
