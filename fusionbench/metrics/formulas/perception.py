@@ -54,7 +54,7 @@ def _of_size(function: Callable[[int, int, torch.device], Tensor]) -> Callable[[
 
     @shared
     def remembered(planes: Planes) -> Tensor:
-        return (function if planes.large else kept)(planes.height, planes.width, planes.fused.device)
+        return (function if planes.large else kept)(planes.height, planes.width, planes.device)
 
     return remembered
 
@@ -124,7 +124,7 @@ def chen_blum_plain(planes: Planes) -> Tensor:
     C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast is 0.
     """
     rows, columns = (
-        frequencies(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
+        frequencies(count, dtype=torch.float32, device=planes.device) * (count / 30)
         for frequencies, count in ((torch.fft.fftfreq, planes.height), (torch.fft.rfftfreq, planes.width))
     )
     sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())

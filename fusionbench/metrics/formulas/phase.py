@@ -27,7 +27,7 @@ _NOISE_FACTOR, _CUT_OFF, _GAIN = 2.0, 0.5, 10.0
 _EPS = 1e-4
 # Up to this many pixels the filters of a size are kept, 80 bytes a pixel.
 _KEPT_FILTERS = 2**20
-# Complex numbers that are transformed at once, so few that they stay in the cache.
+# Numbers that are transformed or computed with at once, so few that they stay in the cache.
 _TRANSFORMED = 2**18
 
 
@@ -122,7 +122,7 @@ class _LogGabor:
         if self._noise is None:
             totals = torch.zeros(_ORIENTATIONS, 2, dtype=torch.float64)
             height, width = self.shape
-            for start, stop in row_bands(height, width):
+            for start, stop in row_bands(height, width, _TRANSFORMED):
                 rows = torch.arange(start, stop, device=self._y.device)
                 opposite = (-rows) % height
                 here, there = ((self._radial(part), self._theta(part)) for part in (rows, opposite))
@@ -278,12 +278,14 @@ def phase_congruency(image: Tensor, scratch: Scratch | None = None) -> Phase:
     filters = _log_gabor(height, width, image.device)
     noise = filters.noise()
     scratch = scratch or Scratch.of(image)
-    spectrum = _spectrum(image)
+    spectrum, count = _spectrum(image), image.numel()
+    shape = image.shape
+    del image  # a large one takes what the work can do with
     # Energy and amplitude of all orientations, and the squares and the product of the congruency's two parts.
     sums = [total.zero_() for total in scratch.sums]
     filtered = scratch.responses
     # The last of them is not needed while the noise is estimated.
-    power = torch.view_as_real(filtered[-1]).flatten()[: image.numel()].view(image.shape)
+    power = torch.view_as_real(filtered[-1]).flatten()[:count].view(shape)
     for orientation in range(_ORIENTATIONS):
         _filter(spectrum, filters, _FINEST, orientation, filtered)
         responses = [_inverse(filtered[0])]
@@ -310,7 +312,8 @@ def phase_congruency(image: Tensor, scratch: Scratch | None = None) -> Phase:
 @shared
 def _workspace(planes: Planes) -> Tensor:
     """Memory for all that three large images need, so that nothing is taken and freed that would leave gaps in it."""
-    return planes.fused.new_empty((2 * _SCALES + 2 + 3 * 3, planes.height, planes.width), dtype=torch.float64)
+    size = 2 * _SCALES + 2 + 3 * 3, planes.height, planes.width
+    return torch.empty(size, dtype=torch.float64, device=planes.device)
 
 
 def _scratch(planes: Planes, index: int) -> Scratch | None:
@@ -326,7 +329,7 @@ def _scratch(planes: Planes, index: int) -> Scratch | None:
 
 @shared_by_images
 def _phase(planes: Planes, index: int) -> Phase:
-    return phase_congruency(planes[index].detach().double(), _scratch(planes, index))
+    return phase_congruency(planes.taken(index).detach().double(), _scratch(planes, index))
 
 
 _TAPS = gaussian_taps(11, 1.5)

@@ -43,8 +43,9 @@ def normalised(planes: Planes, index: int) -> Tensor:
 @shared
 def unstretchable(planes: Planes) -> Tensor:
     """For each plane, whether the fused image or a source is constant and not black."""
-    bad = torch.zeros(len(planes), dtype=torch.bool, device=planes.fused.device)
+    bad = torch.zeros(len(planes), dtype=torch.bool, device=planes.device)
     for index in (0, *planes.source_indices):
-        low, high = _extremes(planes[index].detach())
+        held = planes.levels(index)
+        low, high = _extremes(planes[index].detach() if held is None else held)
         bad |= ((low == high) & (high != 0)).flatten()
     return bad
