@@ -49,7 +49,7 @@ def _broad_gaussian(sigma: float) -> tuple[float, ...]:
 
 
 def _of_size(function: Callable[[int, int, torch.device], Tensor]) -> Callable[[Planes], Tensor]:
-    """Make ``function(height, width, device)`` one of planes, computed once for them, and for all small ones of a size."""
+    """Make ``function(height, width, device)`` one of planes, computed once for them and for small ones of one size."""
     kept = lru_cache(maxsize=2)(function)
 
     @shared
