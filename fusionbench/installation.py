@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -16,10 +19,11 @@ import fusionbench.metrics.native
 import fusionbench.nn.native
 from fusionbench.data import open_dataset
 from fusionbench.isolation.environments import environments_folder, kept, present, probed
+from fusionbench.native import Native
 from fusionbench.plugins import current_plugins
 from fusionbench.printable import counted
 from fusionbench.runs.provenance import environment
-from fusionbench.types import FusionBenchError, WeightsError
+from fusionbench.types import FusionBenchError, WeightsError, described
 from fusionbench.weights.finding import installed_file, weights_folder
 from fusionbench.weights.published import published
 from fusionbench.weights.recognition import examine
@@ -102,6 +106,22 @@ def _plugins() -> Iterator[Finding]:
     )
     for failure in found.failures:
         yield Finding(f"{failure}", problem=True)
+    for name, module in found.modules().items():
+        yield from _kernel_of_plugin(name, module)
+
+
+def _kernel_of_plugin(name: str, module: ModuleType) -> Iterator[Finding]:
+    """The state of the native library that a plugin's package has in its package ``native``, if it has one."""
+    place = f"{module.__name__}.native"
+    if not hasattr(module, "__path__") or importlib.util.find_spec(place) is None:
+        return
+    try:
+        native = getattr(importlib.import_module(place), "NATIVE", None)
+    except Exception as error:
+        yield Finding(f"{place} cannot be imported: {described(error)}", problem=True)
+        return
+    if isinstance(native, Native):
+        yield Finding(f"  native kernel of {name}: {native.state()}")
 
 
 def _data(root: Path | None) -> Iterator[Finding]:

@@ -78,3 +78,14 @@ def test_every_dependency_has_a_lower_bound(setup_cfg: configparser.ConfigParser
         needed += lines(setup_cfg, "options.extras_require", extra)
     for entry in needed:
         assert ">=" in entry or entry.startswith(("fusionbench[", "#")), entry
+
+
+def test_every_native_library_is_built_and_built_again_when_its_source_changes() -> None:
+    setup, makefile = ((ROOT / name).read_text(encoding="utf-8") for name in ("setup.py", "Makefile"))
+    kernels = [path for folder in folders().values() for path in folder.glob("kernel.cpp")]
+    assert kernels
+    for kernel in kernels:
+        folder = kernel.parent.relative_to(ROOT)
+        assert f'library("{folder.as_posix()}"' in setup, f"setup.py does not build {kernel}"
+        assert f"{folder.parts[0]}/*/native/kernel.*" in makefile
+        assert folder.match("*/*/native")

@@ -159,6 +159,7 @@ METHODS = (
             doi="10.1109/JSEN.2015.2478655",
         ),
         options=_diffusion(10, 0.15, 30.0),
+        version="2",
     ),
     _spec(
         "fpde",
@@ -193,7 +194,7 @@ METHODS = (
             "loops": Option(default=5, help="Reweighting loops; more approach the minimum, 5 is what was published."),
             "tolerance": Option(default=1e-2, help="Relative residual at which conjugate gradients stop."),
         },
-        version="2",
+        version="3",
     ),
     _spec(
         "msvd",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fusionbench_classic.native import kernel_for
 from fusionbench_classic.principal import principal_weights
 
 _HALF_PLANE = ((0, 1, 1.0), (1, 0, 1.0), (1, 1, 0.5), (1, -1, 0.5))  # row step, column step, 1 / distance^2
@@ -38,6 +39,8 @@ def perona_malik(x: Tensor, iterations: int, step: float, kappa: float) -> Tenso
     No flux crosses the border. What flows out of one pixel flows into the other, so each pair of
     neighbours is visited once; the mean is kept.
     """
+    if (kernel := kernel_for(x)) is not None:
+        return kernel.perona_malik(x, iterations, step, kappa)
     x = x.clone()
     height, width = x.shape[-2:]
     for _ in range(iterations):
@@ -59,6 +62,8 @@ def fourth_order(x: Tensor, iterations: int, step: float, kappa: float) -> Tenso
     Second derivatives are central differences applied twice, which keeps the published step of 0.9
     stable; horizontal and vertical curvature share one conductance and diffuse separately.
     """
+    if (kernel := kernel_for(x)) is not None:
+        return kernel.fourth_order(x, iterations, step, kappa)
     x = x.clone()
     vertical, horizontal, conductance, squared = (torch.empty_like(x) for _ in range(4))
     for _ in range(iterations):

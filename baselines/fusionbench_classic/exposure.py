@@ -47,7 +47,13 @@ def quality(stack: Tensor, contrast: float, saturation: float, exposedness: floa
 
 
 def _spread(stack: Tensor) -> Tensor:
-    """Standard deviation over the channels; ``Tensor.std`` is slow along a dimension that is short and not the last."""
-    values = stack.double()
-    deviation = values - values.mean(dim=2, keepdim=True)
-    return deviation.square_().mean(dim=2, keepdim=True).sqrt_().to(stack.dtype)
+    """Standard deviation over the channels, channel by channel: torch is slow along a short dimension but the last."""
+    channels = [channel.double() for channel in stack.unbind(2)]
+    total = channels[0].clone()
+    for channel in channels[1:]:
+        total.add_(channel)
+    mean = total.div_(len(channels))
+    squares = torch.zeros_like(mean)
+    for channel in channels:
+        squares.add_((channel - mean).square_())
+    return squares.div_(len(channels)).sqrt_().to(stack.dtype).unsqueeze(2)

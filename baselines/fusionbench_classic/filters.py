@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 
 from fusionbench.nn.pyramids import correlate, mirror_pad
+from fusionbench_classic.native import Kernel, kernel_for
 
 
 def separable(x: Tensor, taps: Sequence[float]) -> Tensor:
     """Filter rows and columns with the same odd-length symmetric taps; the size is kept."""
+    if len(taps) % 2 and (kernel := kernel_for(x)) is not None:
+        return kernel.separable(x, taps)
     radius = len(taps) // 2
     for dim in (-2, -1):
         x = correlate(mirror_pad(x, radius, radius, dim), taps, dim)
@@ -42,8 +45,15 @@ def box_mean(x: Tensor, radius: int, *, mirror: bool = False) -> Tensor:
     Windows are cut off at the border, unless ``mirror`` extends the image. Cost does not depend on the radius:
     running sums are kept in float64, since differences of float32 sums would drown local variances.
     """
+    if (kernel := _kernel(radius, x)) is not None:
+        return kernel.box_mean(x, radius, mirror=mirror)
     sums = _window_means(x.double(), radius, mirror, -2)
     return _window_means(sums, radius, mirror, -1).to(x.dtype)
+
+
+def _kernel(radius: int, *planes: Tensor) -> Kernel | None:
+    """The native kernel, where it can work on these planes; torch refuses a radius that makes no sense."""
+    return kernel_for(*planes) if 0 <= radius < 2**31 else None
 
 
 def _window_means(x: Tensor, radius: int, mirror: bool, dim: int) -> Tensor:
@@ -126,6 +136,8 @@ def guided_filter(guide: Tensor, x: Tensor, radius: int, epsilon: float, *, mean
         epsilon: Regularisation, in squared units of the guide.
         mean: ``box_mean(x.double(), radius)``, where it is known: one image may be smoothed along several guides.
     """
+    if (kernel := _kernel(radius, guide, x)) is not None:
+        return kernel.guided_filter(guide, x, radius, epsilon)
     guide, target = guide.double(), x.double()
     mean_guide = box_mean(guide, radius)
     mean_target = box_mean(target, radius) if mean is None else mean

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench_classic.native import kernel_for
+
 _DATA_CUTOFF, _GRADIENT_CUTOFF = 0.05, 0.01  # share of values whose weights are capped
 _TINY = 1e-6
 _MAX_STEPS = 500
@@ -63,7 +65,8 @@ def _smallest(values: Tensor, rank: int) -> Tensor:
 
 def _solve(start: Tensor, target: Tensor, data: Tensor, smoothness: Tensor, tolerance: float) -> Tensor:
     """Solve ``(data + D' smoothness D) z = data target`` by conjugate gradients with a diagonal preconditioner."""
-
+    if (kernel := kernel_for(start, target, data, smoothness)) is not None:
+        return kernel.solve(start, target, data, smoothness, tolerance, _MAX_STEPS)
     scratch = torch.empty_like(target)
     field = target.new_zeros((2, *target.shape))
 

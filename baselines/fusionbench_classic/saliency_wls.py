@@ -27,11 +27,10 @@ def vsmwls(
     of the details couples no pixels, so its solution is the closed form
     ``(M + weight a D_visible) / (1 + weight a)``.
     """
-    bases, details = zip(
-        *(decompose(image, levels, sigma_space, sigma_range, rolling) for image in (infrared, visible)), strict=True
-    )
-    fused = _fuse_bases(bases, saliency(infrared) - saliency(visible))
-    for level, (thermal, visual) in enumerate(zip(*details, strict=True)):
+    both = torch.stack((infrared, visible))
+    bases, details = decompose(both, levels, sigma_space, sigma_range, rolling)
+    fused = _fuse_bases(bases, torch.sub(*saliency(both)))
+    for level, (thermal, visual) in enumerate(details):
         stronger = (thermal.abs() < visual.abs()).to(thermal.dtype)
         if level == 0:
             fused = fused + stronger * visual + (1 - stronger) * thermal
@@ -43,7 +42,7 @@ def vsmwls(
     return fused
 
 
-def _fuse_bases(bases: tuple[Tensor, Tensor], difference: Tensor) -> Tensor:
+def _fuse_bases(bases: Tensor, difference: Tensor) -> Tensor:
     return (0.5 + 0.5 * difference) * bases[0] + (0.5 - 0.5 * difference) * bases[1]
 
 

@@ -93,6 +93,10 @@ class Plugins:
             raise unknown_name("registry", name, names)
         return getattr(self, name)
 
+    def modules(self) -> dict[str, ModuleType]:
+        """The module that each plugin is."""
+        return {name: module for name, module in self._manager.list_name_plugin() if isinstance(module, ModuleType)}
+
     def load(self, source: PluginSource | FileSource, *, requested: bool = False) -> None:
         """Import one plugin and register what it brings. Failures are recorded, never raised."""
         if source.name in self.blocked:

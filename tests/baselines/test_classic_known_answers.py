@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import PIL.Image
@@ -11,6 +13,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from fusionbench.native import set_aside
 from fusionbench.nn.pyramids import TAPS, collapse, depth, expand, laplacian_pyramid, reduce
 from fusionbench_classic import (
     diffusion,
@@ -27,6 +30,13 @@ from fusionbench_classic import (
     wavelets,
 )
 from tests.helpers.shared import shared_path
+
+
+@pytest.fixture(autouse=True, params=["native", "torch"])
+def _path(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything by the native kernel, where it was built and has a part in it, and by torch."""
+    with set_aside() if request.param == "torch" else nullcontext():
+        yield
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

@@ -564,6 +564,31 @@ def test_a_broken_plugin_is_reported_by_doctor_and_does_not_stop_a_run(
     assert invoke("list", "methods").exit_code == 0
 
 
+def test_doctor_names_the_native_libraries_of_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fusionbench.plugins import sources
+
+    library = """
+from pathlib import Path
+from fusionbench.native import Native
+NATIVE = Native(Path(__file__).parent, 1, lambda library: library)
+"""
+    brought = {"has_library": library, "has_something_else": "", "has_a_fault": "1 / 0"}
+    for name, text in brought.items():
+        (tmp_path / name / "native").mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+        (tmp_path / name / "native" / "__init__.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    suite = list(sources.installed())
+    more = [sources.PluginSource(name, name) for name in brought]
+    monkeypatch.setattr(sources, "installed", lambda: iter([*suite, *more]))
+    result = invoke("doctor")
+    assert result.exit_code == 1
+    assert "native kernel of classic:" in result.output
+    assert "native kernel of has_library: not built" in result.output
+    assert "has_a_fault.native cannot be imported: ZeroDivisionError" in result.output
+    assert "has_something_else" not in result.output
+
+
 @pytest.mark.shared
 def test_real_pairs_from_the_data_root(tmp_path: Path) -> None:
     data = shared_path("data")

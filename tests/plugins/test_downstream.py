@@ -525,8 +525,8 @@ def test_an_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
 @pytest.mark.slow
 def test_a_detector_finds_what_its_images_show_and_nothing_else(tmp_path: Path) -> None:
     write_plugin(tmp_path)
-    root = write_scenes(tmp_path / "scenes", train=40, test=16)
-    scores = evaluated(root, epochs=16, out=str(tmp_path / "out")).frame().set_index(["method", "metric"])["value"]
+    root = write_scenes(tmp_path / "scenes", train=64, test=16)
+    scores = evaluated(root, epochs=10, out=str(tmp_path / "out")).frame().set_index(["method", "metric"])["value"]
     assert scores["infrared", "mAP50"] > 0.8
     assert scores["average", "mAP50"] > 0.7
     assert scores["visible", "mAP50"] < 0.2
