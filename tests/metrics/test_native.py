@@ -146,7 +146,8 @@ def test_log_gabor_filters_are_those_of_the_formulas(
     spectrum = (torch.fft.rfft2 if half else torch.fft.fft2)(image)
     filters, scales = phase._LogGabor(*size, image.device), range(phase._SCALES)
     for orientation in range(phase._ORIENTATIONS):
-        found, expected = ([torch.full_like(image, torch.nan, dtype=torch.complex128) for _ in scales] for _ in range(2))
+        unset = torch.full_like(image, torch.nan, dtype=torch.complex128)
+        found, expected = ([unset.clone() for _ in scales] for _ in range(2))
         phase._filter(spectrum, filters, scales, orientation, found)
         with monkeypatch.context() as patch:
             patch.setenv("FUSIONBENCH_NATIVE", "0")

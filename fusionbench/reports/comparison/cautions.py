@@ -11,6 +11,7 @@ from scipy import stats
 
 from fusionbench.reports.comparison.model import Test, ranked_within
 from fusionbench.reports.model import UNIT, units_of
+from fusionbench.reports.statistics import Block
 
 FEW_FOR_CHI_SQUARED = 10
 """Friedman's statistic follows the chi-squared distribution well only beyond (Demšar, JMLR 7, 2006)."""
@@ -49,7 +50,7 @@ def cautions(
     tests: Sequence[Test],
     data: pd.DataFrame,
     *,
-    block: str,
+    block: Block,
     level: float,
     absent: Mapping[str, Sequence[str]],
     copies: int,
