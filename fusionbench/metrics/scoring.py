@@ -17,7 +17,7 @@ from fusionbench.types import FusionBenchError, MetricError, MetricSpec, describ
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
 
 # Resident bytes above which what a large image's metric has freed goes back before the next: it needs other sizes.
-_RESIDENT = 2**30
+_RESIDENT = 2**29
 
 
 class Scores(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fusionbench.allocator import release_freed_memory
 from fusionbench.metrics.formulas.bands import extended_rows, row_bands
 from fusionbench.metrics.formulas.filters import correlate, gaussian_taps
 from fusionbench.metrics.native import kernel_for
@@ -383,8 +384,10 @@ def phase_congruency_index(planes: Planes) -> Tensor:
     largest of the three, summed and divided by the size of the composite's mask; the product of the three.
     """
     phases = [_phase(planes, index) for index in (0, 1, 2)]
+    if planes.large:
+        release_freed_memory()  # what the filters took
     kept, size = torch.zeros(()), torch.zeros(())
-    for start, stop in row_bands(planes.height, planes.width):
+    for start, stop in row_bands(planes.height, planes.width, 2 * _TRANSFORMED):
         rows = ([extended_rows(values, start, stop, _MARGIN, "zero") for values in phase] for phase in phases)
         parts, positions = _preserved(*rows)
         kept, size = kept + torch.stack(parts), size + positions
