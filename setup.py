@@ -1,5 +1,7 @@
 """The one thing that setup.cfg cannot say: optional native parts, for machines that have a C++ compiler."""
 
+from pathlib import Path
+
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -33,7 +35,7 @@ def library(folder: str, *flags: str) -> Extension:
     return Extension(
         f"{package.replace('/', '.')}._kernel",
         sources=[f"{folder}/kernel.cpp"],
-        depends=[f"{folder}/kernel.inc"],
+        depends=sorted(map(str, Path(folder).glob("*.inc"))),
         extra_compile_args=list(flags),
         language="c++",
         optional=True,

@@ -19,7 +19,7 @@ from fusionbench.runs.engine import Watcher
 from fusionbench.runs.opening import adopt
 from fusionbench.runs.precomputed import fused_request
 from fusionbench.types import Dataset, MethodSpec, Origin, Task, UsageError
-from fusionbench.types.values import expanded
+from fusionbench.types.values import expanded, one_or_more
 
 if TYPE_CHECKING:
     from fusionbench.fusing import Fuser
@@ -69,8 +69,8 @@ def run(
         ['AG', 'EN', 'Qabf']
     """
     base = _base(config)
-    given_methods, specs = _method_requests(_listed(methods))
-    given_datasets, opened_here = _dataset_requests(_listed(datasets))
+    given_methods, specs = _method_requests(_one_or_more(methods))
+    given_datasets, opened_here = _dataset_requests(_one_or_more(datasets))
     full = dataclasses.replace(
         base,
         methods=(*base.methods, *given_methods),
@@ -173,10 +173,10 @@ def compare(
     return compare_runs(
         _loaded(runs),
         current_plugins(),
-        methods=_names(methods),
-        datasets=_names(datasets),
-        samples=_names(samples),
-        metrics=_names(metrics),
+        methods=one_or_more(methods),
+        datasets=one_or_more(datasets),
+        samples=one_or_more(samples),
+        metrics=one_or_more(metrics),
         per=per,
         level=level,
         coefficient=agreement,
@@ -193,10 +193,6 @@ def _loaded(runs: Sequence[Path | str | RunResult]) -> dict[str, RunResult]:
         else:
             found[str(getattr(run_or_path, "path", place))] = run_or_path
     return found
-
-
-def _names(names: Sequence[str] | str | None) -> Sequence[str] | None:
-    return [names] if isinstance(names, str) else names
 
 
 def get_method(
@@ -276,7 +272,7 @@ def _base(config: RunConfig | Path | str | None) -> RunConfig:
     return config if isinstance(config, RunConfig) else RunConfig.from_yaml(Path(expanded(str(config))))
 
 
-def _listed(value: Any) -> list[Any]:
+def _one_or_more(value: Any) -> list[Any]:
     """A list of one for a single method or data set."""
     if isinstance(value, str | Mapping | MethodRequest | DatasetRequest | MethodSpec) or callable(value):
         return [value]

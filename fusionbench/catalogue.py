@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fusionbench.metrics.selection import find, spelled
+from fusionbench.metrics.selection import find, known_profile
 from fusionbench.plugins import current_plugins
 from fusionbench.types import DEFAULT_PROFILE, Task, UsageError
 from fusionbench.types.values import Misfit, one_of
@@ -68,12 +68,10 @@ def list_metrics(profile: str | None = None) -> list[str]:
         >>> "Qcb" in fb.list_metrics(), "Qcb" in fb.list_metrics(profile="zhao")
         (True, False)
     """
-    metrics = list(current_plugins().metrics.values())
-    known = dict.fromkeys(spec.profile for spec in metrics if spec.profile)
-    if profile is not None and spelled(profile, known) not in known:
-        find("", profile)
-    wanted = None if profile is None else {spelled(profile, known), ""}
-    return sorted({spec.name for spec in metrics if wanted is None or spec.profile in wanted})
+    wanted = None if profile is None else {known_profile(profile), ""}
+    return sorted(
+        {spec.name for spec in current_plugins().metrics.values() if wanted is None or spec.profile in wanted}
+    )
 
 
 def get_metric(name: str, profile: str = DEFAULT_PROFILE) -> StatefulMetric:
@@ -119,7 +117,7 @@ def catalogue(kind: str, *, task: Task | str | None = None, profile: str | None 
         profile: Only metrics of this convention.
 
     Raises:
-        UsageError: There is no such kind or task.
+        UsageError: There is no such kind, task or convention, or none of this kind has one.
 
     Examples:
         >>> from fusionbench.catalogue import catalogue
@@ -129,10 +127,14 @@ def catalogue(kind: str, *, task: Task | str | None = None, profile: str | None 
     if kind not in _ROWS:
         raise UsageError(f"unknown kind {kind!r}; kinds are {', '.join(KINDS)}.")
     wanted = known_task(task)
+    for facet, asked, having in (("task", task, _WITH_TASKS), ("profile", profile, _WITH_PROFILES)):
+        if asked is not None and kind not in having:
+            raise UsageError(f"{kind} have no {facet}; {' and '.join(having)} do.")
+    convention = None if profile is None else known_profile(profile)
     rows = _ROWS[kind]()
     if wanted is not None:
-        rows = [row for row in rows if str(wanted) in row.get("tasks", [])]
-    return [row for row in rows if profile is None or row.get("profile", profile) == profile]
+        rows = [row for row in rows if str(wanted) in row["tasks"]]
+    return [row for row in rows if convention is None or row["profile"] == convention]
 
 
 def _methods() -> list[dict[str, Any]]:
@@ -197,6 +199,31 @@ def _executors() -> list[dict[str, Any]]:
     ]
 
 
+def _published() -> list[dict[str, Any]]:
+    from fusionbench.reports.published import read_published
+
+    published = current_plugins().published
+    return [
+        {
+            "name": name,
+            "profile": spec.profile,
+            "datasets": read_published(spec).datasets,
+            "title": spec.paper.title if spec.paper else name,
+            "year": spec.paper.year if spec.paper else None,
+            "plugin": published.origin(name).plugin,
+        }
+        for name, spec in published.items()
+    ]
+
+
+def _exporters() -> list[dict[str, Any]]:
+    exporters = current_plugins().exporters
+    return [
+        {"name": name, "suffix": spec.suffix, "summary": spec.summary, "plugin": exporters.origin(name).plugin}
+        for name, spec in exporters.items()
+    ]
+
+
 def _plugins() -> list[dict[str, Any]]:
     found = current_plugins()
     rows = [
@@ -214,8 +241,12 @@ _ROWS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": _methods,
     "datasets": _datasets,
     "metrics": _metrics,
+    "published": _published,
+    "exporters": _exporters,
     "executors": _executors,
     "plugins": _plugins,
 }
 KINDS = tuple(_ROWS)
 """What :func:`catalogue` knows."""
+_WITH_TASKS = ("methods", "datasets")
+_WITH_PROFILES = ("metrics", "published")

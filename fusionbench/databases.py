@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,27 @@ def _unwritable(path: Path, what: str, error: sqlite3.Error) -> str:
 
 def _remedy(repair: str) -> str:
     return f"{repair} saves what can be read, and keeps the damaged file beside it."
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, told: Callable[[sqlite3.Error], FusionBenchError]) -> Iterator[None]:
+    """All that the block writes, or nothing of it where the block or the disk fails.
+
+    Args:
+        database: Opened with ``isolation_level=None``.
+        told: An error of SQLite in words, as of :func:`trouble`.
+    """
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if database.in_transaction:  # SQLite has given it up itself where the disk is full
+                database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise told(error) from error
 
 
 def tables(database: sqlite3.Connection) -> dict[str, TableSchema]:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 # Control and format characters (escape sequences, text that runs backwards), halves of characters, line separators.
@@ -40,6 +40,13 @@ def one_line(text: object) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun, ``1 sample`` or ``3 samples``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def some_of(names: Iterable[object], most: int = 5, *, separator: str = ", ") -> str:
+    """The first of many names and how many more there are, ``a, b, c and 4 more``."""
+    listed = [str(name) for name in names]
+    more = len(listed) - most
+    return separator.join(listed[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def encodable(text: str) -> str:

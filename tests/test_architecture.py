@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ ROOMS = (
     "endings",
     "devices",
     "files",
+    "csv_tables",
     "atomic",
     "stamps",
     "databases",
@@ -59,6 +61,7 @@ ROOMS = (
     "publishing",
     "training",
     "catalogue",
+    "details",
     "api",
     "demonstration",
     "installation",
@@ -328,3 +331,31 @@ def test_no_module_switches_codes_of_the_type_checker_off() -> None:
     disabled = {code for override in settings["overrides"] for code in override.get("disable_error_code", ())}
     assert disabled == {"empty-body"}
     assert not any(override.get("ignore_errors") for override in settings["overrides"])
+
+
+# A result shows itself in a notebook, and gives its frame, by what is written for it: imported where it is asked.
+SHOW_THEMSELVES = {
+    ("fusionbench.reports.model", "fusionbench.reports.exporters.html"),
+    ("fusionbench.reports.comparison.model", "fusionbench.reports.comparison.formats"),
+    ("fusionbench.reports.comparison.model", "fusionbench.reports.comparison.tidy"),
+}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Not even inside functions or for types alone, but for results that show themselves."""
+    names = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in (CORE, *PLUGINS)
+        for path in modules(package)
+    }
+    graph = {
+        name: {
+            module
+            for node in ast.walk(tree(path))
+            for target in imported(node)
+            if (module := target if target in names else target.rpartition(".")[0]) in names and module != name
+        }
+        for name, path in names.items()
+    }
+    graph = {name: {other for other in found if (name, other) not in SHOW_THEMSELVES} for name, found in graph.items()}
+    list(TopologicalSorter(graph).static_order())

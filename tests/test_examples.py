@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import fusionbench.api
 import fusionbench.catalogue
+import fusionbench.details
 from fusionbench.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +41,7 @@ def commands() -> list[tuple[str, str]]:
 
 def test_docstring_examples_of_the_python_interface(tmp_path: Path) -> None:
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    for module in (fusionbench.api, fusionbench.catalogue):
+    for module in (fusionbench.api, fusionbench.catalogue, fusionbench.details):
         for example in finder.find(module, globs={"tmp_path": tmp_path}):
             runner.run(example)
     assert runner.tries >= 15

@@ -198,3 +198,7 @@ def test_a_defect_s_traceback_obeys_nobody(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert rb"RuntimeError: \x1b[2J\u202e" in done.stderr
     assert b"\x1b" not in done.stderr
+
+
+def test_of_many_names_the_first_are_listed() -> None:
+    assert [printable.some_of("abc"[:n], 2) for n in range(4)] == ["", "a", "a, b", "a, b and 1 more"]

@@ -23,6 +23,9 @@ class Factory:
     def __call__(self, **options: Any) -> Method:
         return FunctionMethod(resolve(self.function, owner="plugin classic"), options)
 
+    def __str__(self) -> str:
+        return self.function
+
 
 def _spec(
     name: str, function: str, title: str, summary: str, paper: Citation | None = None, **facts: Any
@@ -35,15 +38,19 @@ def _spec(
     )
 
 
-_LEVELS = Option(default=4, help="Levels of the decomposition; fewer where the image is too small.")
-_WINDOW = Option(default=3, help="Odd side of the window over which activity is averaged before sources are compared.")
+_LEVELS = Option(default=4, least=1, help="Levels of the decomposition; fewer where the image is too small.")
+_WINDOW = Option(
+    default=3, least=1, help="Odd side of the window over which activity is averaged before sources are compared."
+)
 
 
 def _diffusion(iterations: int, step: float, kappa: float) -> Mapping[str, Option]:
     return {
-        "iterations": Option(default=iterations, help="Time steps."),
-        "step": Option(default=step, help="Length of a time step."),
-        "kappa": Option(default=kappa, help="Contrast, on the 0..255 scale, above which diffusion is held back."),
+        "iterations": Option(default=iterations, least=1, help="Time steps."),
+        "step": Option(default=step, least=0, help="Length of a time step."),
+        "kappa": Option(
+            default=kappa, least=0.01, help="Contrast, on the 0..255 scale, above which diffusion is held back."
+        ),
     }
 
 
@@ -105,7 +112,9 @@ METHODS = (
         ),
         options={
             "levels": _LEVELS,
-            "order": Option(default=4, help="Vanishing moments of the Daubechies wavelet, 1 (Haar) to 10."),
+            "order": Option(
+                default=4, least=1, most=10, help="Vanishing moments of the Daubechies wavelet; 1 is Haar's."
+            ),
             "window": _WINDOW,
         },
     ),
@@ -136,13 +145,13 @@ METHODS = (
             doi="10.1109/TIP.2013.2244222",
         ),
         options={
-            "base_radius": Option(default=15, help="Radius of the mean that makes the base layer."),
-            "saliency_radius": Option(default=5, help="Radius of the Gaussian over the saliency."),
-            "saliency_sigma": Option(default=5.0, help="Its standard deviation."),
-            "radius1": Option(default=45, help="Radius of the guided filter of the base weights."),
-            "epsilon1": Option(default=0.3, help="Its regularisation."),
-            "radius2": Option(default=7, help="Radius of the guided filter of the detail weights."),
-            "epsilon2": Option(default=1e-6, help="Its regularisation."),
+            "base_radius": Option(default=15, least=0, help="Radius of the mean that makes the base layer."),
+            "saliency_radius": Option(default=5, least=0, help="Radius of the Gaussian over the saliency."),
+            "saliency_sigma": Option(default=5.0, least=0.1, help="Its standard deviation."),
+            "radius1": Option(default=45, least=0, help="Radius of the guided filter of the base weights."),
+            "epsilon1": Option(default=0.3, least=1e-12, help="Its regularisation."),
+            "radius2": Option(default=7, least=0, help="Radius of the guided filter of the detail weights."),
+            "epsilon2": Option(default=1e-6, least=1e-12, help="Its regularisation."),
         },
     ),
     _spec(
@@ -190,9 +199,13 @@ METHODS = (
         tasks=(Task.IVF,),
         sources=(2, 2),
         options={
-            "weight": Option(default=4.0, help="Weight of the total variation."),
-            "loops": Option(default=5, help="Reweighting loops; more approach the minimum, 5 is what was published."),
-            "tolerance": Option(default=1e-2, help="Relative residual at which conjugate gradients stop."),
+            "weight": Option(default=4.0, least=0, help="Weight of the total variation."),
+            "loops": Option(
+                default=5, least=1, help="Reweighting loops; more approach the minimum, 5 is what was published."
+            ),
+            "tolerance": Option(
+                default=1e-2, least=0, most=1, help="Relative residual at which conjugate gradients stop."
+            ),
         },
         version="3",
     ),
@@ -208,7 +221,7 @@ METHODS = (
             year=2011,
             doi="10.14429/dsj.61.705",
         ),
-        options={"levels": Option(default=1, help="How often the approximation is decomposed.")},
+        options={"levels": Option(default=1, least=1, help="How often the approximation is decomposed.")},
     ),
     _spec(
         "tif",
@@ -223,7 +236,7 @@ METHODS = (
             doi="10.1016/j.infrared.2016.01.009",
         ),
         # Not tiled: how far a pixel is influenced is an option.
-        options={"radius": Option(default=17, help="Radius of the mean that makes the base layer.")},
+        options={"radius": Option(default=17, least=0, help="Radius of the mean that makes the base layer.")},
     ),
     _spec(
         "vsmwls",
@@ -241,11 +254,13 @@ METHODS = (
         tasks=(Task.IVF, Task.MIF),
         sources=(2, 2),
         options={
-            "levels": Option(default=4, help="Detail layers."),
-            "sigma_space": Option(default=2.0, help="Scale of the finest layer, doubled from layer to layer."),
-            "sigma_range": Option(default=0.05, help="Edge contrast of the rolling guidance filter."),
-            "rolling": Option(default=4, help="Iterations of the rolling guidance filter."),
-            "weight": Option(default=0.01, help="Pull of the details towards the visible ones."),
+            "levels": Option(default=4, least=1, most=12, help="Detail layers."),
+            "sigma_space": Option(
+                default=2.0, least=0.1, help="Scale of the finest layer, doubled from layer to layer."
+            ),
+            "sigma_range": Option(default=0.05, least=1e-3, help="Edge contrast of the rolling guidance filter."),
+            "rolling": Option(default=4, least=1, help="Iterations of the rolling guidance filter."),
+            "weight": Option(default=0.01, least=0, help="Pull of the details towards the visible ones."),
         },
     ),
     _spec(
@@ -263,10 +278,12 @@ METHODS = (
         tasks=(Task.MEF,),
         takes="rgb",
         options={
-            "contrast": Option(default=1.0, help="Exponent of contrast."),
-            "saturation": Option(default=1.0, help="Exponent of saturation; pictures without colour ignore it."),
-            "exposedness": Option(default=1.0, help="Exponent of well-exposedness."),
-            "sigma": Option(default=0.2, help="Width of well-exposedness around mid gray."),
+            "contrast": Option(default=1.0, least=0, help="Exponent of contrast."),
+            "saturation": Option(
+                default=1.0, least=0, help="Exponent of saturation; pictures without colour ignore it."
+            ),
+            "exposedness": Option(default=1.0, least=0, help="Exponent of well-exposedness."),
+            "sigma": Option(default=0.2, least=0.01, help="Width of well-exposedness around mid gray."),
         },
     ),
     _spec(
@@ -289,9 +306,11 @@ METHODS = (
                 choices=("sml", "eol", "eog", "variance"),
                 help="Sum-modified Laplacian, energy of Laplacian, energy of gradient, or local variance.",
             ),
-            "radius": Option(default=4, help="Of the window over which the measure is summed."),
-            "vote_radius": Option(default=8, help="Of the majority vote over the map; 0 for none."),
-            "soften": Option(default=2, help="Radius over which the map's edges are blended; 0 for a hard cut."),
+            "radius": Option(default=4, least=0, help="Of the window over which the measure is summed."),
+            "vote_radius": Option(default=8, least=0, help="Of the majority vote over the map; 0 for none."),
+            "soften": Option(
+                default=2, least=0, help="Radius over which the map's edges are blended; 0 for a hard cut."
+            ),
         },
     ),
 )

@@ -22,7 +22,9 @@ def fusionbench_methods() -> Sequence[MethodSpec]:
                     choices=("official", "plain"),
                     help="official: each image's min-max, rounded; plain: the sample's [-1, 1] as [0, 1]",
                 ),
-                "steps": Option(default=100, help="sampling steps, 2 to 1000; each is one pass of the 553 M network"),
+                "steps": Option(
+                    default=100, least=2, most=1000, help="sampling steps; each is one pass of the 553 M network"
+                ),
                 "seed": Option(default=3407, help="of the noise that every image starts from"),
             },
             weights=(

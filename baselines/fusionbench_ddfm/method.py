@@ -11,7 +11,6 @@ from fusionbench import Batch, Task
 from fusionbench.images.colour import luma
 from fusionbench.methods.finishing import round_half_down, stretch_min_max
 from fusionbench.methods.learned import LearnedMethod
-from fusionbench.types import UsageError
 from fusionbench_ddfm.sampler import Schedule, sample
 from fusionbench_ddfm.unet import UNet, UNetConfig
 
@@ -21,12 +20,9 @@ class DDFM(LearnedMethod):
 
     Args:
         output: ``official`` stretches each image to 0...255 and rounds.
-        steps: Sampling steps.
+        steps: Sampling steps, 2 to 1000.
         seed: Of each image's starting noise.
         config: Shape of the network.
-
-    Raises:
-        UsageError: ``steps`` is out of range.
     """
 
     name = "ddfm"
@@ -35,8 +31,6 @@ class DDFM(LearnedMethod):
         self, *, output: str = "official", steps: int = 100, seed: int = 3407, config: UNetConfig | None = None
     ) -> None:
         super().__init__(output=output)
-        if not 2 <= steps <= 1000:
-            raise UsageError(f"ddfm.steps: must lie between 2 and 1000, it is {steps}.")
         self.schedule = Schedule.evenly(steps)
         self.seed = seed
         self.config = config or UNetConfig()

@@ -8,6 +8,7 @@ is part of the convolution behind it: the weights of the two halves multiply tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -150,17 +151,22 @@ class _StreamedBottleneck:
     def __init__(self, block: Bottleneck, following: Bottleneck | None) -> None:
         self._attention = _StreamedAttention(block.conv2)
         self._pool = None if block.pool is None else block.pool.stride
-        self._expand = block.conv3.weight[:, :, 0, 0].clone()
-        self._packed = Convolution.of(block.conv3.weight, slope=_RELU)
+        expand, self._merged = block.conv3.weight, False
+        if self._pool == 1 and expand.shape[1] <= _NARROW:
+            # The mean of 3x3 pixels, zeros beyond the border included, is part of the convolution behind it.
+            self._pool, expand = None, (expand / 9).expand(-1, -1, 3, 3)
+        elif self._pool is None and expand.shape[1] <= _MERGED:
+            self._merged, expand = True, torch.cat((expand, expand), dim=1)
+        self._packed = Convolution.of(expand, slope=_RELU)
         self._reduce = None if following is None else Convolution.of(following.conv1.weight, slope=_RELU)
 
     def __call__(self, kernel: Kernel, reduced: Tensor, out: Tensor) -> Tensor:
         """From H x W x C to ``out``, which holds the residual; returns what the next one begins with."""
         halves, weights = self._attention(kernel, reduced)
         planes = weights.shape[-1]
-        if self._pool is None and planes <= _MERGED:
-            both = torch.cat([self._expand * own for own in weights], dim=1)
-            expand, mixed = Convolution.of(both[:, :, None, None], slope=_RELU), halves
+        if self._merged:
+            expand = replace(self._packed, weight=self._packed.weight * weights.view(-1, 1))
+            mixed = halves
         else:
             expand = self._packed
             mixed = torch.addcmul(halves[..., :planes] * weights[0], halves[..., planes:], weights[1])
@@ -188,8 +194,9 @@ class _StreamedAttention:
             self._convolutions = [Convolution.of(torch.cat(halves), slope=_RELU)]
         else:
             self._convolutions = [Convolution.of(own, slope=_RELU) for _, own in self._halves(weight)]
-        self._squeeze = attention.fc1.weight.flatten(1).clone(), bias_of(attention.fc1).clone()
-        self._excite = attention.fc2.weight.flatten(1).clone(), bias_of(attention.fc2).clone()
+        squeeze = attention.fc1.weight.flatten(1).double()
+        self._squeeze = bias_of(attention.fc1).double(), torch.cat((squeeze, squeeze), dim=1)
+        self._excite = bias_of(attention.fc2).double(), attention.fc2.weight.flatten(1).double()
 
     @staticmethod
     def _halves(weight: Tensor) -> list[tuple[int, Tensor]]:
@@ -203,9 +210,10 @@ class _StreamedAttention:
         sources, outs, totals = x.chunk(count, dim=-1), halves.chunk(count, dim=-1), sums.chunk(count)
         for convolution, source, out, total in zip(self._convolutions, sources, outs, totals, strict=True):
             kernel.convolve(convolution, source, out, sums=total)
-        pooled = (sums / (x.shape[0] * x.shape[1])).to(x.dtype).view(2, -1).sum(dim=0)
-        logits = F.linear(F.relu_(F.linear(pooled, *self._squeeze)), *self._excite)
-        return halves, logits.view(2, -1).softmax(dim=0)
+        # Both halves' means, added.
+        hidden = torch.addmv(*self._squeeze, sums, alpha=1 / (x.shape[0] * x.shape[1])).relu_()
+        logits = torch.addmv(self._excite[0], self._excite[1], hidden)
+        return halves, logits.view(2, -1).softmax(dim=0).to(x.dtype)
 
 
 def _packed(convolution: nn.Conv2d) -> Convolution:

@@ -28,7 +28,9 @@ def fusionbench_methods() -> list[MethodSpec]:
                 ),
                 "seed": Option(default=0, help="of the noise; the authors' script draws other noise in every run"),
                 "draws": Option(
-                    default=1, help="results averaged, each with its own noise; 0: no noise, which is not official"
+                    default=1,
+                    least=0,
+                    help="results averaged, each with its own noise; 0: no noise, which is not official",
                 ),
             },
             weights=(

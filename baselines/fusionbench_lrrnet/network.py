@@ -12,6 +12,8 @@ from fusionbench import Batch, Task
 from fusionbench.images.colour import read_gray_as_opencv
 from fusionbench.methods.finishing import stretch_min_max, truncate
 from fusionbench.methods.learned import LearnedMethod
+from fusionbench.nn.native import Shrinkage, kernel_for
+from fusionbench.nn.parts import bias_of
 
 _WIDTH = 256
 _HALF = _WIDTH // 2
@@ -45,7 +47,8 @@ class _Decomposition(nn.Module):
     The 256 channels of an image are by far the largest data of the network, so they are kept in chunks of pixels and
     each iteration passes over them once. Towards 256 channels a 3x3 convolution is a matrix product with the
     neighbourhoods; from 256 channels to one it is nine weighted sums of channels per pixel, then shifted and added.
-    Reflection padding commutes with sums over channels, so only one or nine channels are ever padded.
+    Reflection padding commutes with sums over channels, so only one or nine channels are ever padded. The native kernel
+    goes through all iterations in strips instead, and keeps the channels of a few rows.
     """
 
     def __init__(self) -> None:
@@ -56,7 +59,31 @@ class _Decomposition(nn.Module):
         for number in range(_ITERATIONS):
             self.add_module(f"lrrblock{number}", _Iteration())
 
-    def forward(self, x: Tensor, readout: Tensor) -> Tensor:
+    def forward(self, x: Tensor, layers: tuple[_Convolution, _Convolution]) -> Tensor:
+        """One image (H x W) to what the layers make of its low-rank and its salient channels, 2 x H x W."""
+        kernel = kernel_for(x)
+        if kernel is not None:
+            maps = x.new_empty(*x.shape, 2)
+            kernel.shrink(self._packed(layers), x[..., None], maps)
+            return maps.permute(2, 0, 1)
+        low, salient = (_taps(layer) for layer in layers)
+        sums = self._sums(x, torch.cat((F.pad(low, (0, _HALF)), F.pad(salient, (_HALF, 0)))))
+        pairs = zip(sums.split(9), layers, strict=True)
+        return torch.stack([_shifted_sum(each) + bias_of(layer.conv2d) for each, layer in pairs])
+
+    def _packed(self, layers: tuple[_Convolution, _Convolution]) -> Shrinkage:
+        blocks = [getattr(self, f"lrrblock{number}") for number in range(_ITERATIONS)]
+        expand = [layer.conv2d for layer in (self.conv_W00, *(block.conv_Wdtz for block in blocks))]
+        reduce = [(-layer.weight, -layer.bias) for layer in (block.conv_Wdz.conv2d for block in blocks)]
+        last = [torch.cat([getattr(layer.conv2d, name) for layer in layers]) for name in ("weight", "bias")]
+        return Shrinkage.of(
+            [(layer.weight, layer.bias) for layer in expand],
+            [*reduce, (last[0], last[1])],
+            self.lamj,
+            float(self.lamz),
+        )
+
+    def _sums(self, x: Tensor, readout: Tensor) -> Tensor:
         """Channels of one image (H x W), summed as ``readout`` (K x 256) says: K x H x W."""
         height, width = x.shape
         size = _CHUNK if x.device.type == "cpu" else height * width
@@ -142,10 +169,9 @@ class LRRNet(nn.Module):
         low, high = [], []
         for image, split, name in ((infrared, self.get_ls1, "x"), (visible, self.get_ls2, "y")):
             layers = (getattr(decoder, f"conv_ReZ{name}"), getattr(decoder, f"conv_ReU{name}"))
-            readout = torch.cat((F.pad(_taps(layers[0]), (0, _HALF)), F.pad(_taps(layers[1]), (_HALF, 0))))
-            sums = [split(plane[0], readout) for plane in image]
-            low.append(torch.stack([_shifted_sum(each[:9]) for each in sums]) + layers[0].conv2d.bias)
-            high.append(torch.stack([_shifted_sum(each[9:]) for each in sums]) + layers[1].conv2d.bias)
+            maps = torch.stack([split(plane[0], layers) for plane in image])
+            low.append(maps[:, 0])
+            high.append(maps[:, 1])
         return decoder.conv_ReL(torch.stack(low, 1)) + decoder.conv_ReH(torch.stack(high, 1))
 
 

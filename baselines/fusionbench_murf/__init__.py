@@ -54,7 +54,9 @@ def fusionbench_methods() -> list[MethodSpec]:
                     choices=("official", "plain"),
                     help="official: resize to a square and back, and stretch, as the authors' test scripts do",
                 ),
-                "square": Option(default=0, help="side of that square; 0: the scripts' own (1240; 256 for MIF)"),
+                "square": Option(
+                    default=0, least=0, help="side of that square; 0: the scripts' own (1240; 256 for MIF)"
+                ),
             },
             weights=(
                 _weights(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from fusionbench.nn.bands import by_rows, row_ranges, together
 from fusionbench.nn.native import Convolution, Kernel
 from fusionbench.nn.parts import bias_of, part
-from fusionbench.nn.streaming import flat, strip_rows, strips
+from fusionbench.nn.streaming import strip_rows, strips
 from fusionbench_segmif.network import DIM, CrossGuidance, DenseDilatedBlock, FusionNet, attention_matrix
 
 _GROWTH = 32
@@ -102,7 +102,7 @@ class _StreamedGuidance:
         if small.shape[-2:] != size:
             small = F.interpolate(small, size, mode="bilinear", align_corners=False)
         query, other = F.relu_(small)[0].permute(1, 2, 0).split(DIM, dim=-1)
-        shared = attention_matrix(_summed(lambda strip: _gram(other[strip]), other), self._shared)
+        shared = attention_matrix(_summed(lambda strip: kernel.gram(other[strip]), other), self._shared)
         for side, own in zip(self._sides, features, strict=True):
             side(kernel, own, query, shared)
 
@@ -128,7 +128,7 @@ class _Side:
         def product(strip: slice) -> Tensor:
             own = torch.empty_like(features[strip])
             kernel.convolve(self._own, features[strip], own, cores=False)
-            return _gram(own)
+            return kernel.gram(own)
 
         from_guide, from_own = self._end.split(DIM, dim=1)
         own = from_guide @ attention_matrix(_summed(product, features), self._key_value)
@@ -161,12 +161,6 @@ def _summed(of: Callable[[slice], Tensor], features: Tensor) -> Tensor:
         return total
 
     return torch.stack(together(of_rows, row_ranges(len(features), features.device))).sum(dim=0)
-
-
-def _gram(strip: Tensor) -> Tensor:
-    """Products of rows x W x 64 features, summed over the pixels, 64 x 64."""
-    pixels = flat(strip)
-    return pixels.t() @ pixels
 
 
 def _packed(convolution: nn.Conv2d, slope: float) -> Convolution:

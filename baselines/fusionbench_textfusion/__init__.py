@@ -78,7 +78,7 @@ def fusionbench_text_encoders() -> list[ProviderSpec]:
             options={
                 "model": Option(default=_CLIP, help="Hub id or folder of the model."),
                 "revision": Option(type=str, help="Hub revision (commit hash); latest if not given."),
-                "batch_size": Option(default=8, help="Sentences at once on the device."),
+                "batch_size": Option(default=8, least=1, help="Sentences at once on the device."),
             },
             summary="CLIP's projected vector of a sentence, not normalised, 512 wide; one row a sentence.",
             extra="text",

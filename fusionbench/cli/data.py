@@ -140,7 +140,7 @@ def splits(names: tuple[str, ...], as_json: bool, plugins: tuple[str, ...]) -> N
 
 
 @command.command("verify", short_help="Compare a folder with a list.")
-@click.argument("reference", metavar="DATASET@LIST[=ROOT]")
+@click.argument("reference", metavar="DATASET[@LIST][=ROOT]")
 @data_root_option
 @options_option("Set an option of the data set.", metavar="[NAME.]KEY=VALUE")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
@@ -154,7 +154,9 @@ def verify(
     as_json: bool,
     plugins: tuple[str, ...],
 ) -> None:
-    """Compare a folder with a list: what is missing, other, extra. `data splits` names the lists.
+    """Compare a folder with a list: what is missing, other, extra.
+
+    `data splits` names the lists; of a data set with one list it need not be named.
 
     Exit status: 0 all of the list is there, 1 samples are missing or have other bytes, 2 wrong use.
     """
@@ -165,7 +167,7 @@ def verify(
     from fusionbench.data.splits import compare, split_list
 
     ref = DatasetRequest.parse(reference)
-    split = split_list(registered(ref.name), ref.split or "")
+    split = split_list(registered(ref.name), ref.split)
     (dataset,) = open_chosen(str(replace(ref, split="all")), data_root, options)
     found = compare(dataset, split)
     if as_json:

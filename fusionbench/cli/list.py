@@ -22,7 +22,7 @@ from fusionbench.printable import json_text, printable
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @plugin_option
 def command(what: str, task: str | None, profile: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
-    """List methods, data sets, metrics, executors or plugins."""
+    """List methods, data sets, metrics, published tables, table formats (exporters), executors or plugins."""
     rows = catalogue(what, task=task, profile=profile)
     if as_json:
         click.echo(json_text(rows, indent=2))

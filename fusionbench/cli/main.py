@@ -17,8 +17,8 @@ from fusionbench.types import FusionBenchError, PluginError, resolve
 
 # command -> (module, one line for --help); the module's attribute `command` is the click command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("fusionbench.cli.list", "List methods, data sets, metrics, executors or plugins."),
-    "info": ("fusionbench.cli.info", "All that is known about a method, data set or metric."),
+    "list": ("fusionbench.cli.list", "List methods, data sets, metrics, published tables, plugins, ..."),
+    "info": ("fusionbench.cli.info", "All that is known about a method, data set, metric, profile, ..."),
     "run": ("fusionbench.cli.run", "Run methods over data sets and score the results."),
     "table": ("fusionbench.cli.table", "Make a table from one or more runs."),
     "compare": ("fusionbench.cli.compare", "Whether methods differ: ranks, tests, effects, agreement of metrics."),
@@ -57,6 +57,12 @@ _SYNONYMS = {
     "upload": "push",
     "diff": "runs",
     "history": "runs",
+    "methods": "list",
+    "datasets": "list",
+    "metrics": "list",
+    "caption": "text",
+    "verify": "data",
+    "splits": "data",
 }
 
 

@@ -43,8 +43,8 @@ class PlainWatcher:
             self.say(message)
         elif self._notices == _SHOWN_NOTICES + 1:
             self.say(
-                "(further remarks are left out here; failed rows say why in frame().error, and "
-                "`fusionbench data check` says what is wrong with files)"
+                "(further remarks are left out here; `fusionbench runs show` says why samples failed, and "
+                "`fusionbench data check` what is wrong with files)"
             )
 
     def say(self, message: str) -> None:

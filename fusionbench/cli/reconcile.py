@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fusionbench.cli.options import WholeRange, dataset_options, names_option, open_chosen, plugin_option
+from fusionbench.printable import counted
 
 
 @click.command("reconcile")
@@ -20,7 +21,9 @@ from fusionbench.cli.options import WholeRange, dataset_options, names_option, o
 @names_option("--metrics", help_text="Only these columns.")
 @click.option("--limit", type=WholeRange(min=1), help="Use the first N samples of the data set.")
 @click.option("--top", type=WholeRange(min=1), default=3, show_default=True, help="Candidates shown per metric.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every comparison to this CSV file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write every comparison to this CSV file."
+)
 @plugin_option
 def command(
     table: Path,
@@ -50,6 +53,7 @@ def command(
     from fusionbench.cli.progress import stage_bars
     from fusionbench.reconcile.published import fused_folders, read_table, reconcile_folders
     from fusionbench.reconcile.search import verdict
+    from fusionbench.reports.writing import write_text
 
     rows = read_table(table, where=where, metrics=metrics)
     found = fused_folders(folders, run, dataset)
@@ -62,11 +66,11 @@ def command(
             limit=limit,
             progress=lambda method, done, total: report(f"comparing {method}", done, total),
         )
-    if output is not None:
-        comparison.to_csv(output, index=False)
     for metric, candidates in verdict(comparison).groupby("metric", sort=False, observed=True):
-        click.echo(f"{metric} ({candidates['numbers'].iloc[0]} numbers)")
+        click.echo(f"{metric} ({counted(int(candidates['numbers'].iloc[0]), 'number')})")
         for _, row in candidates.head(top).iterrows():
             click.echo(
                 f"  median off by {row['median_error']:.1e}, at most {row['largest_error']:.1e}: {row['candidate']}"
             )
+    if output is not None:  # last: what was found is seen even if the file cannot be written
+        write_text(output, comparison.to_csv(index=False, lineterminator="\n"))

@@ -42,11 +42,8 @@ def report(run: Run) -> None:
     else:
         click.echo(printed(run.table(), current_plugins().exporters["markdown"]))
     if run.failed:
-        click.echo(
-            f"{counted(run.failed, 'sample')} failed; {'its row says' if run.failed == 1 else 'their rows say'} why "
-            "(frame().error, `fusionbench table` marks them).",
-            err=True,
-        )
+        why = command_line("fusionbench", "runs", "show", run.path)
+        click.echo(f"{counted(run.failed, 'sample')} failed   why: {why}", err=True)
     lines = told(run.frame())
     for line in lines[:_SHOWN_NOTES]:
         click.echo(f"note: {line}", err=True)

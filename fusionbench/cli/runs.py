@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from fusionbench import terminal
-from fusionbench.printable import counted, json_text, printable
+from fusionbench.printable import counted, json_text, printable, some_of
 
 if TYPE_CHECKING:
     from fusionbench.results.overview import Overview
@@ -126,12 +126,7 @@ def _row(run: Overview) -> list[str]:
     started = run.started.replace("T", " ").removesuffix("+00:00")
     results = f"{run.done}/{total}" if total else ""
     datasets = [f"{name} ({count})" for name, count in run.datasets.items()]
-    return [str(run.folder), started, state, results, _some(run.methods), _some(datasets)]
-
-
-def _some(names: Any) -> str:
-    more = len(names) - _NAMES
-    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return [str(run.folder), started, state, results, some_of(run.methods, _NAMES), some_of(datasets, _NAMES)]
 
 
 def _tell(found: Differences) -> None:

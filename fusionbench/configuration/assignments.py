@@ -88,17 +88,21 @@ class OwnedOptions:
             raise UsageError("\n".join(complaints))
         return cls(what, given)
 
-    def of(self, name: str, *labels: str, owned: bool = False) -> dict[str, str]:
+    def of(
+        self, name: str, *labels: str, owned: bool = False, rivals: Mapping[str, Collection[str]] | None = None
+    ) -> dict[str, str]:
         """The options of what is registered under ``name``; those that name one of its labels are stronger.
 
         Args:
             name: Its registered name.
             labels: What else it is called.
             owned: Leave out those that were given without an owner.
+            rivals: As of :func:`rivals`.
         """
         result: dict[str, str] = {}
         for owner in dict.fromkeys((*(() if owned else ("",)), name, *labels)):
-            result |= self.given.get(owner, {})
+            elsewhere = (rivals or {}).get(owner, ())
+            result |= {key: value for key, value in self.given.get(owner, {}).items() if key not in elsewhere}
         return result
 
     def handed(self, owner: str, keys: Collection[str]) -> OwnedOptions:
@@ -112,3 +116,13 @@ class OwnedOptions:
         """Owners that are none of ``names``."""
         known = {"", *names}
         return [owner for owner in self.given if owner not in known]
+
+
+def rivals(own: Mapping[str, Collection[str]], others: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """Where a name means two things, such as a method and a data set: the options that are the other's alone.
+
+    Args:
+        own: Name -> keys of the options of one thing.
+        others: Likewise of the other.
+    """
+    return {name: set(keys) - set(own[name]) for name, keys in others.items() if name in own}

@@ -15,11 +15,12 @@ from fusionbench.data.features import read_features
 from fusionbench.data.looking import Picture, look
 from fusionbench.images.names import shown
 from fusionbench.images.sizes import REMEDY, differing
+from fusionbench.printable import some_of
 from fusionbench.types import Dataset, FusionBenchError, Problem, Sample, Task
 
 _CHUNK = 64
 _STUDIO_BLACK, _STUDIO_WHITE, _STUDIO_SLACK = 16, 235, 12
-_REPEATS_SHOWN = 3
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,7 @@ def _of_all(dataset: Dataset, findings: _Findings) -> Iterator[Problem]:
         repeats = [owners for owners in findings.owners[side].values() if len(owners) > 1]
         if repeats:
             several = sum(len(owners) - 1 for owners in repeats)
-            some = _shortened("; ", [_shortened(" = ", owners) for owners in repeats])
+            some = some_of((some_of(owners, _SHOWN, separator=" = ") for owners in repeats), _SHOWN, separator="; ")
             message = f"{several} {name} images repeat others byte by byte, so means are not over independent cases: "
             yield notice("repeated", message + some)
         if len(findings.lows[side]) > 1 and all(findings.gray[side]) and _studio(findings, side):
@@ -275,16 +276,12 @@ def _of_all(dataset: Dataset, findings: _Findings) -> Iterator[Problem]:
         one, two = dataset.task.source_names
         yield notice("order", f"all {one} images are coloured and all {two} images gray: sides swapped?")
     elif dataset.task is Task.IVF and findings.vivid[0]:
-        some = _shortened(", ", findings.vivid[0])
+        some = some_of(findings.vivid[0], _SHOWN)
         yield notice(
             "colour",
             f"{len(findings.vivid[0])} infrared images are coloured: {some}. Methods see the luma of these colours; "
             "where they are pseudo-colours it is no intensity.",
         )
-
-
-def _shortened(separator: str, items: list[str]) -> str:
-    return separator.join([*items[:_REPEATS_SHOWN], *(["..."] if len(items) > _REPEATS_SHOWN else [])])
 
 
 def _studio(findings: _Findings, side: int) -> bool:

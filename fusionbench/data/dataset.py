@@ -12,6 +12,7 @@ from fusionbench.data.lists import ListEntry, read_list, select
 from fusionbench.data.names import loose, natural_key
 from fusionbench.data.pairing import Pairing, grouped
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Problem, Sample, Task
 
 ALL, TEST = "all", "test"
@@ -144,7 +145,8 @@ def build(name: str, task: Task, root: Path, split: str, pairing: Pairing, *, re
         pairing.problems.append(Problem(kind="hint", message=remedy, fatal=False))
     if not pairing.groups:
         more = [f"and {len(pairing.problems) - _SHOWN} more problems"] if len(pairing.problems) > _SHOWN else []
-        found = "".join(f"\n  {line}" for line in [*(p.message for p in pairing.problems[:_SHOWN]), *more])
+        lines = [*(p.message for p in pairing.problems[:_SHOWN]), *more] or ["Its folders hold no images."]
+        found = "".join(f"\n  {line}" for line in lines)
         hint = remedy or ("" if split == ALL else f"@{ALL} takes whatever is there.")
         raise DataError(f"{shown(root)}: no complete sample found for {name}@{split}.{found}", hint=hint)
     samples = tuple(
@@ -176,7 +178,7 @@ def _not_found(root: Path, layouts: Sequence[Layout], places: tuple[str, ...]) -
     where = f" (or in {places[0]}/)" if places else ""
     folders = [shown(folder.name) for folder in list_folders(root)]
     images = len(list_images(root, root).files)
-    there = ", ".join(folders[:12]) + (", ..." if len(folders) > 12 else "") or "none"
+    there = some_of(folders, 12) or "none"
     return f"{shown(root)}: looked here{where} for {wanted}.\n  Found folders: {there}; images: {images}."
 
 

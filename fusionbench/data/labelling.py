@@ -13,12 +13,12 @@ from fusionbench.data.labels import IndexMask, VocBoxes, YoloBoxes
 from fusionbench.data.listing import find_folder, relative
 from fusionbench.data.names import IMAGE_EXTENSIONS, loose, natural_key, split_extension
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import IGNORED, BoxLabels, DataError, Labels, MaskLabels, Problem, Readable
 
 CLASSES_FILE = "classes.txt"
 """What YOLO writers call the file with the names behind the indices; it lies among the labels."""
 
-_NAMED = 5
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -139,7 +139,8 @@ class _Attached(Generic[T]):
     def finish(self) -> None:
         """Tell of images without a file and of files without an image."""
         if self._absent:
-            message = f"{len(self._absent)} samples have no {self._kind}: {_some(self._absent)}. They count as not "
+            listed = some_of(map(shown, self._absent))
+            message = f"{len(self._absent)} samples have no {self._kind}: {listed}. They count as not "
             self._tell("unlabelled", message + "labelled; an empty file would say that nothing is there.")
         if self._dataset.split != "all":
             return  # a split need not use all files of a common folder
@@ -147,7 +148,9 @@ class _Attached(Generic[T]):
             left = sorted((stem for stem in labels if (folder, stem) not in self._used), key=natural_key)
             if left:
                 where = relative(folder, self._dataset.root or folder)
-                self._tell("label", f"{where}: no image is called like {len(left)} label files: {_some(left)}.")
+                self._tell(
+                    "label", f"{where}: no image is called like {len(left)} label files: {some_of(map(shown, left))}."
+                )
 
     def _tell(self, kind: str, message: str) -> None:
         self._problems.append(Problem(kind=kind, message=message, fatal=False))
@@ -192,7 +195,3 @@ def _files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
             raise DataError(f"{shown(folder)} holds {shown(found[loose(stem)].name)} and {shown(path.name)}.")
         found[loose(stem)] = path
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(shown, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")

@@ -15,13 +15,13 @@ from fusionbench.data.lists import read_lines
 from fusionbench.files import open_regular
 from fusionbench.images import read_image
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import IGNORED, Box, DataError, LazyArray
 
 SLACK = 1.0
 """Pixels by which a box may stick out of its image: writers round. It is cut there; further out is an error."""
 
 _MAX_XML = 4 << 20
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,9 @@ class IndexMask:
         nothing = np.isin(values, self.ignored)
         strange = np.unique(values[~nothing & ~((values >= 0) & (values < counted))])
         if strange.size:
-            some = ", ".join(f"{value:g}" for value in strange[:_NAMED]) + (", ..." if strange.size > _NAMED else "")
+            listed = some_of(f"{value:g}" for value in strange)
             raise DataError(
-                f"{name}: the mask holds {some}; indices from 0 to {counted - 1} are known.",
+                f"{name}: the mask holds {listed}; indices from 0 to {counted - 1} are known.",
                 hint=f"Classes in their order: {', '.join(self.classes)}.",
             )
         return np.where(nothing, IGNORED, values).astype(np.uint8)
@@ -233,9 +233,7 @@ class FoundBoxes:
             DataError: There were complaints.
         """
         if self._complaints:
-            some = "; ".join(self._complaints[:_NAMED])
-            more = f"; and {len(self._complaints) - _NAMED} more" if len(self._complaints) > _NAMED else ""
-            raise DataError(f"{self._name}: {some}{more}.")
+            raise DataError(f"{self._name}: {some_of(self._complaints, separator='; ')}.")
         return tuple(self._boxes)
 
 

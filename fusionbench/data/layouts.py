@@ -14,6 +14,7 @@ from fusionbench.data.listing import ImageFile, Listing, find_folder, list_folde
 from fusionbench.data.names import loose
 from fusionbench.data.pairing import Group, Pairing, Side, attach_reference, pair
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Problem
 
 Names = tuple[str, ...]
@@ -374,6 +375,5 @@ def _renamed(side: Side, name: str) -> Side:
 
 def _left_over(files: Sequence[ImageFile], root: Path) -> Problem:
     paths = tuple(relative(file.path, root) for file in files)
-    some = ", ".join(paths[:5]) + (", ..." if len(paths) > 5 else "")
-    message = f"{len(paths)} images fit no pattern and are left out: {some}."
+    message = f"{len(paths)} images fit no pattern and are left out: {some_of(paths)}."
     return Problem(kind="skipped", message=message, paths=paths, fatal=False)

@@ -9,12 +9,11 @@ from pathlib import Path
 from fusionbench.data.listing import ImageFile, relative
 from fusionbench.data.names import loose, natural_key, normal
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Problem
 
 MANY = 4
 """From so many on, images without a partner are told of in one message."""
-
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,9 @@ def _in_one(group: Sequence[_Unpaired]) -> Problem:
     paths = tuple(path for problem in group for path in problem.paths)
     there, absent = " and ".join(first.present), " and ".join(first.missing)
     looked = " and ".join(sought(label, first.name) for label in first.missing)
-    files = ", ".join(problem.paths[0] for problem in group[:_NAMED])
-    more = f" and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
+    files = some_of(problem.paths[0] for problem in group)
     message = (
-        f"{len(group)} images of {there} have no partner in {absent}: {files}{more}. Looked in {first.root} for the "
+        f"{len(group)} images of {there} have no partner in {absent}: {files}. Looked in {first.root} for the "
         f"same name, whatever its extension and case: for {looked} first."
     )
     return Problem(kind="unpaired", message=message, paths=paths)

@@ -12,10 +12,10 @@ from typing import Any
 from fusionbench.data.dataset import FileDataset
 from fusionbench.data.names import loose, usable_id
 from fusionbench.images import content_sha256
-from fusionbench.types import DataError, Dataset, DatasetSpec, Problem, Sample, UnknownNameError
+from fusionbench.printable import some_of
+from fusionbench.types import DataError, Dataset, DatasetSpec, Problem, Sample, UnknownNameError, UsageError
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,27 @@ class Comparison:
         }
 
 
-def split_list(spec: DatasetSpec, name: str) -> SplitList:
+def split_list(spec: DatasetSpec, name: str | None) -> SplitList:
     """The list of a data set that has a name.
 
+    Args:
+        spec: The data set.
+        name: Of the list; None for the only one.
+
     Raises:
-        UnknownNameError: There is none.
+        UsageError: None is named, and the data set has none or several.
+        UnknownNameError: There is none of that name.
         DataError: Its file is damaged.
     """
+    if not spec.lists:
+        raise UsageError(
+            f"no list comes with data set {spec.name}.", hint="`fusionbench data splits` has those there are."
+        )
+    known = ", ".join(spec.lists)
+    if name is None and len(spec.lists) > 1:
+        raise UsageError(f"data set {spec.name} has several lists.", hint=f"Say which: {spec.name}@LIST with {known}.")
+    name = next(iter(spec.lists)) if name is None else name
     if name not in spec.lists:
-        known = ", ".join(spec.lists) or "none"
         raise UnknownNameError(f"data set {spec.name} has no list {name!r}.", hint=f"Lists: {known}.")
     return packaged_list(name, spec.lists[name])
 
@@ -169,12 +181,12 @@ def restricted_to(dataset: Dataset, split: SplitList) -> FileDataset:
     absent = [entry.id for entry, sample, _ in found if sample is None]
     if absent:
         message = (
-            f"{len(absent)} of {len(split.entries)} samples of the list {split.name} are not there: {_some(absent)}."
+            f"{len(absent)} of {len(split.entries)} samples of the list {split.name} are not there: {some_of(absent)}."
         )
         problems.append(Problem(kind="list", message=message))
     other = [sample.id for _, sample, same in found if sample is not None and not same]
     if other:
-        message = f"list {split.name}: {len(other)} samples have other bytes than the list's: {_some(other)}."
+        message = f"list {split.name}: {len(other)} samples have other bytes than the list's: {some_of(other)}."
         problems.append(Problem(kind="list", message=message, fatal=False))
     samples = tuple(sample for _, sample, _ in found if sample is not None)
     if not samples:
@@ -248,7 +260,3 @@ class _Digests:
         if sample.id not in self._known:
             self._known[sample.id] = tuple(content_sha256(source) for source in sample.sources)
         return self._known[sample.id]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -15,6 +15,7 @@ from fusionbench.metrics.images import images_of, working_dtype
 from fusionbench.metrics.scoring import Scores, check_operands, reason, score_images
 from fusionbench.metrics.selection import MetricNames, is_list, select
 from fusionbench.metrics.sources import KnownSources
+from fusionbench.printable import some_of
 from fusionbench.types import DEFAULT_PROFILE, MetricError, MetricSpec
 
 if TYPE_CHECKING:
@@ -148,16 +149,11 @@ class Scorer:
             result[column] = values[spec.key].cpu().numpy()
             undefined = [name for name, value in zip(names, result[column], strict=True) if np.isnan(value)]
             if undefined:
-                warnings.warn(f"{column} is undefined for {_listing(undefined)}.", MetricWarning, stacklevel=2)
+                warnings.warn(f"{column} is undefined for {some_of(undefined)}.", MetricWarning, stacklevel=2)
         return result
 
     def _images(self, fused: Any, sources: Sequence[Any] | KnownSources, reference: Any) -> Images:
         return images_of(fused, sources, reference, dtype=self.dtype, device=self.device, eight_bit=self.eight_bit)
-
-
-def _listing(names: Sequence[str], limit: int = 5) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def evaluate(

@@ -30,6 +30,19 @@ def profiles() -> list[str]:
     return list(dict.fromkeys(spec.profile for spec in current_plugins().metrics.values() if spec.profile))
 
 
+def known_profile(profile: str) -> str:
+    """The profile that a name means, as it is registered.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    known = profiles()
+    found = spelled(profile, known)
+    if found not in known:
+        raise UnknownNameError(f"unknown profile {profile!r}.", hint=nearest(profile, known))
+    return found
+
+
 def find(name: str, profile: str) -> MetricSpec:
     """The definition of a metric in a profile, or the one that all profiles share; ``SSIM@tang`` names its own.
 
@@ -45,8 +58,7 @@ def find(name: str, profile: str) -> MetricSpec:
     for key in (f"{metric}@{profile}", metric):
         if key in registry:
             return registry[key]
-    if profile not in profiles():
-        raise UnknownNameError(f"unknown profile {profile!r}.", hint=nearest(profile, profiles()))
+    known_profile(profile)
     elsewhere = [spec.profile for spec in registry.values() if spec.name == metric]
     if elsewhere:
         raise UnknownNameError(
@@ -73,10 +85,8 @@ def select(metrics: MetricNames | Literal["all"], profile: str) -> list[MetricSp
         UnknownNameError: A name is not defined in this profile.
     """
     if is_list(metrics):
-        profile = spelled(profile, profiles())
+        profile = known_profile(profile)
         found = [spec for spec in current_plugins().metrics.values() if spec.profile == profile]
-        if not found:
-            find("", profile)
         return found if metrics else [spec for spec in found if spec.default] or found
     names = metrics.split(",") if isinstance(metrics, str) else metrics or ()
     specs = [find(name.strip(), profile) for name in names]

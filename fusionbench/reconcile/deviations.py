@@ -24,12 +24,10 @@ class ImageDeviation:
         name: In words, for reports; empty for no change.
         apply: Fused image and sources, each 1 x C x H x W uint8, to what is scored: a batch whose values
             are averaged.
-        colour_only: Whether it does nothing to gray images.
     """
 
     name: str
     apply: Callable[[Operands], Operands]
-    colour_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +90,12 @@ def _exchanged_sources(images: Operands) -> Operands:
 
 IMAGE_DEVIATIONS: tuple[ImageDeviation, ...] = (
     ImageDeviation("", lambda images: images),
-    ImageDeviation("gray by MATLAB's rule", _gray(matlab_gray), colour_only=True),
-    ImageDeviation("gray by OpenCV's rule", _gray(opencv_gray), colour_only=True),
-    ImageDeviation("gray truncated instead of rounded", _gray(_truncated), colour_only=True),
-    ImageDeviation("gray as mean of R, G, B", _gray(lambda image: image.mean(1).round()), colour_only=True),
-    ImageDeviation("red and blue exchanged", _exchanged_channels, colour_only=True),
-    ImageDeviation("mean over the channels", _by_channel, colour_only=True),
+    ImageDeviation("gray by MATLAB's rule", _gray(matlab_gray)),
+    ImageDeviation("gray by OpenCV's rule", _gray(opencv_gray)),
+    ImageDeviation("gray truncated instead of rounded", _gray(_truncated)),
+    ImageDeviation("gray as mean of R, G, B", _gray(lambda image: image.mean(1).round())),
+    ImageDeviation("red and blue exchanged", _exchanged_channels),
+    ImageDeviation("mean over the channels", _by_channel),
     ImageDeviation("sources exchanged", _exchanged_sources),
     ImageDeviation("fused re-encoded as JPEG 95", _jpeg(95)),
     ImageDeviation("fused re-encoded as JPEG 75", _jpeg(75)),

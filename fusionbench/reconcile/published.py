@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from fusionbench.configuration.assignments import assignments, split_assignment
+from fusionbench.csv_tables import read_csv_table
 from fusionbench.data import DatasetRequest, open_dataset
 from fusionbench.data.matching import match
-from fusionbench.files import open_regular
 from fusionbench.images.decode import read_image
 from fusionbench.images.sizes import REMEDY, differing
 from fusionbench.metrics.selection import plain_name
@@ -21,6 +21,9 @@ from fusionbench.reconcile.search import Sample, known_metrics, reconcile, tidy
 from fusionbench.results.folder import IMAGES, file_name, run_folder
 from fusionbench.types import DataError, Dataset, Readable, UsageError
 from fusionbench.types.values import expanded
+
+_WORDS = {word: word for word in ("method", "image", "metric", "value")}
+_FORM = "Expected a CSV with the columns method, image (unless the numbers are means) and one for each metric."
 
 
 def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] | None = None) -> pd.DataFrame:
@@ -32,20 +35,18 @@ def read_table(path: Path, *, where: Sequence[str] = (), metrics: Sequence[str] 
         metrics: Metric names as in the suite or in the table; all if None.
 
     Raises:
-        DataError: The file is no CSV table.
+        DataError: The file cannot be read, or is no CSV with a column ``method``.
         UsageError: A condition names no column, or no metric is left.
     """
+    read = read_csv_table(path, words=_WORDS, form=_FORM)
+    if "method" not in read.columns:
+        named = ", ".join(read.columns)
+        raise DataError(f"{path} has no column 'method'; it has {named}.", hint=_FORM)
+    table = pd.DataFrame([line for _, line in read.rows], columns=list(read.columns)).replace("", np.nan)
     try:
-        with open_regular(path) as file:
-            table = tidy(pd.read_csv(file, dtype={"image": str, "method": str}))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV table: {error}") from error
-    except (TypeError, ValueError) as error:  # text where a long table has its numbers
-        raise DataError(f"{path}: the column 'value' holds what is no number: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if "method" not in table.columns:
-        raise DataError(f"{path} has no column 'method'; it has {', '.join(map(str, table.columns)) or 'none'}.")
+        table = tidy(table.astype({"value": float}) if "value" in read.columns else table)
+    except ValueError as error:
+        raise DataError(f"{path}: the column 'value' holds what is no number: {error}.", hint=_FORM) from error
     for condition in where:
         column, value = split_assignment(condition, "--where", form="COLUMN=VALUE")
         if column not in table.columns:
@@ -110,11 +111,12 @@ def reconcile_folders(
         UsageError: No row is of a method with a folder.
         DataError: As of :func:`fusionbench.reconcile.search.reconcile` and :func:`matched_samples`.
     """
+    methods = published["method"].astype(str).unique()
     rows = published[published["method"].astype(str).isin(folders)]
     if rows.empty:
         raise UsageError(
-            f"no row's method has fused images; those given are {', '.join(folders) or 'none'}.",
-            hint="Name the folders as the table names the methods: --fused METHOD=DIR.",
+            f"no row's method has fused images; those given are of {', '.join(folders) or 'none'}.",
+            hint=f"Name them as the table does, --fused METHOD=DIR: it has {', '.join(methods) or 'no row'}.",
         )
     total = len(dataset.samples[:limit])
     if "image" in rows.columns:

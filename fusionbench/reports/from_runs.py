@@ -14,6 +14,7 @@ from fusionbench.reports.published import PublishedTable, published_file, read_p
 from fusionbench.reports.settings import TableOptions
 from fusionbench.reports.tables import build_table
 from fusionbench.types import Citation, MetricSpec, UsageError
+from fusionbench.types.values import one_or_more
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,8 @@ def table_from_runs(
     Args:
         runs: Name, such as the path -> the run.
         plugins: Where titles, metric directions and published tables are looked up.
-        published: Names of published tables, or paths of CSV files, to set beside the measured rows.
+        published: Names of published tables, or paths of CSV files, to set beside the measured rows. A single name
+            stands for a list of one, as in every argument that takes several.
         like: A published table, or one part of it (``film2024:1``, as it is numbered in print), whose data sets,
             metrics and order of methods the table follows as far as the runs have them; of a part that is known by its
             rows alone, its methods and metrics.
@@ -66,6 +68,8 @@ def table_from_runs(
         DataError: Runs contradict each other, or a published table is damaged.
         UsageError: See ``build_table``; or a published table has nothing in common with the runs.
     """
+    methods, datasets, samples = one_or_more(methods), one_or_more(datasets), one_or_more(samples)
+    settings |= {"metrics": one_or_more(settings.get("metrics")), "order": one_or_more(settings.get("order"))}
     pairs: dict[str, int] = {}
     whole: set[str] = set()
     for run in runs.values():
@@ -86,7 +90,7 @@ def table_from_runs(
         f"{m}@{p}" if p else m
         for m, p in frame[["metric", "profile"]].drop_duplicates().dropna().itertuples(index=False)
     ]
-    sources = [_published(name, plugins, names, keys) for name in dict.fromkeys(published)]
+    sources = [_published(name, plugins, names, keys) for name in dict.fromkeys(one_or_more(published) or ())]
     titles = {
         key: facts["title"] for run in runs.values() for key, facts in dict(run.info.get("methods") or {}).items()
     }

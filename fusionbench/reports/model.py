@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from fusionbench.types.specs import arrow
+
 if TYPE_CHECKING:
     from fusionbench.reports.published import PublishedTable
     from fusionbench.types import Citation, MetricSpec
@@ -80,7 +82,7 @@ class MetricColumn:
     @property
     def heading(self) -> str:
         """The label with the direction as an arrow."""
-        return self.label + {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+        return self.label + arrow(self.higher_is_better)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fusionbench.files import read_regular_text
+from fusionbench.csv_tables import CsvTable, read_csv_table
 from fusionbench.types import DataError, PublishedSpec, Task
 
 REQUIRED = ("task", "dataset", "method")
@@ -58,30 +55,23 @@ def read_published(spec: PublishedSpec, *, defaults: Mapping[str, str] | None = 
         DataError: The file is missing, not UTF-8, or lacks a column; a task is unknown, a value is no
             finite number, or a method stands there twice for one data set.
     """
-    try:
-        lines = _lines(spec.path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"published table {spec.name}: cannot read {spec.path}: {error}") from error
-    if not lines:
-        raise DataError(f"published table {spec.name}: {spec.path} is empty.", hint=_FORM)
-    header, body = [_column(text) for text in lines[0]], lines[1:]
-    absent = {column: value for column, value in (defaults or {}).items() if column not in header}
-    missing = [column for column in REQUIRED if column not in header and column not in absent]
-    columns = [column for column in header if column not in REQUIRED + DESCRIPTIVE]
-    if missing or not columns or len(set(header)) != len(header):
-        reason = f"lacks {', '.join(missing)}" if missing else "needs metric columns, each once"
-        raise DataError(f"{spec.path}: the first line {reason}.", hint=_FORM)
+    return _read(spec, read_csv_table(spec.path, words=_WORDS, form=_FORM), defaults or {}, _FORM)
+
+
+def _read(spec: PublishedSpec, table: CsvTable, defaults: Mapping[str, str], form: str) -> PublishedTable:
+    absent = {column: value for column, value in defaults.items() if column not in table.columns}
+    missing = [column for column in REQUIRED if column not in table.columns and column not in absent]
+    columns = [column for column in table.columns if column not in REQUIRED + DESCRIPTIVE]
+    if missing or not columns:
+        reason = f"lacks {', '.join(missing)}" if missing else "names no metric"
+        raise DataError(f"{spec.path}: the first line {reason}.", hint=form)
     values: dict[tuple[str, str, str], float] = {}
     methods: dict[str, str] = {}
     sources: dict[str, None] = {}
     tables: dict[str, dict[str, None]] = {}
     seen: set[tuple[str, str]] = set()
-    for number, line in enumerate(body, start=2):
-        if not line:
-            continue
-        if len(line) != len(header):
-            raise DataError(f"{spec.path}, line {number}: {len(line)} fields where the first line has {len(header)}.")
-        record = absent | dict(zip(header, line, strict=True))
+    for number, line in table.rows:
+        record = absent | line
         if record["task"] not in list(Task):
             raise DataError(f"{spec.path}, line {number}: task {record['task']!r} is not one of {', '.join(Task)}.")
         method = spec.methods.get(record["method"], record["method"])
@@ -125,24 +115,26 @@ def published_file(path: Path, *, name: str, datasets: Mapping[str, str], metric
         metrics: Keys of the runs' metrics, ``name@profile``.
 
     Raises:
-        DataError: As of :func:`read_published`, or a column may mean several metrics.
+        DataError: As of :func:`read_published`; or a column may mean several metrics, or none is one of the runs'.
     """
-    spec = PublishedSpec(name=name, path=path)
-    try:
-        rows = [row for row in _lines(path) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"published table {path} cannot be read: {error}") from error
-    header = [_column(text) for text in rows[0]] if rows else []
+    table = read_csv_table(path, words=_WORDS, form=_FILE_FORM)
     named = {_plain(word): key for key, title in datasets.items() for word in (title, key)}
-    place = header.index("dataset") if "dataset" in header else None
-    printed = {row[place] for row in rows[1:] if len(row) > place} if place is not None else set()
-    spec = dataclasses.replace(
-        spec,
+    printed = {line["dataset"] for _, line in table.rows if "dataset" in line}
+    columns = [column for column in table.columns if column not in REQUIRED + DESCRIPTIVE]
+    meant = {column: _meant(column, metrics, path) for column in columns}
+    if "method" in table.columns and columns and not any(meant.values()):
+        raise DataError(
+            f"{path}: none of its columns is a metric of these runs: {', '.join(columns)}.",
+            hint=f"They have {', '.join(metrics)}.",
+        )
+    spec = PublishedSpec(
+        name=name,
+        path=path,
         datasets={text: named[_plain(text)] for text in printed if _plain(text) in named},
-        metrics={column: _meant(column, metrics, path) for column in header if column not in REQUIRED + DESCRIPTIVE},
+        metrics=meant,
     )
     only = {"dataset": next(iter(datasets))} if len(datasets) == 1 else {}
-    return read_published(spec, defaults={"task": Task.IVF, **only})
+    return _read(spec, table, {"task": Task.IVF, **only}, _FILE_FORM)
 
 
 def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
@@ -155,26 +147,13 @@ def _meant(column: str, metrics: Sequence[str], path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _lines(path: Path) -> list[list[str]]:
-    text = read_regular_text(path, encoding="utf-8-sig", newline="")
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return list(rows)
-    except csv.Error as error:
-        raise csv.Error(f"line {rows.line_num}: {error}") from error
-
-
-def _column(text: str) -> str:
-    """A heading; those with a meaning of their own whatever their case."""
-    known = {word: word for word in REQUIRED + DESCRIPTIVE} | {"data set": "dataset"}
-    return known.get(text.strip().casefold(), text)
-
-
 def _plain(text: str) -> str:
     return re.sub(r"[\s_\-↑↓]", "", text).casefold()
 
 
+_WORDS = {word: word for word in REQUIRED + DESCRIPTIVE} | {"data set": "dataset"}
 _FORM = "Expected a CSV with the columns task, dataset, method and one for each metric."
+_FILE_FORM = "Expected a CSV with the columns method, dataset (unless the runs have one) and one for each metric."
 
 
 def _metric_keys(spec: PublishedSpec, printed: str) -> list[str]:

@@ -134,7 +134,7 @@ def bootstrap_means(
     rows = []
     data = keyed(frame)
     if metrics is not None:
-        data = data[data["key"].isin(named([metrics] if isinstance(metrics, str) else metrics, data["key"].unique()))]
+        data = data[data["key"].isin(named(metrics, data["key"].unique()))]
     cells = data[data["counts"]].groupby(["dataset", "method", "key"], sort=False, observed=True)["value"]
     for (dataset, method, key), column in cells:
         values = np.sort(column.to_numpy())
@@ -178,7 +178,7 @@ def named(metrics: Iterable[str | MetricSpec], keys: Iterable[str]) -> list[str]
     """
     bare = {key: key.partition("@")[0] for key in keys}
     chosen: dict[str, None] = {}
-    for metric in metrics:
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
         name = metric if isinstance(metric, str) else metric.key
         spelling = spelled(name, [*bare, *bare.values()])
         found = [key for key in bare if spelling in (key, bare[key])]
@@ -201,7 +201,7 @@ def _specs(metrics: Metrics, keys: Iterable[str]) -> Mapping[str, MetricSpec]:
     if metrics is None:
         return registered
     chosen = {}
-    for key in named([metrics] if isinstance(metrics, str) else metrics, keys):
+    for key in named(metrics, keys):
         spec = metric_spec(registered, key)
         if spec is None or spec.higher_is_better is None:
             raise UsageError(

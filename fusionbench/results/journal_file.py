@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from fusionbench.databases import transaction
 from fusionbench.results import schema
 from fusionbench.results.damage import explained, refuse_damaged
 from fusionbench.results.filesystems import is_local
@@ -84,19 +85,8 @@ class JournalFile:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:  # SQLite has given it up itself where the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise explained(self.path, error) from error
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self._db, partial(explained, self.path))
 
 
 def _connect_for_writing(path: Path) -> sqlite3.Connection:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fusionbench.configuration.assignments import OwnedOptions, assignments
+from fusionbench.configuration.assignments import OwnedOptions, assignments, rivals
 from fusionbench.data import DatasetRequest
-from fusionbench.plugins import load_plugins
+from fusionbench.plugins import current_plugins, load_plugins
+from fusionbench.plugins.registry import Registry
 from fusionbench.runs.config import MethodRequest, RunConfig
 from fusionbench.types import UsageError
 from fusionbench.types.complaints import Complaints
@@ -70,8 +71,12 @@ def build_config(
         dataclasses.replace(RunConfig(), **settings)
     forms.raise_all()
 
-    asked_methods = [_with_options(request, assigned) for request in asked_methods or config.methods]
-    asked_datasets = [_with_options(request, assigned) for request in asked_datasets or config.datasets]
+    asked_methods = list(asked_methods or config.methods)
+    asked_datasets = list(asked_datasets or config.datasets)
+    of_methods = _keys(asked_methods, current_plugins().methods)
+    of_datasets = _keys(asked_datasets, current_plugins().datasets)
+    asked_methods = [_with_options(request, assigned, rivals(of_methods, of_datasets)) for request in asked_methods]
+    asked_datasets = [_with_options(request, assigned, rivals(of_datasets, of_methods)) for request in asked_datasets]
     later = Complaints() if complaints is None else complaints
     labels = _names(asked_methods)
     names = [*labels, *_names(asked_datasets)]
@@ -94,8 +99,18 @@ def _parsed(texts: Sequence[str], parse: Callable[[str], R], complaints: Complai
     return found
 
 
-def _with_options(request: R, assigned: OwnedOptions) -> R:
-    own = assigned.of(request.name, request.key)
+def _keys(requests: Sequence[MethodRequest] | Sequence[DatasetRequest], specs: Registry[Any]) -> dict[str, set[str]]:
+    """The options that a name or label has; unknown names, of which others complain, have none."""
+    found: dict[str, set[str]] = {}
+    for request in requests:
+        spec = specs.get(request.name)
+        for name in (request.name, request.key):
+            found.setdefault(name, set()).update(spec.options if spec else ())
+    return found
+
+
+def _with_options(request: R, assigned: OwnedOptions, rivals: Mapping[str, set[str]]) -> R:
+    own = assigned.of(request.name, request.key, rivals=rivals)
     return dataclasses.replace(request, options={**request.options, **own}) if own else request
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from fusionbench.printable import some_of
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
 from fusionbench.types import metric_key
@@ -164,8 +165,7 @@ def _data(one: RunResults, two: RunResults) -> Iterator[Difference]:
         if gone or new:
             yield Difference(part="data", name=name, before=f"{len(before)} samples", after=f"{len(after)} samples")
         if other:
-            shown = ", ".join(sorted(other)[:5]) + (", ..." if len(other) > 5 else "")
-            yield Difference(part="data", name=name, before=f"images of {shown}", after="others")
+            yield Difference(part="data", name=name, before=f"images of {some_of(sorted(other))}", after="others")
 
 
 def _of(part: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fusionbench.data import check_dataset
 from fusionbench.devices import pick_device, pick_devices
 from fusionbench.fusing import Fuser, load_fuser
+from fusionbench.printable import some_of
 from fusionbench.runs.config import RunConfig
 from fusionbench.runs.matrix import Expansion, Pairing
 from fusionbench.runs.opening import OpenedDataset
@@ -66,7 +67,7 @@ def _loading(pairing: Pairing, config: RunConfig) -> Iterator[str]:
     except FusionBenchError as error:
         yield str(error)
     for reason, samples in reasons.items():
-        yield f"{_named(samples)}: {reason}"
+        yield f"{some_of(samples, _SHOWN)}: {reason}"
 
 
 def _load(pairing: Pairing, config: RunConfig) -> Fuser:
@@ -89,8 +90,4 @@ def _range(spec: MethodSpec) -> str:
 
 def _some(samples: Sequence[str], dataset: OpenedDataset) -> str:
     have = "has" if len(samples) == 1 else "have"
-    return f"{len(samples)} of {len(dataset.samples)} samples ({_named(samples)}) {have}"
-
-
-def _named(samples: Sequence[str]) -> str:
-    return ", ".join(samples[:_SHOWN]) + (f" and {len(samples) - _SHOWN} more" if len(samples) > _SHOWN else "")
+    return f"{len(samples)} of {len(dataset.samples)} samples ({some_of(samples, _SHOWN)}) {have}"

@@ -194,6 +194,11 @@ def _block(
         after = [("Ground truth", _pixels(sample.reference))] if sample.reference is not None else []
     zooms = settings.zooms
     if settings.auto_zoom:
+        if len(results) < 2:
+            raise UsageError(
+                f"--zoom auto takes the place where methods differ most, and {'/'.join(place)} has one alone.",
+                hint="Give the detail yourself, --zoom X,Y,W,H, or run another method beside it.",
+            )
         first = (before or list(results.items()))[0][1]
         zooms += (detail([_like(pixels, first) for pixels in results.values()]),)
     maps: list[np.ndarray | None] = []

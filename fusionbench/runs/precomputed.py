@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusionbench.configuration.assignments import OwnedOptions, assignments
+from fusionbench.configuration.assignments import OwnedOptions, assignments, rivals
 from fusionbench.data.opening import registered
 from fusionbench.plugins import current_plugins
 from fusionbench.runs.config import DatasetRequest, MethodRequest
@@ -52,17 +52,21 @@ def fused_requests(
             f"{len(folders)} folders but {len(labels)} names: give --name once for each --fused, or never."
         )
     source = DatasetRequest.parse(dataset)
-    of_matching = current_plugins().methods[PRECOMPUTED].options
-    given = OwnedOptions.read(options, ownerless=True).handed(
-        source.name, set(registered(source.name).options) - set(of_matching)
-    )
+    matching = set(current_plugins().methods[PRECOMPUTED].options)
+    opening = set(registered(source.name).options)
+    given = OwnedOptions.read(options, ownerless=True).handed(source.name, opening - matching)
+    requests = [
+        fused_request(folder, label, {}) for folder, label in zip(folders, labels or [""] * len(folders), strict=True)
+    ]
+    of_matching = dict.fromkeys((PRECOMPUTED, *(request.key for request in requests)), matching)
+    of_opening = dict.fromkeys((source.name, source.key), opening)
     of_dataset = assignments(dataset_options, "--dataset-option")
-    of_dataset |= given.of(source.name, source.key, owned=True)
-    requests = []
-    for folder, label in zip(folders, labels or [""] * len(folders), strict=True):
-        request = fused_request(folder, label, {})
-        own = given.of(PRECOMPUTED, request.key)
-        requests.append(dataclasses.replace(request, options={**request.options, **own}))
+    of_dataset |= given.of(source.name, source.key, owned=True, rivals=rivals(of_opening, of_matching))
+    others = rivals(of_matching, of_opening)
+    requests = [
+        dataclasses.replace(request, options={**request.options, **given.of(PRECOMPUTED, request.key, rivals=others)})
+        for request in requests
+    ]
     known = [source.name, source.key, PRECOMPUTED, *(request.key for request in requests)]
     for owner in given.strangers(known):
         hint = f"Here: {', '.join(dict.fromkeys(known))}."

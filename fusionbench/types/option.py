@@ -20,6 +20,7 @@ class Option:
         default: Value when nothing is said; its type is the option's type unless ``type`` is set.
         help: One line for ``fusionbench info``.
         choices: The only values allowed, if any.
+        least, most: Bounds of a number, both allowed; None for none.
         type: ``int``, ``float``, ``bool``, ``str``, ``Path`` or ``tuple`` (items of the default's type, else text;
             commas between them on a command line); needed where the default is None.
         required: Whether it has to be given; such an option has no default.
@@ -30,12 +31,23 @@ class Option:
     choices: tuple[Any, ...] = ()
     type: type | None = None
     required: bool = False
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def bounds(self) -> str:
+        """Which numbers are allowed, in words: ``from 1 to 10``, ``at least 1``; empty where all are."""
+        if self.least is not None and self.most is not None:
+            return f"from {self.least:g} to {self.most:g}"
+        if self.least is not None:
+            return f"at least {self.least:g}"
+        return "" if self.most is None else f"at most {self.most:g}"
 
     def parse(self, name: str, value: Any) -> Any:
         """Convert a command-line or YAML value to the option's type.
 
         Raises:
-            UsageError: The value cannot be converted, is not among the choices, or is needed and absent.
+            UsageError: The value cannot be converted, is out of bounds or none of the choices, or is needed and absent.
         """
         if self.required and value is None:
             raise UsageError(f"option {name} is needed: {self.help}")
@@ -43,6 +55,15 @@ class Option:
             return None
         if value is self.default:
             return value
+        found = self._parsed(name, value)
+        if self.bounds and found is not None and not self._within(found):
+            raise UsageError(f"option {name} must be {self.bounds}, got {value!r}.", hint=self.help)
+        return found
+
+    def _within(self, number: float) -> bool:
+        return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
+
+    def _parsed(self, name: str, value: Any) -> Any:
         kind = self.type or (type(self.default) if self.default is not None else None)
         try:
             if self.choices:

@@ -259,6 +259,11 @@ def metric_key(name: str, profile: str) -> str:
     return f"{name}@{profile}" if profile else name
 
 
+def arrow(higher_is_better: bool | None) -> str:
+    """A metric's direction as tables and figures mark it; empty where it has none."""
+    return {True: "↑", False: "↓", None: ""}[higher_is_better]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
     """One metric in one profile: exactly one definition.
@@ -324,7 +329,7 @@ class MetricSpec:
     @property
     def arrow(self) -> str:
         """Direction as tables mark it."""
-        return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
+        return arrow(self.higher_is_better)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,11 @@ def one_of(value: Any, choices: Sequence[Any]) -> Any:
     raise Misfit(_listed(choices))
 
 
+def one_or_more(names: Sequence[str] | str | None) -> Sequence[str] | None:
+    """Names where one alone may be given as it is: ``"EN"`` for ``["EN"]``."""
+    return [names] if isinstance(names, str) else names
+
+
 def expanded(path: str) -> str:
     """A path with ``~`` and ``~user`` at its beginning replaced by the home folder."""
     if not path.startswith("~"):

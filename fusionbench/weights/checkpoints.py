@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from fusionbench.files import open_regular
+from fusionbench.printable import some_of
 from fusionbench.types import WeightsError, first_line
 from fusionbench.weights import foreign
 from fusionbench.weights.recognition import CONTENT_KEY, begins_safetensors, metadata, numbers_sha256
@@ -305,6 +306,4 @@ def _called(module: nn.Module) -> str:
 
 
 def _some(names: Iterable[Any], most: int = 5) -> str:
-    names = [str(name) for name in names]
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "nothing") + rest
+    return some_of(names, most) or "nothing"

@@ -193,18 +193,23 @@ def fetch_named(spec: Owner, name: str | None) -> Iterator[Path]:
 def fetch(spec: Owner, weight: WeightSpec) -> Path:
     """Download weights that their authors publish on the Hugging Face hub, and add them.
 
+    Those that are not published there and are here already, such as weights that ship with their plugin, stay.
+
     Raises:
-        WeightsError: They are not published there, or the download fails.
+        WeightsError: They are neither published there nor here, or the download fails.
         MissingExtraError: The client is not installed.
     """
+    here = installed_file(spec, weight)
     if weight.hub is None:
+        if here is not None:
+            return here
         raise WeightsError(
             f"{spec.name}: weights {weight.name!r} cannot be fetched: their authors do not publish them on the hub.",
             hint=how_to_get(spec, weight),
         )
     repository, filename, revision = weight.hub
     found = hub.fetch(f"{hub.PREFIX}{repository}@{revision}:{filename}", default_file=filename)
-    return add(spec, found, name=weight.name, force=installed_file(spec, weight) is not None)[1]
+    return add(spec, found, name=weight.name, force=here is not None)[1]
 
 
 def _existing(path: Path) -> Path:

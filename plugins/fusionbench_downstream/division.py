@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusionbench.atomic import replacing
+from fusionbench.csv_tables import read_csv_table
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, UsageError
 from fusionbench_downstream.duplicates import alike, groups, shows_something, thumbnails
 from fusionbench_downstream.labelled import Labelled
 
 _PARTS = ("train", "test")
-_NAMED = 3
+_FORM = "Expected a CSV with the columns id and part."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,8 @@ def from_file(
         trained: Whether something is trained, so that the file must name samples for it.
 
     Raises:
-        UsageError: The file cannot be read, names unknown samples or parts, or one sample twice; or an id is that of
-            several samples.
+        DataError: The file cannot be read, or is no CSV with the columns ``id`` and ``part``.
+        UsageError: It names unknown samples or parts, or one sample twice; or an id is that of several samples.
     """
     parts = _read(path)
     by_id: dict[str, Labelled] = {}
@@ -164,20 +166,12 @@ def write(path: Path, division: Division) -> None:
 
 
 def _read(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{shown(path)} cannot be read: {error}.") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        columns, lines = set(rows.fieldnames or ()), list(rows)
-    except csv.Error as error:
-        raise UsageError(f"{shown(path)}: line {rows.reader.line_num} is no CSV: {error}.") from error
-    if not {"id", "part"} <= columns:
-        raise UsageError(f"{shown(path)}: the first line must name the columns id and part.")
+    table = read_csv_table(path, words={"id": "id", "part": "part"}, form=_FORM)
+    if not {"id", "part"} <= set(table.columns):
+        raise DataError(f"{shown(path)}: the first line must name the columns id and part.", hint=_FORM)
     parts: dict[str, str] = {}
-    for number, row in enumerate(lines, start=2):
-        name, part = (row["id"] or "").strip(), (row["part"] or "").strip().lower()
+    for number, row in table.rows:
+        name, part = row["id"].strip(), row["part"].strip().lower()
         if part not in _PARTS:
             raise UsageError(f"{shown(path)}: line {number}: part must be train or test, it is {part!r}.")
         if name in parts:
@@ -187,4 +181,4 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return "; ".join(names[:_NAMED]) + ("; ..." if len(names) > _NAMED else "")
+    return some_of(names, 3, separator="; ")

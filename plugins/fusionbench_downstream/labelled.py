@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.runs.opening import OpenedDataset
 from fusionbench.runs.plan import content_of
 from fusionbench.runs.preflight import SampleFacts
@@ -16,7 +17,6 @@ from fusionbench.types import IGNORED, Box, DataError, MaskLabels, Sample
 from fusionbench.types.complaints import Complaints
 from fusionbench_downstream.settings import Kind
 
-_NAMED = 5
 _WHOSE = {"detection": "boxes", "segmentation": "masks"}
 
 
@@ -121,9 +121,13 @@ def read_labelled(
         )
     remarks = []
     if bare:
-        remarks.append(f"{dataset.key}: {len(bare)} samples have no {_WHOSE[kind]} and are left out: {_some(bare)}")
+        remarks.append(
+            f"{dataset.key}: {len(bare)} samples have no {_WHOSE[kind]} and are left out: {some_of(map(shown, bare))}"
+        )
     if broken:
-        remarks.append(f"{dataset.key}: {len(broken)} samples cannot be read and are left out: {_some(broken)}")
+        remarks.append(
+            f"{dataset.key}: {len(broken)} samples cannot be read and are left out: {some_of(map(shown, broken))}"
+        )
     return found, classes, remarks
 
 
@@ -172,7 +176,3 @@ def _classes(sample: Sample, kind: Kind) -> tuple[str, ...]:
         return ()
     labels = sample.labels.boxes if kind == "detection" else sample.labels.mask
     return tuple(labels.classes) if labels is not None else ()
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(map(shown, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fusionbench.data import Classes
 from fusionbench.extras import require
 from fusionbench.images.hashing import file_sha256
+from fusionbench.printable import some_of
 from fusionbench.types import IGNORED, UsageError, WeightsError
 from fusionbench.types.values import expanded
 from fusionbench.weights.pretrained import from_pretrained
@@ -161,9 +162,11 @@ def matched(names: Sequence[str], classes: Sequence[str], given: Mapping[str, st
     vocabulary = Classes(tuple(classes))
     for name, target in given.items():
         if name not in names:
-            raise UsageError(f"--class {name}={target}: the model has no class {name!r}.", hint=_known(names))
+            raise UsageError(f"--class {name}={target}: the model has no class {name!r}.", hint=some_of(names, 20))
         if target not in classes:
-            raise UsageError(f"--class {name}={target}: the data set has no class {target!r}.", hint=_known(classes))
+            raise UsageError(
+                f"--class {name}={target}: the data set has no class {target!r}.", hint=some_of(classes, 20)
+            )
     found: dict[int, int] = {}
     for place, name in enumerate(names):
         known = given.get(name) or vocabulary.known(name)
@@ -171,15 +174,11 @@ def matched(names: Sequence[str], classes: Sequence[str], given: Mapping[str, st
             found[place] = classes.index(known)
     if not found:
         raise UsageError(
-            f"the model's classes ({_known(names)}) have no name in common with those of the data set"
-            f" ({_known(classes)}).",
+            f"the model's classes ({some_of(names, 20)}) have no name in common with those of the data set"
+            f" ({some_of(classes, 20)}).",
             hint="--class MODEL_NAME=DATASET_NAME says which are the same.",
         )
     return found
-
-
-def _known(names: Sequence[str]) -> str:
-    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 def _small(kind: Kind, names: Mapping[str, Any]) -> nn.Module:

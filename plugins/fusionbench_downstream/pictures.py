@@ -11,6 +11,7 @@ import numpy as np
 
 from fusionbench.images.hashing import content_sha256
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.results.folder import JOURNAL
 from fusionbench.results.journal import Journal
 from fusionbench.runs.pictures import Pictures as RunPictures
@@ -18,7 +19,6 @@ from fusionbench.types import DataError, Readable
 from fusionbench_downstream.labelled import Labelled
 from fusionbench_downstream.pixels import read_rgb, resized
 
-_NAMED = 3
 # Bytes of pictures that are kept in memory; more are read from disk each time.
 _KEPT = 2 << 30
 
@@ -109,9 +109,8 @@ def chosen(samples: Sequence[Labelled], pictures: Mapping[str, Picture]) -> list
     """
     absent = [one.id for one in samples if one.content not in pictures]
     if absent:
-        some = ", ".join(map(shown, absent[:_NAMED])) + (", ..." if len(absent) > _NAMED else "")
         raise DataError(
-            f"{len(absent)} of {len(samples)} images are not fused: {some}.",
+            f"{len(absent)} of {len(samples)} images are not fused: {some_of(map(shown, absent), 3)}.",
             hint="Fusing them failed, or the run kept no images; the rows of the fusion run say why.",
         )
     return [pictures[one.content] for one in samples]

@@ -21,6 +21,7 @@ from fusionbench.data import (
 from fusionbench.data.listing import find_folder
 from fusionbench.data.names import loose
 from fusionbench.data.vocabulary import SIDE_FOLDERS
+from fusionbench.printable import some_of
 from fusionbench.types import Labels, Problem, Task
 from fusionbench_ivf.classes import DRONE_VEHICLE, FMB, KAIST, KAIST_UNCOUNTED, LLVIP, M3FD, MFNET
 from fusionbench_ivf.layouts import Sequences, SplitInSides
@@ -40,8 +41,6 @@ OURS = "ours-fusion"
 
 _LIGHTS = {"D": "day", "N": "night"}
 _NAME = re.compile(r"\d([DN])$")
-
-_NAMED = 5
 
 
 def open_msrs(root: Path, split: str, *, classes: Sequence[str] = ()) -> FileDataset:
@@ -134,8 +133,7 @@ def open_kaist(root: Path, split: str) -> FileDataset:
         samples.append(sample)
     problems = list(dataset.problems)
     if absent:
-        some = ", ".join(absent[:_NAMED]) + (", ..." if len(absent) > _NAMED else "")
-        message = f"{len(absent)} samples have no annotation: {some}. They count as not labelled."
+        message = f"{len(absent)} samples have no annotation: {some_of(absent)}. They count as not labelled."
         problems.append(Problem(kind="unlabelled", message=message, fatal=False))
     return replace(dataset, samples=tuple(samples), problems=tuple(problems))
 

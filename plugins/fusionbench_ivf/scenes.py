@@ -12,12 +12,12 @@ from fusionbench.data import FileDataset
 from fusionbench.data.listing import find_folder
 from fusionbench.data.names import loose, natural_key
 from fusionbench.images.names import shown
+from fusionbench.printable import some_of
 from fusionbench.types import DataError, Problem
 
 FILE = "scenario.json"
 # One of so many neighbours in a scene: 300 of the 4,200 pairs, as many as the set's part for fusion has.
 _STEP = 14
-_NAMED = 5
 _FORM = 'Expected {"SCENE": ["00000.png", ...], ...} or {"00000.png": "SCENE", ...}.'
 
 
@@ -44,8 +44,8 @@ def by_scene(dataset: FileDataset, root: Path) -> FileDataset:
     problems = [problem for problem in dataset.problems if problem.sample in chosen]
     strangers = [sample.id for sample in dataset.samples if loose(sample.id) not in scenes]
     if strangers:
-        some = ", ".join(map(shown, strangers[:_NAMED])) + (", ..." if len(strangers) > _NAMED else "")
-        message = f"of {len(strangers)} of the pairs {shown(path)} tells no scene; left out: {some}."
+        listed = some_of(map(shown, strangers))
+        message = f"of {len(strangers)} of the pairs {shown(path)} tells no scene; left out: {listed}."
         problems.append(Problem(kind="list", message=message, fatal=False))
     return replace(dataset, samples=samples, problems=tuple(problems))
 

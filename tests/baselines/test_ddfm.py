@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import fusionbench as fb
 from fusionbench import Batch, Task
 from fusionbench.types import UsageError
 from fusionbench_ddfm.method import DDFM
@@ -137,5 +138,5 @@ def test_equal_sources_do_not_break_the_rectification() -> None:
 
 
 def test_step_count_is_checked() -> None:
-    with pytest.raises(UsageError, match=r"ddfm\.steps"):
-        DDFM(steps=1)
+    with pytest.raises(UsageError, match=r"ddfm\.steps must be from 2 to 1000, got 1"):
+        fb.get_method("ddfm", steps=1)

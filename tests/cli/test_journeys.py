@@ -170,7 +170,11 @@ def test_every_bad_file_is_named_before_the_computation_however_many_there_are(t
         (["run", "-m", "focus-map", "-d", "demo-ivf"], ["focus-map serves MFF"]),
         (["table", "nowhere"], ["nowhere is no run folder"]),
         (["info", "averige"], ["Did you mean average?"]),
+        (["list", "metrics", "--profile", "zaho"], ["unknown profile 'zaho'", "zhao"]),
+        (["list", "metrics", "--task", "IVF"], ["metrics have no task", "methods and datasets"]),
+        (["list", "methods", "--profile", "zhao"], ["methods have no profile"]),
         (["lst"], ["No such command 'lst'"]),
+        (["metrics"], ["No such command 'metrics'. Did you mean list"]),
     ],
 )  # fmt: skip
 def test_mistakes_are_answered_with_the_remedy_and_status_2(
@@ -362,6 +366,17 @@ def test_options_of_score_find_their_owner(tmp_path: Path, pairs: Path) -> None:
     assert "'M', which is no data set and no --fused" in wrong.output
 
 
+def test_a_label_may_be_of_a_method_and_of_a_data_set(tmp_path: Path, pairs: Path) -> None:
+    """As of the images of a run, which lie in METHOD/DATASET: each of the two takes the options that it has."""
+    fused = write_fused(tmp_path / "ours", "_x")
+    words = ["--option", "ours.task=IVF", "-d", f"ours=folder={pairs}", "--metrics", "EN"]
+    result = invoke("score", "--fused", fused, *words, "--option", "ours.suffix=_x", "--out", tmp_path / "score")
+    assert result.exit_code == 0, result.output
+    words += ["--out", tmp_path / "run", "--dry-run", "--option"]
+    assert invoke("run", "-m", "ours=laplacian", *words, "ours.levels=2").exit_code == 0
+    assert "has no option 'steps'" in invoke("run", "-m", "ours=laplacian", *words, "ours.steps=2").output
+
+
 def write_fused(folder: Path, suffix: str) -> Path:
     folder.mkdir()
     for index in range(3):
@@ -490,6 +505,9 @@ def test_a_table_of_a_csv_file_stands_beside_a_run(tmp_path: Path, pairs: Path) 
         refused = invoke("table", tmp_path / "run", "--published", path)
         assert refused.exit_code == 2
         assert words in refused.output
+    path.write_text("Method,Speed\nTheirs,3\n", encoding="utf-8")
+    refused = invoke("table", tmp_path / "run", "--published", path)
+    assert "none of its columns is a metric of these runs: Speed.\n  They have EN@zhao, SD@zhao." in refused.output
     assert "cannot be read" in invoke("table", tmp_path / "run", "--published", tmp_path / "none.csv").output
     assert "Did you mean film2024" in invoke("table", tmp_path / "run", "--published", "film204").output
 
@@ -522,6 +540,27 @@ def test_info_of_a_metric_prints_its_formula_and_those_it_refers_to() -> None:
     assert "qabf: Edge transfer: sum_S Q_S g_S / sum_S g_S" in output
     for key in current_plugins().metrics:
         assert "  formula: " in invoke("info", key).output, key
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("zhao", ["profile zhao, from plugin metrics", "  metrics: EN, SD", "  default: EN, SD"]),
+        ("film2024", ["published table film2024", "EN: EN@zhao, EN@cddfuse"]),
+        ("LaTeX", ["table format latex", "  suffix: .tex"]),
+        ("local", ["executor local, from plugin"]),
+        ("classic", ["plugin classic, from ", "  hooks: fusionbench_methods"]),
+        ("ms_ssim@tang", ["metric MS-SSIM@tang"]),
+    ],
+)
+def test_info_knows_whatever_has_a_name(name: str, words: list[str]) -> None:
+    output = invoke("info", name).output
+    assert all(word in output for word in words), output
+
+
+def test_profiles_may_be_spelt_as_everywhere() -> None:
+    rows = json.loads(invoke("list", "metrics", "--profile", "Metric_Python", "--json").stdout)
+    assert {row["profile"] for row in rows} == {"metric-python"}
 
 
 def test_info_of_a_metric_whose_code_is_gone_says_so(tmp_path: Path) -> None:
@@ -650,7 +689,9 @@ def test_what_is_left_out_of_the_output_is_said_to_be_where_it_is(tmp_path: Path
     result = invoke("run", "-p", broken, "-m", "mine", *data, "--out", tmp_path / "run")
     assert result.exit_code == 1
     assert result.output.count("failed: mine on folder") == 20
-    assert "failed rows say why in frame().error" in result.output
+    assert "`fusionbench runs show` says why samples failed" in result.output
+    assert f"failed   why: fusionbench runs show {tmp_path / 'run'}" in result.output
+    assert "ValueError" in invoke("runs", "show", tmp_path / "run").output
     assert fb.load_run(tmp_path / "run").frame().error.str.contains("ValueError").all()
 
 

@@ -224,3 +224,9 @@ def test_a_checkpoint_that_holds_a_tensor_under_two_names_is_converted(tmp_path:
     assert torch.equal(stored["a.weight"], shared)
     assert torch.equal(stored["a.conv.weight"], shared)
     assert torch.equal(stored["b"], shared.t())
+
+
+def test_weights_that_ship_need_no_fetching() -> None:
+    result = CliRunner().invoke(main, ["weights", "fetch", "film-compact", "--name", "IVF"])
+    assert result.exit_code == 0, result.output
+    assert Path(result.output.strip()).is_file()

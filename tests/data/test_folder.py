@@ -72,3 +72,10 @@ def test_no_complete_sample_says_why(tmp_path: Path) -> None:
     tree(tmp_path, "ir/1.png", "vi/2.png")
     with pytest.raises(DataError, match=r"ir/1\.png: no partner(.|\n)*vi/2\.png: no partner"):
         open_dataset(f"folder={tmp_path}", options={"task": "IVF"})
+
+
+def test_empty_folders_are_said_to_be_so(tmp_path: Path) -> None:
+    for side in ("ir", "vi"):
+        (tmp_path / side).mkdir()
+    with pytest.raises(DataError, match="Its folders hold no images"):
+        open_dataset(f"folder={tmp_path}", options={"task": "IVF"})

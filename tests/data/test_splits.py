@@ -155,6 +155,20 @@ class TestCommands:
         assert "other bytes: 1: 01" in result.output
         assert "extra: 1: 99" in result.output
 
-    def test_wrong_use(self, tmp_path: Path) -> None:
-        result = CliRunner().invoke(main, ["data", "verify", f"tno@test={tmp_path}"])
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("tno@test", "Lists: tno-25, tno-42."),
+            ("tno", "Say which: tno@LIST with tno-25, tno-42."),
+            ("harvard", "no list comes with data set harvard."),
+        ],
+    )
+    def test_wrong_use(self, tmp_path: Path, name: str, said: str) -> None:
+        result = CliRunner().invoke(main, ["data", "verify", f"{name}={tmp_path}"])
         assert result.exit_code == 2
+        assert said in result.output
+
+    def test_an_only_list_need_not_be_named(self, tmp_path: Path) -> None:
+        root = tree(tmp_path, "IR/x.jpg", "VI/x.jpg")
+        result = CliRunner().invoke(main, ["data", "verify", f"vifb={root}"])
+        assert "vifb@vifb-21 " in result.output

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from fusionbench.nn import bands, native
-from fusionbench.nn.native import Convolution, Coupling
+from fusionbench.nn.native import Convolution, Coupling, Shrinkage
 from fusionbench.nn.restormer import RestormerBlock
 from fusionbench.nn.streaming import StreamedRestormer
 
@@ -100,6 +100,24 @@ def test_convolution(
 
 
 @needs_kernel
+@pytest.mark.parametrize("size", [(2, 95), WIDE])
+@pytest.mark.parametrize("channels", [7, 65])
+def test_convolution_in_place(size: tuple[int, int], channels: int, threads: int) -> None:
+    """A map becomes its own 1x1 convolution plus itself, in some channels of a wider one."""
+    wide = random(*size, channels + 3)
+    weight = random(channels, channels, 1, 1, seed=1)
+    source = wide[..., 2 : 2 + channels]
+    expected = F.relu(source.double() @ weight[:, :, 0, 0].double().t()) + source.double()
+    kernel = native.NATIVE.kernel()
+    assert kernel is not None
+    before = wide.clone()
+    kernel.convolve(Convolution.of(weight, slope=0), source, source, add=source)
+    torch.testing.assert_close(source.double(), expected, rtol=1e-5, atol=5e-5)
+    assert torch.equal(wide[..., :2], before[..., :2])
+    assert torch.equal(wide[..., -1], before[..., -1])
+
+
+@needs_kernel
 @pytest.mark.parametrize("size", [(2, 2), (9, 97), WIDE, (33, 96)])
 @pytest.mark.parametrize("residuals", [1, 2])
 def test_coupling(size: tuple[int, int], residuals: int, threads: int) -> None:
@@ -122,6 +140,55 @@ def test_coupling(size: tuple[int, int], residuals: int, threads: int) -> None:
     kernel.couple(packed, found[..., :channels], found[..., channels:])
     torch.testing.assert_close(found[..., channels:].double(), expected, rtol=1e-5, atol=1e-5)
     assert torch.equal(found[..., :channels], source.float())
+
+
+@needs_kernel
+@pytest.mark.parametrize("size", [(2, 2), (3, 5), (33, 129), (9, 803)])
+@pytest.mark.parametrize(("channels", "steps", "parts"), [(4, 1, 1), (24, 3, 3), (40, 5, 2)])
+def test_shrinkage(size: tuple[int, int], channels: int, steps: int, parts: int, threads: int) -> None:
+    """Thresholds of both signs; a channel that is zero stays so. Sizes around strips of 384 columns."""
+    expand = [(0.2 * random(channels, 1, 3, 3, seed=n), random(channels, seed=20 + n)) for n in range(steps)]
+    for weight, bias in expand:
+        weight[0], bias[0] = 0, 0
+    counts = [1] * (steps - 1) + [parts]
+    reduce = [
+        (0.05 * random(count, channels // count, 3, 3, seed=40 + n), random(count, seed=60 + n))
+        for n, count in enumerate(counts)
+    ]
+    threshold, decay = 0.5 * random(channels, seed=80), 0.75
+    threshold[0] = -1
+    image = random(*size, seed=90)
+
+    def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, weight.double(), bias.double(), groups=len(bias) if x.shape[1] > 1 else 1)
+
+    x = rest = image.double()[None, None]
+    z = torch.zeros(1, channels, *size, dtype=torch.float64)
+    for number in range(steps):
+        z = decay * z + convolve(rest, *expand[number])
+        z = z.sign() * F.relu(z.abs() - threshold.double().view(-1, 1, 1))
+        rest = x + convolve(z, *reduce[number]) if number + 1 < steps else convolve(z, *reduce[number])
+    assert z[:, 0].abs().max() == 0
+
+    kernel = native.NATIVE.kernel()
+    assert kernel is not None
+    found = torch.full((*size, parts + 1), 7.0)
+    kernel.shrink(Shrinkage.of(expand, reduce, threshold, decay), image[..., None], found[..., :parts])
+    torch.testing.assert_close(found[..., :parts].double(), rest[0].permute(1, 2, 0), rtol=1e-5, atol=1e-5)
+    assert (found[..., parts] == 7).all()
+
+
+@needs_kernel
+@pytest.mark.parametrize("size", [(1, 1), (2, 95), WIDE])
+@pytest.mark.parametrize("channels", [32, 96])
+def test_gram(size: tuple[int, int], channels: int) -> None:
+    """Of some channels of a wider map."""
+    features = random(*size, channels + 3)[..., 2 : 2 + channels]
+    kernel = native.NATIVE.kernel()
+    assert kernel is not None
+    pixels = features.reshape(-1, channels).double()
+    torch.testing.assert_close(kernel.gram(features), pixels.t() @ pixels, rtol=1e-6, atol=1e-4)
 
 
 @needs_kernel

@@ -20,7 +20,7 @@ from fusionbench.plugins import load_plugins
 from fusionbench.reports.comparison.formats import rendered
 from fusionbench.reports.run_view import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
-from fusionbench.types import DataError, UsageError
+from fusionbench.types import DataError, FusionBenchError, UsageError
 from fusionbench_downstream.division import from_file
 from fusionbench_downstream.duplicates import groups
 from fusionbench_downstream.evaluating import evaluate
@@ -360,13 +360,13 @@ def test_what_hangs_together_is_one_group() -> None:
         ("id,part\na,train\na,test\n", "line 3: a stands twice"),
         ("id,part\na,both\n", "part must be train or test"),
         ("name,part\n", "must name the columns id and part"),
-        (f"id,part\n{'a' * 200_000},test\n", "line 2 is no CSV: field larger than field limit"),
+        (f"id,part\n{'a' * 200_000},test\n", "line 2 cannot be read: field larger than field limit"),
     ],
 )
 def test_bad_divisions(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "division.csv"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=complaint):
+    with pytest.raises(FusionBenchError, match=complaint):
         from_file(path, [])
 
 

@@ -251,12 +251,26 @@ def test_what_is_no_number_is_named_with_its_place(samples: list[Sample], value:
         reconcile(table, lambda method: samples)
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", "method,metric,value\nx,EN,abc\n", "a\0b\n1\n", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a,b\n1,2\n", "method,metric,value\nx,EN,abc\n", "a\0b\n1\n", ""),
+        "method,EN\nx,7,32\n",  # a decimal comma: no number may move into another column
+        *("method;EN\nx;7,32\n", "method,EN,EN\nx,7.3,7.4\n", "method,EN\nx\n"),
+    ],
+)
 def test_a_file_that_is_no_published_table_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "table.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=r"table\.csv"):
         read_table(path)
+
+
+def test_what_columns_are_called_does_not_hang_on_case_and_blanks(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("Image, Method ,EN\n1,x,7.3\n2,x,\n", encoding="utf-8-sig")
+    assert read_table(path).columns.tolist() == ["image", "method", "EN"]
+    assert read_table(path)["EN"].isna().tolist() == [False, True]
 
 
 def test_relatives_of_the_python_kit_are_named() -> None:

@@ -194,6 +194,8 @@ def test_what_cannot_be_compared_is_said():
         compare_frame(frame_of(drawn(), metric="TE"), METRICS, metrics=["TE"])
     with pytest.raises(UnknownNameError):
         compare_frame(frame_of(drawn()), METRICS, metrics=["Nothing"])
+    with pytest.raises(UsageError, match="agreement 'pearson' is not one of kendall, spearman"):
+        compare_frame(frame_of(drawn()), METRICS, coefficient="pearson")
     with pytest.raises(UsageError, match="no sample has"):
         compare_frame(tidy({("a", "road", "EN"): [1, None], ("b", "road", "EN"): [None, 2]}), METRICS)
 
@@ -219,6 +221,12 @@ def test_hostile_names_act_in_no_format(tmp_path):
     assert not any(line.startswith("=") for line in rendered(found, "csv").replace(",", "\n").splitlines())
     (tmp_path / "c.tex").write_text(rendered(found, "latex", "all"), encoding="ascii")
     pdflatex(tmp_path, "c")
+
+
+def test_one_name_stands_for_a_list_of_one(run):
+    table = fb.load_run(run).table(metrics="EN", methods="g*", datasets="demo-ivf", order="gff")
+    assert [metric.key for metric in table.groups[0].metrics] == ["EN@zhao"]
+    assert {row.key for row in table.rows} == {"gff"}
 
 
 def test_from_a_run_to_a_paper(run, tmp_path):

@@ -103,6 +103,8 @@ def test_the_place_that_differs_most_is_enlarged(run):
     (zoom,) = block.zooms
     height, width = block.pictures[0][1].shape[:2]
     assert (zoom.width, zoom.height) == (round(0.2 * width), round(0.2 * height))
+    with pytest.raises(UsageError, match=r"one alone\.\n  Give the detail yourself"):
+        blocks(run, GridSettings(auto_zoom=True), datasets=["demo-ivf"], methods=["average"])
 
 
 def test_pictures_that_are_absent_or_changed_are_refused(run, tmp_path):

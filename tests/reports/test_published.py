@@ -53,15 +53,15 @@ def test_a_byte_order_mark_and_windows_lines_are_harmless(tmp_path):
     [
         ("", "is empty"),
         ("dataset,method,EN\n", "lacks task"),
-        ("task,dataset,method\n", "metric columns"),
-        ("task,dataset,method,EN,EN\n", "each once"),
+        ("task,dataset,method\n", "names no metric"),
+        ("task,dataset,method,EN,EN\n", "column 'EN' twice"),
         ("task,dataset,method,EN\nIVF,Road,A\n", "line 2: 3 fields"),
         ("task,dataset,method,EN\nXYZ,Road,A,1\n", "line 2: task 'XYZ'"),
         ("task,dataset,method,EN\nIVF,Road,A,high\n", "line 2, column EN: 'high'"),
         ("task,dataset,method,EN\nIVF,Road,A,nan\n", "not a finite number"),
         ("task,dataset,method,EN\nIVF,Road,A,1\nIVF,Road,A,2\n", "line 3: A stands twice"),
-        (b"task,dataset,method,EN\nIVF,Road,\xff,1\n", "cannot read"),
-        (f"task,dataset,method,EN\nIVF,Road,{'a' * 200_000},1\n", r"cannot read .*table\.csv: line 2: field larger"),
+        (b"task,dataset,method,EN\nIVF,Road,\xff,1\n", "cannot be read: it is not UTF-8"),
+        (f"task,dataset,method,EN\nIVF,Road,{'a' * 200_000},1\n", r"table\.csv, line 2 cannot be read: field larger"),
     ],
 )
 def test_damaged_tables_are_refused_with_the_place(tmp_path, text, message):

@@ -45,6 +45,8 @@ def in_yaml(word: str) -> Any:
         (Option(type=Path, required=True), "~", Path.home()),
         (Option(default=(), type=tuple), "ir,vi", ("ir", "vi")),
         (Option(default=(1, 2)), "3,4", (3, 4)),
+        (Option(default=4, least=1, most=10), "10", 10),
+        (Option(type=int, least=1), "~", None),
     ],
 )
 def test_the_same_word_means_the_same(option: Option, word: str, value: Any) -> None:
@@ -67,6 +69,9 @@ def test_the_same_word_means_the_same(option: Option, word: str, value: Any) -> 
         (Option(default=True), "maybe"),
         (Option(default=True), "2"),
         (Option(default="a", choices=("a", "b")), "c"),
+        (Option(default=4, least=1), "0"),
+        (Option(default=4, least=1, most=10), "11"),
+        (Option(type=float, most=0), "1e-9"),
     ],
 )
 def test_and_is_refused_alike(option: Option, word: str) -> None:

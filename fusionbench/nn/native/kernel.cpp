@@ -18,13 +18,17 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-EXPORT int fb_version() { return 1; }
+EXPORT int fb_version() { return 2; }
 
 #if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__)
 
 EXPORT const char *fb_instructions() { return ""; }
 
 #else
+
+#include <immintrin.h>
+
+#define INLINE __attribute__((always_inline))
 
 // Columns of a weight that stand together: depth x PANEL, one after the other; half as many if there are no more.
 constexpr int PANEL = 32;
@@ -69,6 +73,14 @@ struct Coupling {
     const float *in, *kernel, *out; // channels x wide in panels; 9 x wide; one after the other, in panels
 };
 
+// Shrinkage in steps: z = soft threshold(decay z + W rest), rest = image + bias + V z. W and V are 3x3 convolutions with a
+// mirrored border from and to one channel; behind the last step V goes to `parts` channels, each from its part of z.
+struct Shrinkage {
+    int channels, steps, parts; // channels: a multiple of 4 in each part
+    float decay;
+    const float *weights, *bias; // steps x channels x (threshold, bias, W's taps, V's taps); steps - 1, then parts
+};
+
 struct Consumer {
     const float *out, *out_bias; // depth x channels in panels; channels
     int dim, heads;
@@ -93,9 +105,11 @@ struct Table {
     void (*convolution)(const Convolution &, const Map &, const Map &, const Map &, double *, const Convolution *, const Map *,
                         int, int);
     void (*couple)(const Coupling &, const Map &, const Map &, int, int);
+    void (*gram)(const Map &, int, double *);
+    void (*shrinkage)(const Shrinkage &, const Map &, const Map &, int, int);
 };
 #define TABLE                                                                                                          \
-    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple};
+    static const Table table = {run<Kind::plain>, run<Kind::gated>, run<Kind::sums>, convolution, couple, gram, shrinkage};
 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,bmi2")
@@ -103,6 +117,7 @@ struct Table {
 #define REGISTERS 16
 namespace avx2 {
 #include "kernel.inc"
+#include "shrinkage.inc"
 TABLE
 } // namespace avx2
 #pragma GCC pop_options
@@ -114,6 +129,7 @@ TABLE
 #define REGISTERS 32
 namespace avx512 {
 #include "kernel.inc"
+#include "shrinkage.inc"
 TABLE
 } // namespace avx512
 #pragma GCC pop_options
@@ -144,6 +160,10 @@ EXPORT void fb_convolve(const Convolution *c, const Map *in, const Map *out, con
 }
 EXPORT void fb_couple(const Coupling *c, const Map *in, const Map *out, int start, int stop) {
     entries().couple(*c, *in, *out, start, stop);
+}
+EXPORT void fb_gram(const Map *in, int channels, double *products) { entries().gram(*in, channels, products); }
+EXPORT void fb_shrink(const Shrinkage *s, const Map *image, const Map *out, int start, int stop) {
+    entries().shrinkage(*s, *image, *out, start, stop);
 }
 
 #endif

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from fusionbench.native import Native
 from fusionbench.nn.bands import Band, row_ranges, together
-from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection
+from fusionbench.nn.native.packing import Convolution, Coupling, Output, Projection, Shrinkage
 
 # The library's own version: raised with every change of its interface.
-_VERSION = 1
+_VERSION = 2
 _POINTER = ctypes.c_void_p
 _INT, _STEP = ctypes.c_int, ctypes.c_ssize_t
 
@@ -56,6 +56,15 @@ class _Coupling(ctypes.Structure):
     _fields_ = (
         *((name, _INT) for name in ("channels", "wide", "outputs", "blocks")),
         *((name, _POINTER) for name in ("first", "kernel", "last")),
+    )
+
+
+class _Shrinkage(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT) for name in ("channels", "steps", "parts")),
+        ("decay", ctypes.c_float),
+        ("weights", _POINTER),
+        ("bias", _POINTER),
     )
 
 
@@ -124,7 +133,8 @@ class Kernel:
         added = None if add is None else _reference(_map(add))
         second = (None, None) if then is None else (_reference(_convolution(then[0], False)), _reference(_map(then[1])))
         given = _reference(_convolution(convolution, add_first))
-        ranges = row_ranges(len(source), source.device) if cores else [(0, len(source))]
+        height = source.shape[0]
+        ranges = row_ranges(height, source.device) if cores else [(0, height)]
         own = [None if sums is None else torch.zeros_like(sums) for _ in ranges]
 
         def work(number: int) -> None:
@@ -155,6 +165,32 @@ class Kernel:
         )
         arguments = [_reference(each) for each in (given, _map(source), _map(target))]
         together(lambda rows: self._library.fb_couple(*arguments, *rows), row_ranges(len(source), source.device))
+
+    def gram(self, source: Tensor) -> Tensor:
+        """Products of the channels of H x W x C, C a multiple of 32, summed over all pixels: C x C, float64."""
+        channels = source.shape[-1]
+        products = torch.zeros(channels, channels, dtype=torch.float64)
+        self._library.fb_gram(_reference(_map(source)), channels, _POINTER(products.data_ptr()))
+        return products
+
+    def shrink(self, shrinkage: Shrinkage, image: Tensor, out: Tensor) -> None:
+        """What is read out of an image's unrolled shrinkage, on all cores.
+
+        Args:
+            shrinkage: The steps.
+            image: H x W x 1, H and W at least 2.
+            out: H x W x P, shares nothing with the image.
+        """
+        given = _Shrinkage(
+            shrinkage.channels,
+            shrinkage.steps,
+            shrinkage.parts,
+            shrinkage.decay,
+            _address(shrinkage.weights),
+            _address(shrinkage.bias),
+        )
+        arguments = [_reference(each) for each in (given, _map(image), _map(out))]
+        together(lambda rows: self._library.fb_shrink(*arguments, *rows), row_ranges(len(image), image.device))
 
     def _add(self, name: str, projection: Projection, band: Band, output: Output) -> None:
         features, kept = _features(band)
@@ -195,7 +231,9 @@ def _features(band: Band) -> tuple[_Features, tuple[Tensor | None, ...]]:
 
 
 def _map(tensor: Tensor) -> _Map:
-    return _Map(tensor.data_ptr(), tensor.shape[0], tensor.shape[1], tensor.stride(0), tensor.stride(1))
+    height, width, _ = tensor.shape
+    row_step, step, _ = tensor.stride()
+    return _Map(tensor.data_ptr(), height, width, row_step, step)
 
 
 NATIVE = Native(Path(__file__).parent, _VERSION, Kernel)

@@ -203,6 +203,44 @@ class Coupling:
         )
 
 
+@dataclass(frozen=True)
+class Shrinkage:
+    """Unrolled convolutional shrinkage of an image x: z = soft threshold(decay z + W (x + V z)), first of W x alone.
+
+    W and V, of each step its own, are 3x3 convolutions with a mirrored border, from one channel to C and back. Behind
+    the last step V goes to several channels, to each of them from its own part of the C.
+
+    Attributes:
+        channels, steps, parts: C (each part a multiple of 4), how often z is computed, channels of the result.
+        decay: Of z.
+        weights: Steps x C x 20: threshold, W's bias, nine taps of W, nine of V.
+        bias: V's, steps - 1 + parts.
+    """
+
+    channels: int
+    steps: int
+    parts: int
+    decay: float
+    weights: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        expand: Sequence[tuple[Tensor, Tensor]],
+        reduce: Sequence[tuple[Tensor, Tensor]],
+        threshold: Tensor,
+        decay: float,
+    ) -> Shrinkage:
+        """Of each step's W and V, kernel and bias, and C thresholds; the last V is P x C / P x 3 x 3."""
+        before = torch.stack([torch.cat((bias[:, None], weight.flatten(1)), 1) for weight, bias in expand])
+        behind = torch.stack([weight.flatten(0, 1).flatten(1) for weight, _ in reduce])
+        steps, channels, _ = before.shape
+        weights = torch.cat((threshold.view(1, -1, 1).expand(steps, -1, 1), before, behind), dim=2)
+        bias = torch.cat([bias for _, bias in reduce])
+        return cls(channels, steps, len(reduce[-1][1]), decay, weights.contiguous(), bias)
+
+
 def _padded(matrix: Tensor, halves: int) -> Tensor:
     parts = matrix.chunk(halves, dim=-1)
     return torch.cat([F.pad(part, (0, -part.shape[-1] % (PANEL // halves))) for part in parts], dim=-1)

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+<<<<<<< HEAD
 from fusionbench.reports.comparison.model import Test, ranked_within
+=======
+from fusionbench.printable import counted
+from fusionbench.reports.comparison.model import Test
+>>>>>>> main
 from fusionbench.reports.model import UNIT, units_of
 from fusionbench.reports.statistics import Block
 
@@ -93,12 +98,12 @@ def _too_small(tests: Sequence[Test], units: str, level: float) -> Iterator[str]
     needed = samples_needed(pairs, level)
     if n < needed:
         yield (
-            f"n = {n} is too small for the pairwise tests: with {_counted(pairs, 'pair')} of methods, no difference can"
+            f"n = {n} is too small for the pairwise tests: with {counted(pairs, 'pair')} of methods, no difference can"
             f" reach {level:g} with fewer than {needed} {units}, however large it is. Not significant here does"
             " not mean equal."
         )
     if n <= FEW_FOR_CHI_SQUARED and any(math.isfinite(test.p) for test in tests):
-        yield f"The p-value of Friedman's test is approximate with {_counted(n, units[:-1])}."
+        yield f"The p-value of Friedman's test is approximate with {counted(n, units[:-1])}."
 
 
 def _dependent(tests: Sequence[Test], data: pd.DataFrame, block: str, copies: int, unit: str) -> Iterator[str]:
@@ -135,7 +140,3 @@ def _bound(n: int, series: int) -> float:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} other metrics"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -62,13 +62,14 @@ def compare_frame(
         unit: What a row counts: pairs of images, or ``seed`` and the like.
 
     Raises:
-        UsageError: Fewer than two methods, no sample that all have, no metric with a direction, or a bad level.
+        UsageError: Fewer than two methods, no sample that all have, no metric with a direction, or a bad setting.
         UnknownNameError: The frame has no such metric.
     """
     if not 0 < level < 1:
         raise UsageError(f"the level must lie between 0 and 1, not {level}.")
-    if per not in PERS:
-        raise UsageError(f"per {per!r} is not one of {', '.join(PERS)}.")
+    for name, given, known in (("per", per, PERS), ("agreement", coefficient, COEFFICIENTS)):
+        if given not in known:
+            raise UsageError(f"{name} {given!r} is not one of {', '.join(known)}.")
     data = _directed(keyed(frame), specs, metrics)
     if "image_sha256" in frame.columns:
         data["image_sha256"] = frame["image_sha256"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from fusionbench.printable import counted
 from fusionbench.reports.comparison.model import (
     Agreement,
     Coefficient,
@@ -256,7 +257,7 @@ _MEANS = ranked_within("dataset", UNIT)
 def _told(found: Prediction, comparison: Comparison, target: str) -> tuple[str, ...]:
     n = len(found.methods)
     sure = [one for one in found.predictors if one.p_holm < comparison.level]
-    told = [f"{target} of {n} methods, {found.seeds} seed{'' if found.seeds == 1 else 's'} each."]
+    told = [f"{target} of {n} methods, {counted(found.seeds, 'seed')} each."]
     if found.left_out:
         named = [comparison.titles.get(name, name) for name in found.left_out]
         told[0] += f" Without fusion scores, and so not among them: {', '.join(named)}."

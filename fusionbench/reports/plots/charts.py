@@ -26,6 +26,7 @@ from fusionbench.reports.plots.style import (
     sheet,
 )
 from fusionbench.types import UsageError
+from fusionbench.types.specs import arrow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ class Scores:
     @property
     def heading(self) -> str:
         """The label with the direction as an arrow."""
-        return f"{self.label} {'↑' if self.higher_is_better else '↓'}"
+        return f"{self.label} {arrow(self.higher_is_better)}"
 
     @property
     def ordered(self) -> list[str]:

@@ -27,7 +27,7 @@ _EXACT = Option(
     choices=("float32", "float16", "bfloat16"),
     help="Precision; encoders are small, and features in half precision differ from published ones.",
 )
-_BATCH = Option(default=8, help="Images at once on the device.")
+_BATCH = Option(default=8, least=1, help="Images at once on the device.")
 
 
 def _florence(**further: Option) -> dict[str, Option]:
@@ -36,8 +36,8 @@ def _florence(**further: Option) -> dict[str, Option]:
         "revision": _REVISION,
         "dtype": _DTYPE,
         "batch_size": _BATCH,
-        "max_new_tokens": Option(default=512, help="Longest answer in tokens."),
-        "num_beams": Option(default=3, help="Beams of the search."),
+        "max_new_tokens": Option(default=512, least=1, help="Longest answer in tokens."),
+        "num_beams": Option(default=3, least=1, help="Beams of the search."),
         **further,
     }
 
@@ -53,8 +53,8 @@ _CAPTIONERS = (
             "dtype": _DTYPE,
             "batch_size": _BATCH,
             "prompt": Option(default="", help="Beginning of the caption, such as 'a photo of'."),
-            "max_new_tokens": Option(default=40, help="Longest caption in tokens."),
-            "num_beams": Option(default=5, help="Beams of the search."),
+            "max_new_tokens": Option(default=40, least=1, help="Longest caption in tokens."),
+            "num_beams": Option(default=5, least=1, help="Beams of the search."),
         },
         summary="BLIP-2's caption of the whole image, as in the paper; 7.5 GB of weights in half precision.",
         extra="text",
@@ -100,13 +100,13 @@ _CAPTIONERS = (
             "model": _model("facebook/sam-vit-huge"),
             "revision": _REVISION,
             "dtype": _DTYPE,
-            "batch_size": Option(default=1, help="Images decoded ahead at once; points are what is batched."),
-            "points_per_side": Option(default=32, help="The grid has this many points in each direction."),
-            "points_per_batch": Option(default=64, help="Points at once on the device."),
+            "batch_size": Option(default=1, least=1, help="Images decoded ahead at once; points are what is batched."),
+            "points_per_side": Option(default=32, least=1, help="The grid has this many points in each direction."),
+            "points_per_batch": Option(default=64, least=1, help="Points at once on the device."),
             "min_iou": Option(default=0.88, help="Leave out masks whose predicted IoU is lower."),
             "min_stability": Option(default=0.95, help="Leave out masks that move with the threshold."),
             "nms_iou": Option(default=0.7, help="Of two boxes that overlap more, the better is kept."),
-            "max_regions": Option(default=30, help="Largest regions that are kept."),
+            "max_regions": Option(default=30, least=1, help="Largest regions that are kept."),
         },
         summary="Segment Anything over a grid of points; ViT-H has 1.3 GB of weights in half precision.",
         extra="text",
@@ -115,7 +115,7 @@ _CAPTIONERS = (
         name="statistics",
         kind="describer",
         factory=f"{_HERE}.statistics.describer:StatisticsDescriber",
-        options={"batch_size": Option(default=4, help="Images at once.")},
+        options={"batch_size": Option(default=4, least=1, help="Images at once.")},
         summary="A truthful paragraph of what can be measured in the image; no model, no download.",
     ),
     ProviderSpec(
@@ -127,19 +127,19 @@ _CAPTIONERS = (
             "base_url": Option(default="https://api.openai.com/v1", help="Any OpenAI-compatible endpoint."),
             "key_env": Option(default="OPENAI_API_KEY", help="Environment variable that holds the key."),
             "attach": Option(default=False, help="Attach the image to the prompt."),
-            "concurrency": Option(default=4, help="Requests in flight."),
-            "requests_per_minute": Option(default=0, help="Rate limit; 0 for none."),
-            "tokens_per_minute": Option(default=0, help="Rate limit; 0 for none."),
+            "concurrency": Option(default=4, least=1, help="Requests in flight."),
+            "requests_per_minute": Option(default=0, least=0, help="Rate limit; 0 for none."),
+            "tokens_per_minute": Option(default=0, least=0, help="Rate limit; 0 for none."),
             "timeout": Option(default=120.0, help="Seconds for one request, whole answer included."),
-            "attempts": Option(default=5, help="Tries for one paragraph, unusable answers included."),
-            "temperature": Option(default=0.2, help="Sampling temperature."),
-            "max_tokens": Option(default=700, help="Longest answer in tokens."),
+            "attempts": Option(default=5, least=1, help="Tries for one paragraph, unusable answers included."),
+            "temperature": Option(default=0.2, least=0, help="Sampling temperature."),
+            "max_tokens": Option(default=700, least=1, help="Longest answer in tokens."),
             "min_sentences": Option(default=7, help="Shorter answers are asked for again."),
             "max_words": Option(default=400, help="Longer answers are asked for again."),
-            "price_in": Option(default=0.0, help="Price of a million prompt tokens, for the estimate."),
-            "price_out": Option(default=0.0, help="Price of a million answer tokens, for the estimate."),
-            "max_cost": Option(default=0.0, help="Hard ceiling in the unit of the prices; 0 for none."),
-            "max_total_tokens": Option(default=0, help="Hard ceiling of tokens for this run; 0 for none."),
+            "price_in": Option(default=0.0, least=0, help="Price of a million prompt tokens, for the estimate."),
+            "price_out": Option(default=0.0, least=0, help="Price of a million answer tokens, for the estimate."),
+            "max_cost": Option(default=0.0, least=0, help="Hard ceiling in the unit of the prices; 0 for none."),
+            "max_total_tokens": Option(default=0, least=0, help="Hard ceiling of tokens for this run; 0 for none."),
         },
         summary="A language model behind any OpenAI-compatible endpoint, as the paper's ChatGPT.",
     ),
@@ -151,9 +151,9 @@ _CAPTIONERS = (
             "model": _model("Qwen/Qwen2.5-7B-Instruct"),
             "revision": _REVISION,
             "dtype": _DTYPE,
-            "batch_size": Option(default=4, help="Paragraphs at once on the device."),
-            "attempts": Option(default=3, help="Tries for one paragraph; from the second on it samples."),
-            "max_new_tokens": Option(default=500, help="Longest answer in tokens."),
+            "batch_size": Option(default=4, least=1, help="Paragraphs at once on the device."),
+            "attempts": Option(default=3, least=1, help="Tries for one paragraph; from the second on it samples."),
+            "max_new_tokens": Option(default=500, least=1, help="Longest answer in tokens."),
             "min_sentences": Option(default=7, help="Shorter answers are asked for again."),
             "max_words": Option(default=400, help="Longer answers are asked for again."),
         },
@@ -168,7 +168,7 @@ _CAPTIONERS = (
     ),
 )
 
-_LENGTH = Option(default=0, help="Tokens of every paragraph, cut or padded; 0: as long as it is.")
+_LENGTH = Option(default=0, least=0, help="Tokens of every paragraph, cut or padded; 0: as long as it is.")
 _CAPTION_TEXT = Option(
     default=False, help="LAVIS's caption preprocessing: lower case, punctuation to spaces, 50 words."
 )

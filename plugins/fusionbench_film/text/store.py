@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusionbench.databases import DamagedError, complaints, tables, trouble
+from fusionbench.databases import DamagedError, complaints, tables, transaction, trouble
 from fusionbench.printable import command_line
 from fusionbench.salvage import Plan
 from fusionbench.types import DataError, FusionBenchError
@@ -209,20 +208,6 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                if self._db.in_transaction:  # SQLite has given it up itself where the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise self._trouble(error) from error
-
     def put(self, outputs: Iterable[Output]) -> None:
         """Store results; durable when this returns. A later result of the same key replaces an earlier one."""
         rows = [
@@ -232,8 +217,8 @@ class Store:
         marks = ",".join("?" * len(_OUTPUT_COLUMNS))
         if not rows:
             return
-        with self._transaction() as db:
-            db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(_OUTPUT_COLUMNS)}) VALUES ({marks})", rows)
+        with transaction(self._db, self._trouble):
+            self._db.executemany(f"INSERT OR REPLACE INTO outputs ({','.join(_OUTPUT_COLUMNS)}) VALUES ({marks})", rows)
 
     def get(self, key: str) -> Output | None:
         """The result with this key, if there is one."""
@@ -247,8 +232,8 @@ class Store:
 
     def put_picture(self, row: PictureRow) -> None:
         """Record which results belong to a source image."""
-        with self._transaction() as db:
-            db.execute(
+        with transaction(self._db, self._trouble):
+            self._db.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?,?,?,?,?,?,?,?,?,?)",
                 (
                     row.task,
@@ -275,8 +260,8 @@ class Store:
 
     def put_feature(self, row: FeatureRow) -> None:
         """Record how a feature file was made."""
-        with self._transaction() as db:
-            db.execute(
+        with transaction(self._db, self._trouble):
+            self._db.execute(
                 "INSERT OR REPLACE INTO features VALUES (?,?,?,?,?,?,?)",
                 (row.task, row.dataset, row.name, row.key, row.label, row.tokens, row.width),
             )
