@@ -9,12 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-<<<<<<< HEAD
-from fusionbench.reports.comparison.model import Test, ranked_within
-=======
 from fusionbench.printable import counted
-from fusionbench.reports.comparison.model import Test
->>>>>>> main
+from fusionbench.reports.comparison.model import Test, ranked_within
 from fusionbench.reports.model import UNIT, units_of
 from fusionbench.reports.statistics import Block
 
