@@ -14,7 +14,11 @@ import pytest
 
 from fusionbench.plugins import current
 from fusionbench.plugins.sources import ENVIRONMENT
+from tests.helpers.foreign import FOREIGN
 from tests.helpers.shared import ROOT, shared_path
+
+# Also in the processes that tests start, and for what test modules look at when they are imported.
+os.environ[ENVIRONMENT] = ",".join(f"no:{name}" for name in FOREIGN)
 
 
 @pytest.fixture
@@ -34,5 +38,5 @@ def _marked(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees the suite's own plugins and none left over from another test."""
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.setenv(ENVIRONMENT, ",".join(f"no:{name}" for name in FOREIGN))
     monkeypatch.setattr(current, "_current", None)

@@ -101,7 +101,9 @@ def diff(ctx: click.Context, first: Path, second: Path, tolerance: float, as_jso
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def rm(runs: tuple[Path, ...], yes: bool) -> None:
-    """Remove RUNS: journal, fused images, configuration and logs. Other files in their folders stay.
+    """Remove RUNS: journal, fused images, configuration, logs and what plugins made of them there.
+
+    Other files in their folders stay.
 
     What is no run folder is refused, and so is a run that is going on.
     """

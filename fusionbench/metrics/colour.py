@@ -34,6 +34,9 @@ class UndefinedForColour(Exception):
 class Images:
     """The operands of one call, N x C x H x W with values 0..255 and C = 1 or 3.
 
+    Large 8-bit images are held as such, an eighth of their size in the working precision; each plane is brought to that
+    when it is scored.
+
     Attributes:
         fused: The fused images.
         sources: The sources, in order.
@@ -41,6 +44,7 @@ class Images:
         memory: Where their planes look for intermediates of the same images, see :class:`Memory`.
         known: Where what depends on the sources alone is kept; None for nowhere.
         backwards: Whether the sources stand in the opposite order of the known ones.
+        dtype: The working precision; the fused images' own if None.
     """
 
     fused: Tensor
@@ -49,6 +53,7 @@ class Images:
     memory: Memory | None = None
     known: KnownSources | None = None
     backwards: bool = False
+    dtype: torch.dtype | None = None
     _planes: dict[str, Planes] = field(default_factory=dict)
 
     @property
@@ -69,6 +74,7 @@ class Images:
         key = "gray" if self.all_gray and rule != "rgb" else rule
         if key not in self._planes:
             planes = self._planes[key] = RULES[key](self)
+            planes.dtype = self.dtype or self.fused.dtype
             planes.memory = self.memory
             planes.known = self.known
             # What a rule makes of the sources depends on how many channels the fused image has.
@@ -96,7 +102,7 @@ class Images:
         # Of one image any rows are all of them, and what large images leave behind would fill the memory.
         whole = len(self.fused) == 1 and self.fused.shape[-2] * self.fused.shape[-1] <= KEPT_PIXELS
         known = self.known if whole else None
-        return Images(self.fused[rows], sources, reference, self.memory, known, backwards)
+        return Images(self.fused[rows], sources, reference, self.memory, known, backwards, self.dtype)
 
     def forget(self) -> None:
         """Drop all intermediates kept so far, to free their memory."""
@@ -139,7 +145,9 @@ def matlab_gray(image: Tensor, *, eight_bit: bool = True) -> Tensor:
         return image[:, 0]
     red, green, blue = (channel.double() for channel in image.unbind(1))
     luma = _MATLAB[0] * red + _MATLAB[1] * green + _MATLAB[2] * blue
-    return (_half_away(luma) if eight_bit else luma).to(image.dtype)
+    if eight_bit:
+        return _half_away(luma).to(image.dtype)
+    return luma.to(image.dtype) if image.is_floating_point() else luma
 
 
 def pillow_gray(image: Tensor) -> Tensor:

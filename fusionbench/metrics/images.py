@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fusionbench.metrics.colour import Images
+from fusionbench.metrics.planes import KEPT_PIXELS
 from fusionbench.metrics.sources import KnownSources
 from fusionbench.types import MetricError
 
@@ -71,7 +72,7 @@ def images_of(
                 f"{name}: expected the fused image's size {_size(first)}, got {_size(other)}.",
                 hint="Sources, fused image and ground truth must be registered and equally large.",
             )
-    return Images(first, tuple(others), truth, known=known)
+    return Images(first, tuple(others), truth, known=known, dtype=dtype)
 
 
 def _operands(
@@ -94,8 +95,10 @@ def _image(value: Any, name: str, dtype: torch.dtype, device: Any, eight_bit: bo
         raise MetricError(f"{name}: expected at least one image, got shape {tuple(tensor.shape)}.")
     if min(tensor.shape[-2:]) < 2:
         raise MetricError(f"{name}: expected at least 2 x 2 pixels, got {_size(tensor)}.")
+    # Of large images 8-bit levels are held as such until they are scored.
+    of_levels = torch.uint8 if tensor.shape[-2] * tensor.shape[-1] > KEPT_PIXELS else dtype
     if tensor.dtype == torch.uint8:
-        return tensor.to(device=device, dtype=dtype)
+        return tensor.to(device=device, dtype=of_levels)
     if not tensor.is_floating_point():
         raise MetricError(f"{name}: expected uint8, or float in [0, 1], got {tensor.dtype}.", hint=_remedy(tensor))
     # Narrow types are widened: not every operation exists for them.
@@ -107,7 +110,9 @@ def _image(value: Any, name: str, dtype: torch.dtype, device: Any, eight_bit: bo
             hint="Values 0..255 go in as uint8; clip others to [0, 1].",
         )
     if eight_bit:
-        return (tensor * 255).round().to(device=device, dtype=dtype)
+        # Whose gradients are asked for need not be levels for long.
+        rounded = (tensor * 255).round()
+        return rounded.to(device=device, dtype=dtype if tensor.requires_grad else of_levels)
     scaled = tensor.to(device=device, dtype=dtype) * 255
     # A narrow type holds k/255 to half a unit of its last place.
     grain = scaled.detach() * (torch.finfo(tensor.dtype).eps * 0.51)

@@ -50,13 +50,11 @@ class Planes:
 
     Index 0 means the fused image and 1, 2, ... the sources wherever an intermediate is asked for by
     number. Every tensor is P x H x W with values 0..255 in the working precision; by the colour rule ``rgb`` it
-    is a whole image, N x 3 x H x W.
+    is a whole image, N x 3 x H x W. Large ones may be held as 8-bit levels until they are asked for.
 
     Attributes:
-        fused: The fused planes.
-        sources: The planes of each source, in the order they were given.
-        reference: Planes of the ground truth, or None.
         per_image: Planes that belong to one image; a metric's value is the mean over them.
+        dtype: The working precision.
         memory: Where intermediates are looked for that other planes may have in common with these; None for nowhere.
         known: Where intermediates of the sources alone are kept for other fused images; None for nowhere.
         scope: Of which of the known sources' planes these are.
@@ -66,37 +64,72 @@ class Planes:
     def __init__(
         self, fused: Tensor, sources: tuple[Tensor, ...] = (), reference: Tensor | None = None, per_image: int = 1
     ) -> None:
-        self.fused = fused
-        self.sources = sources
-        self.reference = reference
+        self._held = (fused, *sources)
+        self._held_reference = reference
         self.per_image = per_image
+        self.dtype = fused.dtype
         self.memory: Memory | None = None
         self.known: KnownSources | None = None
         self.scope: tuple[Hashable, ...] = ()
         self.band_of: Planes | None = None
         self._shared: dict[Hashable, Any] = {}
         self._digests: dict[int, bytes] = {}
+        self._converted: dict[int, Tensor] = {}
 
     def __getitem__(self, index: int) -> Tensor:
-        return self.fused if index == 0 else self.sources[index - 1]
+        held = self._held[index]
+        if held.dtype == self.dtype:
+            return held
+        if index not in self._converted:
+            self._converted[index] = held.to(self.dtype)
+        return self._converted[index]
+
+    def taken(self, index: int) -> Tensor:
+        """An image for who needs it once: of one that is held as 8-bit levels nothing larger stays behind."""
+        return self._converted[index] if index in self._converted else self._held[index].to(self.dtype)
+
+    def levels(self, index: int) -> Tensor | None:
+        """An image as it is held, uint8, if it is held as 8-bit levels."""
+        held = self._held[index]
+        return held if held.dtype == torch.uint8 else None
+
+    @property
+    def fused(self) -> Tensor:
+        """The fused planes."""
+        return self[0]
+
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        """The planes of each source, in the order they were given."""
+        return tuple(self[index] for index in self.source_indices)
+
+    @property
+    def reference(self) -> Tensor | None:
+        """Planes of the ground truth, or None."""
+        return None if self._held_reference is None else self._held_reference.to(self.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they lie."""
+        return self._held[0].device
 
     def __len__(self) -> int:
-        return int(self.fused.shape[0])
+        return int(self._held[0].shape[0])
 
     @property
     def height(self) -> int:
         """Rows of each plane."""
-        return int(self.fused.shape[-2])
+        return int(self._held[0].shape[-2])
 
     @property
     def width(self) -> int:
         """Columns of each plane."""
-        return int(self.fused.shape[-1])
+        return int(self._held[0].shape[-1])
 
     @property
     def source_indices(self) -> range:
         """Indices of the sources, 1 upwards."""
-        return range(1, len(self.sources) + 1)
+        return range(1, len(self._held))
 
     @property
     def whole(self) -> Planes:
@@ -114,7 +147,14 @@ class Planes:
             yield self
             return
         for number in range(len(self)):
-            yield self.mapped(Tensor.narrow, 0, number, 1)
+            yield self._single(number)
+
+    def _single(self, number: int) -> Planes:
+        fused, *sources = (image.narrow(0, number, 1) for image in self._held)
+        truth = self._held_reference
+        part = Planes(fused, tuple(sources), None if truth is None else truth.narrow(0, number, 1))
+        part.dtype = self.dtype
+        return part
 
     def mapped(self, convert: Callable[..., Tensor], *arguments: Any) -> Planes:
         """Planes of ``convert(image, *arguments)`` of each image, which share nothing with these."""
@@ -157,6 +197,7 @@ class Planes:
     def forget(self) -> None:
         """Drop the intermediates kept so far, to free their memory."""
         self._shared.clear()
+        self._converted.clear()
 
 
 def shared(function: Callable[..., T]) -> Callable[..., T]:
@@ -185,7 +226,7 @@ def shared_by_images(function: Callable[..., T]) -> Callable[..., T]:
         memory, known = planes.memory, planes.known
         numbers = [value for value in arguments if type(value) is int]
         of_sources = known is not None and bool(numbers) and 0 not in numbers
-        if of_sources or memory is None or any(planes[number].requires_grad for number in numbers):
+        if of_sources or memory is None or any(planes._held[number].requires_grad for number in numbers):
             key = (remembered, *arguments)
             if key not in planes._shared:
                 if known is not None and of_sources:

@@ -17,7 +17,7 @@ from fusionbench.types import FusionBenchError, MetricError, MetricSpec, describ
 _CHUNK = {"cpu": 2**18, "cuda": 2**24}
 
 # Resident bytes above which what a large image's metric has freed goes back before the next: it needs other sizes.
-_RESIDENT = 2**30
+_RESIDENT = 2**29
 
 
 class Scores(NamedTuple):
@@ -101,7 +101,12 @@ def _function_values(spec: MetricSpec, images: Images) -> Tensor:
     except UndefinedForColour:
         return torch.full((count,), torch.nan, dtype=torch.float64, device=images.fused.device)
     function = function_of(spec, images.fused.device)
-    found = [function(part) for part in planes.each()]
+    found = []
+    for part in planes.each():
+        found.append(function(part))
+        if part is not planes:
+            part.forget()
+        del part  # before there is another one
     values = found[0] if len(found) == 1 else torch.cat(found)
     if not isinstance(values, Tensor) or values.shape != (len(planes),):
         returned = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__

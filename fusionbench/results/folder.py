@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from fusionbench.atomic import replacing
+from fusionbench.files import read_regular
 from fusionbench.types import DataError, UsageError
 
 JOURNAL = "journal.sqlite"
@@ -16,6 +17,8 @@ IMAGES = "images"
 """The folder of the fused images."""
 LOCK = "run.lock"
 """Held by the process that works in the folder."""
+CLAIMS = "run.claims"
+"""What else a run makes in its folder, a name a line; see :func:`claim`."""
 # What SQLite, a repair and the lock keep beside their files, and what workers print.
 _BESIDE = re.compile(
     r"journal(\.damaged-[\d-]+)?\.sqlite(-wal|-shm|-journal)?|run\.lock\.holder|worker(-\d+)?\.log(\.\d+)?"
@@ -58,8 +61,47 @@ def log_name(worker: int) -> str:
 
 def written_here(name: str) -> bool:
     """Whether a run makes something of this name in its folder: journal, configuration, pictures, logs, locks."""
-    parts = (JOURNAL, CONFIG, IMAGES, LOCK)
+    parts = (JOURNAL, CONFIG, IMAGES, LOCK, CLAIMS)
     return name in parts or _BESIDE.fullmatch(name) is not None
+
+
+def claim(folder: Path, *names: str) -> None:
+    """Note that a run is about to make files or folders of these names in its folder: they are removed with the run.
+
+    Plugins that leave something beside the journal call it before they make it. What is there already, and no run has
+    claimed, is somebody else's and stays so.
+
+    Args:
+        folder: The run folder.
+        names: Of entries of the folder itself, as :func:`file_name` gives them.
+
+    Raises:
+        UsageError: The note cannot be written.
+    """
+    known = claimed(folder)
+    new = [name for name in names if name not in known and not _lies_there(folder / name)]
+    if not new:
+        return
+    path = folder / CLAIMS
+    try:
+        # At the end in one write: trackers claim in threads of their own.
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{name}\n" for name in new))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def claimed(folder: Path) -> frozenset[str]:
+    """The names that runs have claimed in the folder; what is no name of an entry of it does not count."""
+    try:
+        text = read_regular(folder / CLAIMS).decode(errors="replace")
+    except OSError:
+        return frozenset()
+    return frozenset(name for name in text.splitlines() if name and file_name(name) == name)
+
+
+def _lies_there(path: Path) -> bool:
+    return path.is_symlink() or path.exists()
 
 
 def image_path(method: str, dataset: str, sample: str) -> str:

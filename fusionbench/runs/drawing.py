@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fusionbench.plugins import current_plugins
 from fusionbench.reports.choosing import chosen
-from fusionbench.reports.from_runs import recorded_metrics, title_of
+from fusionbench.reports.from_runs import recorded_metrics, title_of, unit_of
 from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.plots import Kind
 from fusionbench.reports.plots.drawing import WIDTHS, chart
@@ -110,6 +110,7 @@ def _chart(
         titles={str(name): title_of(plugins.methods, str(name)) for name in frame["method"].unique()} | recorded,
         datasets={str(name): title_of(plugins.datasets, str(name)) for name in frame["dataset"].unique()},
         width=width,
+        unit=unit_of(loaded),
     )
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from fusionbench.databases import DamagedError
 from fusionbench.images.names import shown
 from fusionbench.locking import locked
-from fusionbench.results.folder import CONFIG, JOURNAL, LOCK, run_folder, written_here
+from fusionbench.results.folder import CLAIMS, CONFIG, JOURNAL, LOCK, claimed, run_folder, written_here
 from fusionbench.results.journal import Journal
 from fusionbench.types import DataError, UsageError
+
+# A removal that was interrupted is begun again from these.
+_LAST = (CLAIMS, CONFIG, JOURNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Removal:
 
     Attributes:
         folder: The run folder.
-        own: What runs write there.
+        own: What runs write there: what every run does, and what this one has claimed.
         others: What else lies there, and stays.
         size: Bytes of ``own``.
     """
@@ -56,13 +59,16 @@ def removal_of(path: Path) -> Removal:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise UsageError(f"the folder {shown(folder)} cannot be read: {error.strerror or error}.") from error
-    own = tuple(entry for entry in entries if written_here(entry.name))
+    claims = claimed(folder)
+    own = tuple(entry for entry in entries if written_here(entry.name) or entry.name in claims)
     others = tuple(entry for entry in entries if entry not in own)
     return Removal(folder=folder, own=own, others=others, size=sum(map(_size, own)))
 
 
 def remove(removal: Removal) -> bool:
-    """Remove a run, and its folder if nothing else is in it. The journal goes last: until then there is a run.
+    """Remove a run, and its folder if nothing else is in it.
+
+    The journal goes last, and what the run has claimed before it: until then there is a run that can be removed.
 
     Returns:
         Whether the folder is gone.
@@ -73,7 +79,7 @@ def remove(removal: Removal) -> bool:
     folder = removal.folder
     try:
         with locked(folder, LOCK):
-            for path in sorted(removal.own, key=lambda path: path.name == JOURNAL):
+            for path in sorted(removal.own, key=lambda path: _LAST.index(path.name) if path.name in _LAST else -1):
                 if path.name != LOCK:
                     _delete(path)
         (folder / LOCK).unlink(missing_ok=True)

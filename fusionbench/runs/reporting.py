@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusionbench.plugins import Plugins, current_plugins
-from fusionbench.reports.from_runs import table_from_runs
+from fusionbench.reports.from_runs import recorded_metrics, table_from_runs
 from fusionbench.reports.merge import merge_frames
 from fusionbench.reports.run_view import load_run
 from fusionbench.reports.site import Quality
@@ -64,7 +64,7 @@ def report_runs(
     report = Report(
         title=title or ", ".join(path.resolve().name for path in runs),
         table=table,
-        pages=pages_of(frame, table, plugins.metrics),
+        pages=pages_of(frame, table, {**recorded_metrics(loaded), **plugins.metrics}),
         failures=failures_of(frame, table),
         facts={name: facts_of(run.info) for name, run in loaded.items()},
         absent=absent,

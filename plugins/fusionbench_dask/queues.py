@@ -11,6 +11,7 @@ from typing import Any
 from fusionbench.extras import require
 from fusionbench.images.names import shown
 from fusionbench.printable import printable
+from fusionbench.results.folder import claim
 from fusionbench.types import described
 from fusionbench_dask.settings import Settings
 
@@ -51,6 +52,7 @@ class JobQueue:
             "job_script_prologue": [*settings.prologue],
             "python": settings.python,
         }
+        claim(logs.parent, logs.name)
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = settings.workers
         self._taken = False

@@ -11,7 +11,7 @@ from typing import Any
 
 from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import ReportedRun, load_run
-from fusionbench.results.folder import CONFIG, JOURNAL
+from fusionbench.results.folder import CONFIG, JOURNAL, claim
 from fusionbench.runs import MethodRequest, RunConfig, execute
 from fusionbench.runs.watching import Watcher
 from fusionbench.types import UsageError
@@ -118,6 +118,7 @@ class Contenders:
                 ready()
                 say(f"fusing what {own} lacks of {', '.join(lacking)}")
             # Also where nothing lacks: what is there may be of another version of a method.
+            claim(settings.folder, FUSED)
             with watching() as watcher:
                 config = _fusing(settings, datasets, [requests[key] for key in missing], own)
                 execute(config, plugins, watcher=watcher)

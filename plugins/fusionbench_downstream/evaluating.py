@@ -15,7 +15,7 @@ from fusionbench.extras import require_installed
 from fusionbench.locking import locked
 from fusionbench.plugins import Plugins
 from fusionbench.reports.run_view import ReportedRun
-from fusionbench.results.folder import JOURNAL, LOCK, file_name
+from fusionbench.results.folder import JOURNAL, LOCK, claim, file_name
 from fusionbench.results.journal import Journal
 from fusionbench.results.loading import info_of
 from fusionbench.results.records import Cell as CellRecord
@@ -31,7 +31,7 @@ from fusionbench.runs.units import Job, Unit
 from fusionbench.types import metric_key
 from fusionbench_downstream import division as dividing
 from fusionbench_downstream import models, scoring
-from fusionbench_downstream.cells import Cell, require_model, unit_of
+from fusionbench_downstream.cells import CELLS, Cell, require_model, unit_of
 from fusionbench_downstream.contenders import Contenders, Requested, Watching
 from fusionbench_downstream.dividing import EvaluatedDataset, open_divided
 from fusionbench_downstream.division import Division
@@ -92,7 +92,9 @@ def evaluate(
     with locked(folder, LOCK), Journal(folder / JOURNAL) as journal:
         datasets = [open_divided(request, settings, plugins, journal, say) for request in settings.fusing.datasets]
         for dataset in datasets:
-            dividing.write(folder / file_name(f"division-{dataset.key}", ".csv"), dataset.division)
+            table = file_name(f"division-{dataset.key}", ".csv")
+            claim(folder, table)
+            dividing.write(folder / table, dataset.division)
         ready = _once(lambda: require_model(settings, [dataset.division for dataset in datasets]))
         contenders = Contenders.gathered(requested, settings, plugins, datasets, say, watching, ready)
         cells, units = _cells(settings, datasets, contenders), _units(settings)
@@ -113,6 +115,7 @@ def evaluate(
                 {dataset.key: [(unit, dataset.division.digest()) for unit in units] for dataset in datasets},
             )
             if todo:
+                claim(folder, CELLS)
                 config = write_order(folder, settings, datasets, cells)
                 engaged = _inline(config, plugins, folder) if inline else _engaged(config, plugins, folder, facts, say)
                 together = inline or (len(devices) == 1 and config.executor == DEFAULT_EXECUTOR)

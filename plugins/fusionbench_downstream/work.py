@@ -14,6 +14,7 @@ from fusionbench.devices import pick_device
 from fusionbench.images.hashing import content_sha256
 from fusionbench.images.names import shown
 from fusionbench.plugins import Plugins
+from fusionbench.results.folder import claim
 from fusionbench.results.records import FusionRecord
 from fusionbench.runs import RunConfig
 from fusionbench.runs.events import Event, Fusing, Outcome
@@ -66,6 +67,7 @@ def write_order(
     config = dataclasses.replace(
         settings.fusing, methods=(), datasets=tuple(parts.values()), timeout=0.0, out=str(folder)
     ).located()
+    claim(folder, Path(ORDER).parent.name)
     for name, text in ((ORDER, json.dumps(order)), (CONFIG, config.to_yaml())):
         try:
             (folder / name).parent.mkdir(exist_ok=True)

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.text.metadata import create_summary_metadata
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from fusionbench.results.folder import claim
 from fusionbench.tracking import RunEnd, RunStart
 
 FOLDER = "tensorboard"
@@ -29,6 +30,7 @@ class TensorBoardTracker:
 
     def begin(self, run: RunStart) -> None:
         """Begin the event file; settings become a text."""
+        claim(run.folder, FOLDER)
         self._writer = EventFileWriter(str(run.folder / FOLDER / time.strftime("%Y%m%d-%H%M%S")))
         rows = [f"| {name} | {value.replace('|', chr(92) + '|')} |" for name, value in run.settings.items()]
         self._write(_text("settings", "\n".join(["| setting | value |", "| --- | --- |", *rows])))

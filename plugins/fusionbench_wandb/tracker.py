@@ -9,12 +9,14 @@ from typing import Any
 
 import wandb
 
+from fusionbench.results.folder import claim
 from fusionbench.tracking import RunEnd, RunStart
 from fusionbench.types import UsageError
 
 PROJECT = "fusionbench"
 """Where ``WANDB_PROJECT`` names no other."""
 _LONGEST_TAG = 64
+_FOLDER = "wandb"  # what the library makes in the folder that it is given
 _UNSENT = ("offline", "disabled", "dryrun")
 
 
@@ -33,6 +35,8 @@ class WandbTracker:
         """
         if os.environ.get("WANDB_MODE") not in _UNSENT and wandb.api.api_key is None:
             raise UsageError("nobody is logged in to Weights & Biases: `wandb login`, or WANDB_MODE=offline.")
+        if not os.environ.get("WANDB_DIR"):
+            claim(run.folder, _FOLDER)
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             name=run.name,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fusionbench.metrics import Scorer, native
-from fusionbench.metrics.formulas import feature_information, filters
+from fusionbench.metrics.formulas import feature_information, filters, phase
 from fusionbench.metrics.formulas.fidelity import vif_of_sources
 from fusionbench.metrics.formulas.gradients import edge_preservation, edges
 from fusionbench.metrics.formulas.statistics import average_gradient, spatial_frequency, standard_deviation
@@ -132,6 +132,28 @@ def test_correlations_are_those_of_the_formulas(
             torch.testing.assert_close(value, expected, rtol=4 * bound, atol=100 * bound)
         else:
             assert torch.equal(value, expected)
+
+
+@needs_kernel
+@pytest.mark.parametrize("half", [True, False], ids=["half", "whole"])
+@pytest.mark.parametrize("size", [(64, 96), (63, 96), (64, 95), (67, 131), (2, 3)])
+def test_log_gabor_filters_are_those_of_the_formulas(
+    size: tuple[int, int], half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a spectrum given whole or by half, for even and odd sizes."""
+    monkeypatch.setattr(phase, "_KEPT_FILTERS", 0)
+    image = plane("noise", *size, seed=3)[None]
+    spectrum = (torch.fft.rfft2 if half else torch.fft.fft2)(image)
+    filters, scales = phase._LogGabor(*size, image.device), range(phase._SCALES)
+    for orientation in range(phase._ORIENTATIONS):
+        unset = torch.full_like(image, torch.nan, dtype=torch.complex128)
+        found, expected = ([unset.clone() for _ in scales] for _ in range(2))
+        phase._filter(spectrum, filters, scales, orientation, found)
+        with monkeypatch.context() as patch:
+            patch.setenv("FUSIONBENCH_NATIVE", "0")
+            phase._filter(spectrum, filters, scales, orientation, expected)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12 * float(spectrum.abs().max()))
 
 
 @needs_kernel

@@ -114,6 +114,7 @@ def test_a_broken_plugin_found_by_itself_leaves_the_others_working(
 
     broken = sources.FileSource("broken", Path(write(tmp_path, "broken", "import nothing_like_this\n")))
     good = sources.FileSource("good", Path(write(tmp_path, "good", FIVE_LINES)))
+    monkeypatch.delenv(sources.ENVIRONMENT)
     monkeypatch.setattr(sources, "installed", lambda: iter([broken, good]))
     plugins = load_plugins()
     assert [failure.plugin for failure in plugins.failures] == ["broken"]

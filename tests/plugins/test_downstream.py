@@ -14,8 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.plugins import load_plugins
+from fusionbench.reports.comparison.formats import rendered
 from fusionbench.reports.run_view import load_run
 from fusionbench.runs import DatasetRequest, MethodRequest, RunConfig
 from fusionbench.types import DataError, FusionBenchError, UsageError
@@ -110,7 +112,16 @@ def test_tables_and_comparisons_read_it_like_any_run(scenes: Path, detection: Pa
     compared = CliRunner().invoke(main, ["compare", str(detection), "-p", plugin, "--metrics", "mAP50"])
     assert compared.exit_code == 0, compared.output
     assert "mAP50" in compared.output
-    assert re.search(r"no difference can reach 0\.05 with fewer than \d+ seeds", " ".join(compared.output.split()))
+    told = " ".join(compared.output.split())
+    assert re.search(r"no difference can reach 0\.05 with fewer than \d+ seeds", told)
+    assert "Ranks are means over seeds (" in told
+    assert "how far seeds agree" in told
+    found = fb.compare(detection, metrics=("mAP50", "mAP50-95"))
+    for name in ("markdown", "latex"):
+        text = rendered(found, name)
+        assert "Ranks are means over seeds (" in text
+        assert "sample" not in text
+    assert "on a seed, averaged over the seeds" in rendered(found, "markdown")
 
 
 def test_its_report_counts_seeds(scenes: Path, detection: Path, tmp_path: Path) -> None:
@@ -121,11 +132,22 @@ def test_its_report_counts_seeds(scenes: Path, detection: Path, tmp_path: Path) 
     assert "<dt>seeds</dt>" in text
     assert " seeds</small>" in text
     assert "12 samples to train on, 6 to test on" in text
+    page = (tmp_path / "site" / "dataset-0.html").read_text(encoding="utf-8")
+    assert "<h2>Seeds</h2>" in page
+    assert "Ranks are means over the seeds that all methods have" in page
+    assert "samples" not in page.partition('id="significance"')[2].partition("</section>")[0]
+
+
+def test_removing_it_leaves_nothing_of_it_and_everything_else(detection: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(detection, tmp_path / "out")
+    assert {"cells", "work", "fused", "division-scenes.csv"} <= {path.name for path in folder.iterdir()}
+    (folder / "notes.txt").write_text("mine")
+    done = CliRunner().invoke(main, ["runs", "rm", "-y", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
 def test_images_of_a_run_are_used_and_only_the_others_fused(scenes: Path, tmp_path: Path) -> None:
-    import fusionbench as fb
-
     plugin = str(scenes.parent / "scenes_plugin.py")
     load_plugins((plugin,))
     ran = fb.run(
@@ -149,8 +171,6 @@ def test_images_of_a_run_are_used_and_only_the_others_fused(scenes: Path, tmp_pa
 
 @pytest.mark.parametrize("harm", ["gone", "other"])
 def test_a_fused_image_that_is_gone_or_is_another_is_fused_again(scenes: Path, tmp_path: Path, harm: str) -> None:
-    import fusionbench as fb
-
     plugin = str(scenes.parent / "scenes_plugin.py")
     load_plugins((plugin,))
     ran = fb.run("laplacian", f"scenes@test={scenes}", plugins=(plugin,), metrics=("EN",), out=str(tmp_path / "run"))
@@ -506,7 +526,7 @@ def test_an_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(
 def test_a_detector_finds_what_its_images_show_and_nothing_else(tmp_path: Path) -> None:
     write_plugin(tmp_path)
     root = write_scenes(tmp_path / "scenes", train=64, test=16)
-    scores = evaluated(root, epochs=16, out=str(tmp_path / "out")).frame().set_index(["method", "metric"])["value"]
+    scores = evaluated(root, epochs=10, out=str(tmp_path / "out")).frame().set_index(["method", "metric"])["value"]
     assert scores["infrared", "mAP50"] > 0.8
     assert scores["average", "mAP50"] > 0.7
     assert scores["visible", "mAP50"] < 0.2

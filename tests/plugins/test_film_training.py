@@ -322,7 +322,7 @@ def test_two_pairs_can_be_learned_by_heart(tmp_path: Path) -> None:
         root,
         network={"dim": 16, "heads": 4},
         optimiser={"rate": 8e-3, "decay_epochs": 120},
-        training={"epochs": 100, "clip_norm": 1.0, "checkpoint_epochs": 100},
+        training={"epochs": 60, "clip_norm": 1.0, "checkpoint_epochs": 60},
     )
     code, output = train(config, tmp_path)
     assert code == 0, output

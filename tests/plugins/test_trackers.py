@@ -13,6 +13,7 @@ import pytest
 
 import fusionbench as fb
 from fusionbench.plugins import load_plugins
+from fusionbench.results.folder import claimed
 from tests.helpers.workshop import FUSES, Workshop, method
 
 
@@ -52,6 +53,7 @@ def test_tensorboard(settings: dict[str, Any]) -> None:
     assert texts["outcome"] == "complete, 0 samples without a result"
     assert "| config.metrics | EN, SD |" in texts["settings"]
     assert "one" in texts["table"]
+    assert claimed(run.path) == {"tensorboard"}
 
 
 def test_mlflow(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from tests.reports.hostile import NAMES
 matplotlib = pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
 
 from fusionbench.reports.plots.charts import Scores, _front, cost, distributions, radar  # noqa: E402
+from fusionbench.reports.plots.drawing import chart  # noqa: E402
 from fusionbench.reports.plots.grid import Block, grid  # noqa: E402
 from fusionbench.reports.plots.ranks import cliques, critical_differences  # noqa: E402
 from fusionbench.reports.plots.style import legible, styled  # noqa: E402
@@ -219,6 +220,26 @@ def test_hostile_names_are_text_and_stay_on_the_page(kind, tmp_path):
     assert "<script" not in re.sub(r"<!--.*?-->", "", (tmp_path / "f.svg").read_text(encoding="utf-8"), flags=re.DOTALL)
     pdflatex(tmp_path, "f-include")
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("cd", "on road, over {units} (1 is best)"),
+        ("agreement", "the methods of one {one} alike (above the diagonal, mean over {one}s), and the {one}s of"),
+        ("box", "Scores of the {units} of road."),
+        ("cost", "the median time of one {unit} on road"),
+    ],
+)
+def test_captions_say_what_the_rows_count(kind, words):
+    frame = tidy({(m, "road", e): [1.0, 2.0 + i, 4.0 - i] for i, m in enumerate("abc") for e in ("EN", "MSE")})
+    frame["seconds"] = 1.0
+    told = {"titles": {}, "datasets": {}}
+    with styled():
+        _, of_pairs = chart(kind, frame, METRICS, **told)
+        _, of_seeds = chart(kind, frame, METRICS, unit="seed", **told)
+    assert words.format(units="samples", unit="sample", one="image") in of_pairs
+    assert words.format(units="seeds", unit="seed", one="seed") in of_seeds
 
 
 def test_the_same_figure_is_the_same_file_and_nothing_global_changes(run, tmp_path):

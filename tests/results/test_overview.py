@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import fusionbench as fb
 from fusionbench.cli import main
 from fusionbench.locking import locked
-from fusionbench.results.folder import JOURNAL, LOCK, log_name, written_here
+from fusionbench.results.folder import CLAIMS, JOURNAL, LOCK, claim, claimed, log_name, written_here
 from fusionbench.results.overview import find_runs, overview
 from fusionbench.runs.removing import removal_of, remove
 from fusionbench.types import DataError, UsageError
@@ -116,6 +116,26 @@ def test_removing_asks_and_takes_what_runs_write_and_nothing_else(runs: Path) ->
     assert (outside / "keep.png").exists()
     assert call("rm", "-y", runs / "a").exit_code == 0
     assert not (runs / "a").exists()
+
+
+def test_what_a_run_has_claimed_goes_with_it_and_nothing_else(runs: Path) -> None:
+    folder, outside = runs / "a", runs / "outside"
+    outside.mkdir()
+    (outside / "keep.png").touch()
+    (folder / "before").mkdir()
+    claim(folder, "before", "weights", "division.csv", "link")
+    (folder / "weights" / "deep").mkdir(parents=True)
+    (folder / "division.csv").touch()
+    (folder / "link").symlink_to(outside)
+    claim(folder, "weights", "link")
+    with (folder / CLAIMS).open("a") as file:  # a file may say anything
+        file.write("../outside\n..\n.\n\nbefore/mine\n")
+    assert claimed(folder) == {"weights", "division.csv", "link"}
+    done = call("rm", "-y", folder)
+    assert done.exit_code == 0
+    assert "the folder stays, with before\n" in done.output
+    assert [path.name for path in folder.iterdir()] == ["before"]
+    assert (outside / "keep.png").exists()
 
 
 def test_what_is_no_run_is_not_removed(runs: Path, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ _BLOCK = 16
 _MODES = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
 
 
-def row_bands(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """First row of each band, and the first that is no longer in it."""
-    step = max(1, _PIXELS // width // _BLOCK) * _BLOCK
+def row_bands(height: int, width: int, pixels: int | None = None) -> Iterator[tuple[int, int]]:
+    """First row of each band, and the first that is no longer in it; of about so many pixels, a million if None."""
+    step = max(1, (pixels or _PIXELS) // width // _BLOCK) * _BLOCK
     return ((start, min(height, start + step)) for start in range(0, height, step))
 
 

@@ -93,7 +93,7 @@ def linear_correlation_information(planes: Planes) -> Tensor:
     Undefined where an image is constant or an eigenvalue is not above 0. Range about 0.80..1. Wang, Shen & Jin 2008
     have nonlinear correlations instead.
     """
-    matrix = torch.eye(3, dtype=torch.float64, device=planes.fused.device).repeat(len(planes), 1, 1)
+    matrix = torch.eye(3, dtype=torch.float64, device=planes.device).repeat(len(planes), 1, 1)
     for first, second in ((1, 2), (1, 0), (2, 0)):
         value = _correlation(centred(planes, first), centred(planes, second))
         matrix[:, first, second] = matrix[:, second, first] = value

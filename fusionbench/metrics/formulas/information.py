@@ -24,6 +24,9 @@ def levels(planes: Planes, index: int, kind: str = "rounded") -> Tensor:
     ``rounded`` half to even, ``floored``, ``saturated`` (rounded, with 255 counted as 254) or
     ``stretched`` to 0..255 by the plane's own extremes.
     """
+    held = None if kind == "stretched" else planes.levels(index)
+    if held is not None:
+        return (held.clamp(max=LEVELS - 2) if kind == "saturated" else held).to(torch.int32).flatten(1)
     values = stretched(planes, index) if kind == "stretched" else planes[index].detach()
     values = torch.floor(values) if kind == "floored" else torch.round(values)
     top = LEVELS - 2 if kind == "saturated" else LEVELS - 1
@@ -179,7 +182,7 @@ def nonlinear_correlation(planes: Planes) -> Tensor:
     Its off-diagonal entries are (H(X) + H(Y) - H(X, Y)) / 8 bits. About 0.80 for nearly everything.
     Wang, Shen & Zhang 2005; Wang, Shen & Jin 2008.
     """
-    correlated = torch.eye(3, dtype=torch.float64, device=planes.fused.device).repeat(len(planes), 1, 1)
+    correlated = torch.eye(3, dtype=torch.float64, device=planes.device).repeat(len(planes), 1, 1)
     for first, second in ((1, 2), (1, 0), (2, 0)):
         value = _mutual(planes, first, second) * _BITS / 8
         correlated[:, first, second] = correlated[:, second, first] = value
@@ -194,7 +197,7 @@ def tsallis_entropy(planes: Planes) -> Tensor:
     pF(i) pS(j). Pairs where that is 0 are skipped. Cvejic, Canagarajah & Bull 2006.
     """
     order = 1.85
-    total = torch.zeros(len(planes), dtype=torch.float64, device=planes.fused.device)
+    total = torch.zeros(len(planes), dtype=torch.float64, device=planes.device)
     fused = histogram(planes, 0, "stretched")
     for index in planes.source_indices:
         source = histogram(planes, index, "stretched")

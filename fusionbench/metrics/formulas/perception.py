@@ -14,7 +14,7 @@ from fusionbench.metrics.formulas.bands import extended_rows, row_bands
 from fusionbench.metrics.formulas.filters import correlate, sobel
 from fusionbench.metrics.formulas.singular import root
 from fusionbench.metrics.formulas.stretch import normalised, stretched
-from fusionbench.metrics.planes import Planes, shared_by_images
+from fusionbench.metrics.planes import Planes, shared, shared_by_images
 
 # What the Python kit adds to denominators.
 _GUARD = 1e-10
@@ -49,11 +49,12 @@ def _broad_gaussian(sigma: float) -> tuple[float, ...]:
 
 
 def _of_size(function: Callable[[int, int, torch.device], Tensor]) -> Callable[[Planes], Tensor]:
-    """Make ``function(height, width, device)`` one of planes, which is computed once for planes of one size."""
+    """Make ``function(height, width, device)`` one of planes, computed once for them and for small ones of one size."""
     kept = lru_cache(maxsize=2)(function)
 
+    @shared
     def remembered(planes: Planes) -> Tensor:
-        return (function if planes.large else kept)(planes.height, planes.width, planes.fused.device)
+        return (function if planes.large else kept)(planes.height, planes.width, planes.device)
 
     return remembered
 
@@ -90,11 +91,15 @@ def _masked(seen: Tensor, guard: float = 0.0) -> Tensor:
 
 
 def _preserved_contrast(planes: Planes, divisor: float) -> Tensor:
-    fused, first, second = (_masked_contrast(planes, index, divisor) for index in (0, 1, 2))
-    with_a = torch.minimum(first, fused) / torch.maximum(first, fused)
-    with_b = torch.minimum(second, fused) / torch.maximum(second, fused)
-    share = first.square() / (first.square() + second.square())
-    return (share * with_a + (1 - share) * with_b).mean((-2, -1))
+    contrasts = [_masked_contrast(planes, index, divisor) for index in (0, 1, 2)]
+    total = torch.zeros(())
+    for start, stop in row_bands(planes.height, planes.width):
+        fused, first, second = (contrast[:, start:stop] for contrast in contrasts)
+        with_a = torch.minimum(first, fused) / torch.maximum(first, fused)
+        with_b = torch.minimum(second, fused) / torch.maximum(second, fused)
+        share = first.square() / (first.square() + second.square())
+        total = total + (share * with_a + (1 - share) * with_b).sum((-2, -1))
+    return total / (planes.height * planes.width)
 
 
 def chen_blum(planes: Planes) -> Tensor:
@@ -119,7 +124,7 @@ def chen_blum_plain(planes: Planes) -> Tensor:
     C'_A^2 + C'_B^2. Undefined where an image is constant, or at one pixel where a contrast is 0.
     """
     rows, columns = (
-        frequencies(count, dtype=torch.float32, device=planes.fused.device) * (count / 30)
+        frequencies(count, dtype=torch.float32, device=planes.device) * (count / 30)
         for frequencies, count in ((torch.fft.fftfreq, planes.height), (torch.fft.rfftfreq, planes.width))
     )
     sensitivity = _sensitivity((columns.square()[None, :] + rows.square()[:, None]).sqrt())

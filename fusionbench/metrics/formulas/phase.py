@@ -14,16 +14,22 @@ from fusionbench.allocator import release_freed_memory
 from fusionbench.metrics.formulas.bands import extended_rows, row_bands
 from fusionbench.metrics.formulas.filters import correlate, gaussian_taps
 from fusionbench.metrics.native import kernel_for
-from fusionbench.metrics.planes import KEPT_PIXELS, Planes, shared_by_images
+from fusionbench.metrics.planes import KEPT_PIXELS, Planes, shared, shared_by_images
 
 _SCALES, _ORIENTATIONS = 4, 6
+_SUMS = 5
 _ALL, _FINEST, _COARSER = range(_SCALES), range(1), range(1, _SCALES)
 _SHORTEST, _FACTOR = 3.0, 2.1
 _SIGMA_ON_F, _ANGULAR_RATIO = 0.55, 1.2
+# What squared distances from a filter's place are multiplied by, of the logarithm of the frequency and of the angle.
+_SHARPNESS = 1 / (2 * math.log(_SIGMA_ON_F) ** 2)
+_NARROWNESS = (_ORIENTATIONS * _ANGULAR_RATIO / math.pi) ** 2 / 2
 _NOISE_FACTOR, _CUT_OFF, _GAIN = 2.0, 0.5, 10.0
 _EPS = 1e-4
 # Up to this many pixels the filters of a size are kept, 80 bytes a pixel.
 _KEPT_FILTERS = 2**20
+# Numbers that are transformed or computed with at once, so few that they stay in the cache.
+_TRANSFORMED = 2**18
 
 
 class Phase(NamedTuple):
@@ -59,6 +65,7 @@ class _LogGabor:
         self._y, self._x = (_centred_frequencies(count, device) for count in (height, width))
         self._low_y, self._low_x = (_low_pass_frequencies(count, device) for count in (height, width))
         self.shape = height, width
+        self.frequencies = torch.cat([self._y, self._x]), torch.cat([self._low_y, self._low_x])
         self._noise: list[tuple[float, float]] | None = None
         self._kept: tuple[list[Tensor], list[Tensor]] | None = None
         if height * width <= _KEPT_FILTERS:
@@ -66,6 +73,11 @@ class _LogGabor:
             theta = self._theta(rows)
             spreads = [self._angular_of(theta, orientation) for orientation in range(_ORIENTATIONS)]
             self._kept = self._radial(rows), spreads
+
+    @property
+    def kept(self) -> bool:
+        """Whether the factors are kept; else they are computed whenever they are asked for."""
+        return self._kept is not None
 
     def factors(self, rows: range, scales: range, orientation: int) -> tuple[list[Tensor], Tensor]:
         """The factors of some scales and of one orientation in some rows, ``len(rows)`` x W each."""
@@ -85,7 +97,7 @@ class _LogGabor:
         filters = []
         for scale in scales:
             centre = 1 / (_SHORTEST * _FACTOR**scale)
-            response = torch.exp((radius / centre).log_().square_() / (-2 * math.log(_SIGMA_ON_F) ** 2))
+            response = torch.exp((radius / centre).log_().square_() * -_SHARPNESS)
             response *= low_pass
             response[:, 0].masked_fill_(rows == 0, 0.0)
             filters.append(response)
@@ -100,8 +112,7 @@ class _LogGabor:
         # The difference of two angles, brought to -pi..pi.
         distance = theta - orientation * math.pi / _ORIENTATIONS
         distance.sub_(torch.round(distance / (2 * math.pi)), alpha=2 * math.pi)
-        sigma = math.pi / _ORIENTATIONS / _ANGULAR_RATIO
-        return torch.exp(distance.square_() / (-2 * sigma**2))
+        return torch.exp(distance.square_() * -_NARROWNESS)
 
     def noise(self) -> list[tuple[float, float]]:
         """Of each orientation the power of the finest filter, and that of the even part of all scales' sum.
@@ -112,7 +123,7 @@ class _LogGabor:
         if self._noise is None:
             totals = torch.zeros(_ORIENTATIONS, 2, dtype=torch.float64)
             height, width = self.shape
-            for start, stop in row_bands(height, width):
+            for start, stop in row_bands(height, width, _TRANSFORMED):
                 rows = torch.arange(start, stop, device=self._y.device)
                 opposite = (-rows) % height
                 here, there = ((self._radial(part), self._theta(part)) for part in (rows, opposite))
@@ -176,6 +187,12 @@ def _filter(spectrum: Tensor, filters: _LogGabor, scales: range, orientation: in
     """Into ``results``, P x H x W each, what the filters of some scales leave of the spectrum in one orientation."""
     kernel = kernel_for(spectrum.real)
     height, width = filters.shape
+    if kernel is not None and len(spectrum) == 1 and not filters.kept:
+        centres = [-math.log(_SHORTEST * _FACTOR**scale) for scale in scales]
+        shape = _SHARPNESS, orientation * math.pi / _ORIENTATIONS, _NARROWNESS
+        out = [results[scale][0] for scale in scales]
+        kernel.gabor(spectrum[0].contiguous(), filters.frequencies, centres, shape, out)
+        return
     for start, stop in row_bands(height, width):
         rows = range(start, stop)
         radial, spread = filters.factors(rows, scales, orientation)
@@ -188,14 +205,25 @@ def _filter(spectrum: Tensor, filters: _LogGabor, scales: range, orientation: in
                 torch.mul(torch.view_as_real(seen), (factor * spread)[..., None], out=torch.view_as_real(part))
 
 
+def _spectrum(image: Tensor) -> Tensor:
+    """Transform of a real P x H x W; of a large one the first half of the columns, which tells the other."""
+    height, width = image.shape[-2:]
+    if height * width <= KEPT_PIXELS:
+        return torch.fft.fft2(image)
+    spectrum = torch.fft.rfft(image)
+    for start, stop in row_bands(spectrum.shape[-1], height, _TRANSFORMED):
+        spectrum[..., start:stop] = torch.fft.fft(spectrum[..., start:stop], dim=-2)
+    return spectrum
+
+
 def _inverse(spectrum: Tensor) -> Tensor:
     """Inverse transform of P x H x W; a large plane's in its own memory, some columns and then some rows at a time."""
     height, width = spectrum.shape[-2:]
     if height * width <= KEPT_PIXELS:
         return torch.fft.ifft2(spectrum)
-    for start, stop in row_bands(width, height):
+    for start, stop in row_bands(width, height, _TRANSFORMED):
         spectrum[..., start:stop] = torch.fft.ifft(spectrum[..., start:stop], dim=-2)
-    for start, stop in row_bands(height, width):
+    for start, stop in row_bands(height, width, _TRANSFORMED):
         spectrum[:, start:stop] = torch.fft.ifft(spectrum[:, start:stop])
     return spectrum
 
@@ -226,22 +254,39 @@ def _add_orientation(responses: list[Tensor], threshold: Tensor, angle: float, s
         total += part
 
 
-def phase_congruency(image: Tensor) -> Phase:
-    """Phase congruency of P x H x W by log-Gabor filters over four scales and six orientations. Kovesi 1999."""
+class Scratch(NamedTuple):
+    """Memory to work in: responses of the scales, complex P x H x W, and sums, P x H x W each."""
+
+    responses: list[Tensor]
+    sums: list[Tensor]
+
+    @classmethod
+    def of(cls, image: Tensor) -> Scratch:
+        """For an image like this one."""
+        responses = [image.new_empty(image.shape, dtype=torch.complex128) for _ in range(_SCALES)]
+        return cls(responses, [torch.empty_like(image) for _ in range(_SUMS)])
+
+
+def phase_congruency(image: Tensor, scratch: Scratch | None = None) -> Phase:
+    """Phase congruency of P x H x W by log-Gabor filters over four scales and six orientations. Kovesi 1999.
+
+    The first, third and fourth sum of ``scratch`` become the result.
+    """
     if len(image) > 1 and not image.is_cuda:
         planes = [phase_congruency(plane[None]) for plane in image]
         return Phase(*(torch.cat(parts) for parts in zip(*planes, strict=True)))
     height, width = image.shape[-2:]
     filters = _log_gabor(height, width, image.device)
     noise = filters.noise()
-    # Half of a real image's spectrum is told by the other, and takes half the memory.
-    spectrum = (torch.fft.rfft2 if height * width > KEPT_PIXELS else torch.fft.fft2)(image)
+    scratch = scratch or Scratch.of(image)
+    spectrum, count = _spectrum(image), image.numel()
+    shape = image.shape
+    del image  # a large one takes what the work can do with
     # Energy and amplitude of all orientations, and the squares and the product of the congruency's two parts.
-    sums = [torch.zeros_like(image) for _ in range(5)]
-    # Allocated once: what is freed and taken again in pieces would leave gaps in a large image's memory.
-    filtered = [image.new_empty(image.shape, dtype=spectrum.dtype) for _ in range(_SCALES)]
+    sums = [total.zero_() for total in scratch.sums]
+    filtered = scratch.responses
     # The last of them is not needed while the noise is estimated.
-    power = torch.view_as_real(filtered[-1]).flatten()[: image.numel()].view(image.shape)
+    power = torch.view_as_real(filtered[-1]).flatten()[:count].view(shape)
     for orientation in range(_ORIENTATIONS):
         _filter(spectrum, filters, _FINEST, orientation, filtered)
         responses = [_inverse(filtered[0])]
@@ -256,22 +301,36 @@ def phase_congruency(image: Tensor) -> Phase:
                 angle,
                 [total[:, start:stop] for total in sums],
             )
-    del spectrum, filtered, responses, power
     energy, amplitude, xx, yy, xy = sums
     half = _ORIENTATIONS / 2
     xx, yy, xy = xx.div_(half), yy.div_(half), xy.div_(_ORIENTATIONS)
     congruency = energy.div_(amplitude.add_(_EPS))
-    spread = xy.square_().add_((xx - yy).square_()).sqrt_().add_(_EPS)
+    spread = xy.square_().add_(torch.sub(xx, yy, out=amplitude).square_()).sqrt_().add_(_EPS)
     total = xx.add_(yy)
-    return Phase(congruency, (total + spread).div_(2), total.sub_(spread).div_(2))
+    return Phase(congruency, torch.add(total, spread, out=yy).div_(2), total.sub_(spread).div_(2))
+
+
+@shared
+def _workspace(planes: Planes) -> Tensor:
+    """Memory for all that three large images need, so that nothing is taken and freed that would leave gaps in it."""
+    size = 2 * _SCALES + 2 + 3 * 3, planes.height, planes.width
+    return torch.empty(size, dtype=torch.float64, device=planes.device)
+
+
+def _scratch(planes: Planes, index: int) -> Scratch | None:
+    """Of a single large plane its part of the workspace, unless its phase outlives the others'."""
+    if not planes.large or len(planes) > 1 or planes.memory is not None:
+        return None
+    parts = _workspace(planes).split([*[2] * _SCALES, *[1] * (2 + 3 * 3)])
+    responses = [torch.view_as_complex(part.view(1, planes.height, planes.width, 2)) for part in parts[:_SCALES]]
+    amplitude, xy, *own = parts[_SCALES:]
+    energy, xx, yy = own[3 * index : 3 * index + 3]
+    return Scratch(responses, [energy, amplitude, xx, yy, xy])
 
 
 @shared_by_images
 def _phase(planes: Planes, index: int) -> Phase:
-    phase = phase_congruency(planes[index].detach().double())
-    if planes.large:
-        release_freed_memory()  # before the next image's
-    return phase
+    return phase_congruency(planes.taken(index).detach().double(), _scratch(planes, index))
 
 
 _TAPS = gaussian_taps(11, 1.5)
@@ -325,8 +384,10 @@ def phase_congruency_index(planes: Planes) -> Tensor:
     largest of the three, summed and divided by the size of the composite's mask; the product of the three.
     """
     phases = [_phase(planes, index) for index in (0, 1, 2)]
+    if planes.large:
+        release_freed_memory()  # what the filters took
     kept, size = torch.zeros(()), torch.zeros(())
-    for start, stop in row_bands(planes.height, planes.width):
+    for start, stop in row_bands(planes.height, planes.width, 2 * _TRANSFORMED):
         rows = ([extended_rows(values, start, stop, _MARGIN, "zero") for values in phase] for phase in phases)
         parts, positions = _preserved(*rows)
         kept, size = kept + torch.stack(parts), size + positions

@@ -21,10 +21,15 @@ def stretched(planes: Planes, index: int, divisor: float = 1.0) -> Tensor:
     A black plane stays as it is; any other constant one becomes NaN. Dividing first moves values that
     lie halfway between two levels.
     """
-    values = planes[index].double() / divisor
+    values = planes[index].double()
+    values = values if divisor == 1 else values / divisor
     low, high = _extremes(values)
-    scaled = torch.floor((values - low) / (high - low) * 255 + 0.5)
-    return torch.where((low == 0) & (high == 0), values, scaled)
+    black = (low == 0) & (high == 0)
+    if values.requires_grad:
+        scaled = torch.floor((values - low) / (high - low) * 255 + 0.5)
+    else:  # in the memory of one plane
+        scaled = (values - low).div_(high - low).mul_(255).add_(0.5).floor_()
+    return torch.where(black, values, scaled) if black.any() else scaled
 
 
 @shared_by_images
@@ -38,8 +43,9 @@ def normalised(planes: Planes, index: int) -> Tensor:
 @shared
 def unstretchable(planes: Planes) -> Tensor:
     """For each plane, whether the fused image or a source is constant and not black."""
-    bad = torch.zeros(len(planes), dtype=torch.bool, device=planes.fused.device)
+    bad = torch.zeros(len(planes), dtype=torch.bool, device=planes.device)
     for index in (0, *planes.source_indices):
-        low, high = _extremes(planes[index].detach())
+        held = planes.levels(index)
+        low, high = _extremes(planes[index].detach() if held is None else held)
         bad |= ((low == high) & (high != 0)).flatten()
     return bad

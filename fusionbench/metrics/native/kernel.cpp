@@ -31,13 +31,17 @@
         static void square7_(const T *p, int h, int w, const T *window, T *out) { square<T, 7>(p, h, w, window, out); } \
         static void square11_(const T *p, int h, int w, const T *window, T *out) { square<T, 11>(p, h, w, window, out); } \
         static void filtered_(size_t n, const T *s, const T *a, const T *b, T *out) { filtered(n, s, a, b, out); }      \
+        static void gabor_(const T *p, int columns, int h, int w, const T *radial, const T *low, int n, const T *c, T sharp, T angle, T narrow, T *const *out) { \
+            gabor<T>(p, columns, h, w, {radial, low}, n, c, sharp, angle, narrow, out);                                \
+        }                                                                                                              \
         static void congruency_(size_t n, const T *const *r, T noise, T x, T y, T *const *sums) { congruency(n, r, noise, x, y, sums); } \
         static double median_(size_t n, const T *p) { return median(n, p); }                                           \
     };                                                                                                                 \
     template <class T> static Table<T> table() {                                                                       \
         using E = Entry<T>;                                                                                            \
         return {E::prepare_,   E::vif_,     E::edges_,    E::preserved_, E::activity_,   E::windows_,                    \
-                E::correlate_, E::square7_, E::square11_, E::filtered_,  E::congruency_, E::median_};                    \
+                E::correlate_, E::square7_, E::square11_, E::filtered_,  E::gabor_,      E::congruency_,                 \
+                E::median_};                                                                                             \
     }
 
 template <class T> struct Table {
@@ -51,6 +55,7 @@ template <class T> struct Table {
     void (*square7)(const T *, int, int, const T *, T *);
     void (*square11)(const T *, int, int, const T *, T *);
     void (*filtered)(size_t, const T *, const T *, const T *, T *);
+    void (*gabor)(const T *, int, int, int, const T *, const T *, int, const T *, T, T, T, T *const *);
     void (*congruency)(size_t, const T *const *, T, T, T, T *const *);
     double (*median)(size_t, const T *);
 };
@@ -105,7 +110,7 @@ template <class T> static const Table<T> &entries() {
     return table;
 }
 
-EXPORT int fb_version() { return 3; }
+EXPORT int fb_version() { return 4; }
 EXPORT const char *fb_instructions() { return chosen(); }
 EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
 
@@ -133,6 +138,9 @@ EXPORT size_t fb_side_size(int h, int w) { return baseline::side_size(h, w); }
     }                                                                                                                  \
     EXPORT void fb_filtered_##suffix(size_t n, const T *s, const T *a, const T *b, T *out) {                           \
         entries<T>().filtered(n, s, a, b, out);                                                                        \
+    }                                                                                                                  \
+    EXPORT void fb_gabor_##suffix(const T *p, int columns, int h, int w, const T *radial, const T *low, int n, const T *c, T sharp, T angle, T narrow, T *const *out) { \
+        entries<T>().gabor(p, columns, h, w, radial, low, n, c, sharp, angle, narrow, out);                            \
     }                                                                                                                  \
     EXPORT void fb_congruency_##suffix(size_t n, const T *const *r, T noise, T x, T y, T *const *sums) {               \
         entries<T>().congruency(n, r, noise, x, y, sums);                                                              \

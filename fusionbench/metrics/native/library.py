@@ -14,7 +14,7 @@ from torch import Tensor
 from fusionbench.native import Native
 
 # The library's own version: raised with every change of its interface.
-_VERSION = 3
+_VERSION = 4
 _POINTER = ctypes.c_void_p
 _SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
 _REAL = {torch.float64: ctypes.c_double, torch.float32: ctypes.c_float}
@@ -110,6 +110,39 @@ class Kernel:
         """A complex spectrum times the product of two real filters, into ``out``."""
         count = ctypes.c_size_t(first.numel())
         self._function("filtered", _SUFFIX[first.dtype])(count, *map(_address, (spectrum, first, second, out)))
+
+    def gabor(
+        self,
+        spectrum: Tensor,
+        frequencies: tuple[Tensor, Tensor],
+        centres: Sequence[float],
+        shape: tuple[float, float, float],
+        out: Sequence[Tensor],
+    ) -> None:
+        """A real image's spectrum times the log-Gabor filters of some scales in one orientation.
+
+        Args:
+            spectrum: Complex, H x W, or the first W // 2 + 1 columns.
+            frequencies: H + W each, of the rows and then of the columns: those of the filters and of their low-pass.
+            centres: Logarithm of each scale's frequency.
+            shape: Factor of the squared distance of logarithms, the orientation, factor of the squared distance to it.
+            out: For each scale complex H x W.
+        """
+        radial, low_pass = frequencies
+        height, width = out[0].shape
+        real = _REAL[radial.dtype]
+        self._function("gabor", _SUFFIX[radial.dtype])(
+            _address(spectrum),
+            spectrum.shape[-1],
+            height,
+            width,
+            _address(radial),
+            _address(low_pass),
+            len(centres),
+            (real * len(centres))(*centres),
+            *map(real, shape),
+            (_POINTER * len(out))(*(plane.data_ptr() for plane in out)),
+        )
 
     def add_congruency(self, responses: Sequence[Tensor], noise: float, angle: float, sums: Sequence[Tensor]) -> None:
         """Add one orientation's complex responses of four scales to five planes, see ``formulas.phase``."""

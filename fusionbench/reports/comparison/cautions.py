@@ -10,8 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from fusionbench.printable import counted
-from fusionbench.reports.comparison.model import Test
+from fusionbench.reports.comparison.model import Test, ranked_within
 from fusionbench.reports.model import UNIT, units_of
+from fusionbench.reports.statistics import Block
 
 FEW_FOR_CHI_SQUARED = 10
 """Friedman's statistic follows the chi-squared distribution well only beyond (Demšar, JMLR 7, 2006)."""
@@ -50,7 +51,7 @@ def cautions(
     tests: Sequence[Test],
     data: pd.DataFrame,
     *,
-    block: str,
+    block: Block,
     level: float,
     absent: Mapping[str, Sequence[str]],
     copies: int,
@@ -67,7 +68,7 @@ def cautions(
         copies: Samples whose fused image is that of another sample.
         unit: What a row counts, in the singular.
     """
-    units = units_of(unit) if block == "sample" else "data sets"
+    units = ranked_within(block, unit)
     yield from _too_small(tests, units, level)
     yield from _dependent(tests, data, block, copies, unit)
     together: dict[tuple[str, ...], list[str]] = {}

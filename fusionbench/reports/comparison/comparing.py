@@ -164,6 +164,7 @@ def _scope(
         block=block,
         datasets=tuple(map(str, part["dataset"].unique())),
         tests=tuple(tests),
+        unit=unit,
         agreement=agreement(scores, coefficient) if block == "sample" else None,
         cautions=tuple(cautions(tests, part, block=block, level=level, absent=absent, copies=_copies(part), unit=unit)),
     )

@@ -16,15 +16,17 @@ from fusionbench.reports.comparison.model import (
     Prediction,
     Scope,
     Test,
+    ranked_within,
 )
+from fusionbench.reports.model import UNIT, units_of
 
 Shown: TypeAlias = Literal["first", "all", "none"]
 SHOWN: tuple[Shown, ...] = get_args(Shown)
 """Which pairs are listed: those of the first method, all, or none."""
 
 READING = (
-    "Ranks are means over samples (1 is best; ties share the mean of theirs). Friedman's test asks whether the methods"
-    " rank alike at all; Kendall's W says how far samples agree on the order, from 0 to 1. CD is the difference of mean"
+    "Ranks are means over {over} (1 is best; ties share the mean of theirs). Friedman's test asks whether the methods"
+    " rank alike at all; Kendall's W says how far {units} agree on the order, from 0 to 1. CD is the difference of mean"
     " ranks from which two methods differ by Nemenyi's test. ≈ marks what does not differ significantly from the best"
     " of its column (Wilcoxon's signed-rank test, Holm)."
 )
@@ -34,8 +36,8 @@ READING_PAIRS = (
     " is there, not that it is large."
 )
 READING_AGREEMENT = (
-    "Above the diagonal: whether two metrics order the methods alike on an image, averaged over the images. Below:"
-    " whether they order the images alike, averaged over the methods. 1 is the same order, -1 the reverse."
+    "Above the diagonal: whether two metrics order the methods alike on {one}, averaged over the {several}. Below:"
+    " whether they order the {several} alike, averaged over the methods. 1 is the same order, -1 the reverse."
 )
 READING_PREDICTION = (
     "A correlation with a downstream score is over the methods: 1 where the metric orders them as the score does, 0"
@@ -67,12 +69,13 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A scope: its title, what was found, what to beware of, and the numbers."""
+    """A scope: its title, what was found, what to beware of, the numbers, and within what methods are ranked."""
 
     title: str
     findings: tuple[str, ...]
     cautions: tuple[str, ...]
     grids: tuple[Grid, ...]
+    units: str = ""
 
 
 def document(comparison: Comparison, pairs: Shown = "first") -> tuple[Section, ...]:
@@ -91,6 +94,7 @@ def of_scopes(comparison: Comparison, pairs: Shown = "first") -> tuple[Section, 
             tuple(finding(test, comparison) for test in scope.tests),
             scope.cautions,
             tuple(_grids(scope, comparison, pairs)),
+            scope.units,
         )
         for scope in comparison.scopes
     )
@@ -99,11 +103,17 @@ def of_scopes(comparison: Comparison, pairs: Shown = "first") -> tuple[Section, 
 def reading(sections: Sequence[Section]) -> tuple[str, ...]:
     """How the numbers are read, as far as they occur."""
     headers = [grid.header for section in sections for grid in section.grids]
-    told = [READING]
+    units = list(dict.fromkeys(section.units for section in sections if section.units))
+    own = [name for name in units if name != _MEANS]
+    over = " or ".join(own)
+    if _MEANS in units:
+        over += f", or over {_MEANS} where their means are ranked" if own else _MEANS
+    told = [READING.format(over=over, units=" or ".join(units))]
     if any("Effect" in header for header in headers):
         told.append(READING_PAIRS)
     if any(header[0] == "" for header in headers):
-        told.append(READING_AGREEMENT)
+        one, several = ("an image", "images") if own == [units_of(UNIT)] else (f"a {own[0].removesuffix('s')}", own[0])
+        told.append(READING_AGREEMENT.format(one=one, several=several))
     if any(header[1:3] == _PREDICTION_HEADER for header in headers):
         told.append(READING_PREDICTION)
     return tuple(told)
@@ -241,6 +251,7 @@ def _prediction(found: Prediction, comparison: Comparison) -> Section:
 
 
 _PREDICTION_HEADER = ("Correlation", "95 % interval")
+_MEANS = ranked_within("dataset", UNIT)
 
 
 def _told(found: Prediction, comparison: Comparison, target: str) -> tuple[str, ...]:

@@ -89,10 +89,10 @@ def as_markdown(sections: Sequence[Section], comparison: Comparison) -> str:
 
 def as_latex(sections: Sequence[Section], comparison: Comparison) -> str:
     """Tables with captions; the sentences stand above each section as comments, the cautions also below it."""
-    told = " ".join(escape.latex(line) for line in reading(sections)[:1])
     body: list[str] = []
     for section in sections:
         body += [f"% {escape.latex_comment(line)}" for line in (section.title, *section.findings, *section.cautions)]
+        told = "".join(escape.latex(line) for line in reading([section])[:1] if section.units)
         for number, grid in enumerate(section.grids):
             note = f" {told}" if number == 0 else ""
             body += _long(grid) if len(grid.rows) > 30 else _float(grid, note)

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from fusionbench.reports.model import UNIT, units_of
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from fusionbench.reports.statistics import Block
 
 Per: TypeAlias = Literal["task", "dataset"]
 """What is compared by itself."""
@@ -106,6 +110,11 @@ class Agreement:
     over_images: Mapping[tuple[str, str], float]
 
 
+def ranked_within(block: Block, unit: str) -> str:
+    """What methods are ranked within, in the plural: data sets, or what the rows of a data set count."""
+    return "data sets" if block == "dataset" else units_of(unit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What was compared together: the data sets of a task, one data set, or the means of all data sets.
@@ -116,17 +125,24 @@ class Scope:
         block: What is ranked within: ``sample`` or ``dataset``.
         datasets: Names of its data sets.
         tests: A metric each.
+        unit: What a row of the runs counts, in the singular.
         agreement: None with fewer than two metrics or methods.
         cautions: What a reader must know before believing the numbers, in sentences.
     """
 
     name: str
     title: str
-    block: Literal["sample", "dataset"]
+    block: Block
     datasets: tuple[str, ...]
     tests: tuple[Test, ...]
+    unit: str = UNIT
     agreement: Agreement | None = None
     cautions: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> str:
+        """What is ranked within, in the plural."""
+        return ranked_within(self.block, self.unit)
 
     @property
     def overall(self) -> dict[str, float]:

@@ -45,7 +45,7 @@ def _provenance(table: Table) -> list[str]:
         f"Table by fusionbench {table.info.version}; metric profile {', '.join(table.profiles) or 'none'}.",
         *(f"From {run}" for run in table.info.runs),
         *(
-            f"Data {group.title}: {group.pairs} samples, digest {table.info.data[group.dataset]}"
+            f"Data {group.title}: {group.pairs} {table.info.units}, digest {table.info.data[group.dataset]}"
             for group in table.datasets
             if group.dataset in table.info.data
         ),

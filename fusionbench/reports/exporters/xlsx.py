@@ -70,7 +70,7 @@ def _put(book: Any, page: Any, at: tuple[int, int], entry: Entry, table: Table) 
         page.write_string(*at, one_line(entry))
     elif isinstance(entry, Cell) and entry.mean is not None:
         page.write_number(*at, entry.mean, book.add_format(_format(entry, table)))
-        remarks = _remarks(entry)
+        remarks = _remarks(entry, table.info.units)
         if remarks:
             page.write_comment(*at, remarks)
 
@@ -81,12 +81,12 @@ def _format(cell: Cell, table: Table) -> dict[str, Any]:
     return {"num_format": digits + "E+00" if cell.scientific else digits, **style}
 
 
-def _remarks(cell: Cell) -> str:
+def _remarks(cell: Cell, units: str) -> str:
     """What the signs behind a number say elsewhere."""
     facts = [
         *([f"± {cell.spread}"] if cell.spread is not None else []),
         *(["not significantly different from the best"] if cell.tied else []),
-        *([f"mean over {count(cell)} samples; not ranked"] if cell.incomplete else []),
+        *([f"mean over {count(cell)} {units}; not ranked"] if cell.incomplete else []),
         *(["published, over other samples; not ranked"] if cell.other_pairs else []),
     ]
     return "; ".join(facts)

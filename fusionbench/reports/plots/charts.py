@@ -68,20 +68,23 @@ class Scores:
         return sorted(self.values, key=lambda name: sign * float(np.median(self.values[name])))
 
 
-def distributions(scores: Sequence[Scores], *, width: float = 17.5, violins: bool = False) -> Figure:
+def distributions(
+    scores: Sequence[Scores], *, width: float = 17.5, violins: bool = False, units: str = "samples"
+) -> Figure:
     """A box, or a violin with its median and quartiles, for each method; a panel for each metric, best median on top.
 
-    Boxes span the quartiles, whiskers go to the farthest value within 1.5 times their distance.
+    Boxes span the quartiles, whiskers go to the farthest value within 1.5 times their distance. ``units`` says what the
+    values are of.
 
     Raises:
-        UsageError: Violins of fewer than ten samples.
+        UsageError: Violins of fewer than ten values.
     """
     if violins:
         few = min((len(v) for score in scores for v in score.values.values()), default=0)
         if few < FEWEST_FOR_VIOLIN:
             raise UsageError(
-                f"a violin of {few} samples would show a shape that nobody measured.",
-                hint=f"It needs {FEWEST_FOR_VIOLIN} samples or more; --kind box draws fewer.",
+                f"a violin of {few} {units} would show a shape that nobody measured.",
+                hint=f"It needs {FEWEST_FOR_VIOLIN} {units} or more; --kind box draws fewer.",
             )
     columns = max(1, min(len(scores), int(width // 5.8)))
     lines = math.ceil(len(scores) / columns)
@@ -156,8 +159,8 @@ def radar(scores: Sequence[Scores], *, width: float = 14.0) -> Figure:
     return figure
 
 
-def cost(scores: Scores, seconds: Mapping[str, float], *, width: float = 8.5) -> Figure:
-    """Mean quality against the median seconds of fusing one sample, on a logarithmic scale.
+def cost(scores: Scores, seconds: Mapping[str, float], *, width: float = 8.5, one: str = "sample") -> Figure:
+    """Mean quality against the median seconds that one sample takes, or what ``one`` says, on a logarithmic scale.
 
     The line joins the methods than which none is both faster and better.
 
@@ -184,7 +187,7 @@ def cost(scores: Scores, seconds: Mapping[str, float], *, width: float = 8.5) ->
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("seconds for one sample")
+    axes.set_xlabel(f"seconds for one {one}")
     axes.set_ylabel(fitted(figure, scores.heading, 0.75 * width - 1.3))
     axes.grid()
     axes.margins(0.14, 0.12)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fusionbench.reports.comparison.comparing import compare_frame
 from fusionbench.reports.frames import keyed, metric_spec
+from fusionbench.reports.model import UNIT, units_of
 from fusionbench.reports.plots import Kind
 from fusionbench.reports.plots.charts import Scores, cost, distributions, radar
 from fusionbench.reports.plots.ranks import agreement_matrix, critical_differences
@@ -42,6 +43,7 @@ def chart(
     titles: Mapping[str, str],
     datasets: Mapping[str, str],
     width: float | None = None,
+    unit: str = UNIT,
 ) -> tuple[Figure, str]:
     """Draw the scores of one task; a diagram of critical differences also of several, on the means of data sets.
 
@@ -52,6 +54,7 @@ def chart(
         metrics: Names; all with a direction if None, of which ``cost`` and ``cd`` draw the first.
         titles, datasets: How methods and data sets are called.
         width: Centimetres; those of :data:`WIDTHS` if None.
+        unit: What the rows count, in the singular.
 
     Returns:
         The figure, and a caption.
@@ -66,23 +69,26 @@ def chart(
             f"scores of {', '.join(map(str, tasks))} cannot be drawn together.",
             hint=f"Choose data sets of one task: --datasets {frame['dataset'].iloc[0]}",
         )
+    units = units_of(unit)
     where = ", ".join(datasets.get(name, name) for name in map(str, frame["dataset"].unique()))
     if kind in ("cd", "agreement"):
-        found = compare_frame(frame, specs, metrics=metrics, titles=titles, datasets=datasets)
+        found = compare_frame(frame, specs, metrics=metrics, titles=titles, datasets=datasets, unit=unit)
         scope = found.scopes[-1] if kind == "cd" and len(tasks) > 1 else found.scopes[0]
         if kind == "cd":
             tests = scope.tests if metrics else scope.tests[:1]
             return critical_differences(tests, titles, width=width), (
-                f"Mean ranks by {', '.join(test.label for test in tests)} on {where} (1 is best). Bars join methods"
-                f" that do not differ significantly (Nemenyi, {found.level:g}); CD is the critical difference."
+                f"Mean ranks by {', '.join(test.label for test in tests)} on {where}, over {scope.units} (1 is best)."
+                f" Bars join methods that do not differ significantly (Nemenyi, {found.level:g}); CD is the critical"
+                " difference."
                 f"{' Ranked on the means of data sets.' if scope.block == 'dataset' else ''}"
             )
         if scope.agreement is None:
             raise UsageError("the agreement of metrics needs two metrics and two methods.")
+        image = "image" if unit == UNIT else unit
         return agreement_matrix(scope.agreement, found.labels, width=width), (
             f"Agreement of metrics on {where}, each turned so that higher is better: whether two metrics order the"
-            " methods of an image alike (above the diagonal, mean over images), and the images of a method (below, mean"
-            " over methods)."
+            f" methods of one {image} alike (above the diagonal, mean over {image}s), and the"
+            f" {image}s of a method (below, mean over methods)."
         )
     scores = scores_of(frame, specs, metrics, titles)
     if kind == "cost":
@@ -92,9 +98,9 @@ def chart(
             .median()
         )
         seconds = {titles.get(str(name), str(name)): float(value) for name, value in times.items()}
-        return cost(scores[0], seconds, width=width), (
-            f"{scores[0].label} against the median time of one sample on {where}. The line joins the methods than which"
-            " none is both faster and better."
+        return cost(scores[0], seconds, width=width, one=units.removesuffix("s")), (
+            f"{scores[0].label} against the median time of one {units.removesuffix('s')} on {where}. The line joins the"
+            " methods than which none is both faster and better."
         )
     if kind == "radar":
         return radar(scores, width=width), (
@@ -103,7 +109,8 @@ def chart(
     what = "Violins show the density, bars the quartiles, points the medians"
     if kind == "box":
         what = "Boxes show quartiles and medians, whiskers the farthest values within 1.5 interquartile ranges"
-    return distributions(scores, width=width, violins=kind == "violin"), f"Scores of the samples of {where}. {what}."
+    drawn = distributions(scores, width=width, violins=kind == "violin", units=units)
+    return drawn, f"Scores of the {units} of {where}. {what}."
 
 
 def scores_of(

@@ -160,19 +160,19 @@ def _page(place: int, group: Group, part: pd.DataFrame, table: Table, specs: Map
             (str(method), index[str(sample)]): str(error)
             for method, sample, error in failed[["method", "sample", "error"]].itertuples(index=False)
         },
-        compared=_compared(part, metrics, specs),
+        compared=_compared(part, metrics, specs, table.info.unit),
     )
 
 
 def _lines(rows: Sequence[Row], group: Group, table: Table) -> list[tuple[Any, ...]]:
     columns = [
-        _column([table.cell(row, group, metric) for row in rows], metric.higher_is_better, table.decimals)
+        _column([table.cell(row, group, metric) for row in rows], metric.higher_is_better, table)
         for metric in group.metrics
     ]
     return [(row, *(column[place] for column in columns)) for place, row in enumerate(rows)]
 
 
-def _column(cells: Sequence[Cell | None], higher_is_better: bool | None, decimals: int) -> list[Field]:
+def _column(cells: Sequence[Cell | None], higher_is_better: bool | None, table: Table) -> list[Field]:
     measured = [cell.mean for cell in cells if cell and cell.mean is not None and cell.comparable]
     low, high = min(measured, default=0.0), max(measured, default=0.0)
     fields = []
@@ -184,25 +184,27 @@ def _column(cells: Sequence[Cell | None], higher_is_better: bool | None, decimal
         if higher_is_better is not None and cell.comparable and high > low:
             heat = (cell.mean - low) / (high - low)
             heat = min(max(heat if higher_is_better else 1 - heat, 0.0), 1.0)
-        width = spread(cell, decimals)
+        width = spread(cell, table.decimals)
         notes = [
             *([f"± {width}"] if width else []),
-            *([f"{cell.n} of {cell.expected} samples"] if cell.incomplete else []),
+            *([f"{cell.n} of {cell.expected} {table.info.units}"] if cell.incomplete else []),
             *(["published, over other samples"] if cell.other_pairs else []),
         ]
         sign = "†" * cell.incomplete + "*" * cell.other_pairs
-        fields.append(Field(number(cell, decimals), cell.mean, heat, cell.rank, "; ".join(notes), sign))
+        fields.append(Field(number(cell, table.decimals), cell.mean, heat, cell.rank, "; ".join(notes), sign))
     return fields
 
 
-def _compared(part: pd.DataFrame, metrics: Sequence[MetricColumn], specs: Mapping[str, MetricSpec]) -> Scope | None:
+def _compared(
+    part: pd.DataFrame, metrics: Sequence[MetricColumn], specs: Mapping[str, MetricSpec], unit: str
+) -> Scope | None:
     """What `fusionbench compare` says of a data set; None where nothing can be compared."""
     directed = {m.key: specs[m.key] for m in metrics if m.key in specs and m.higher_is_better is not None}
     if not directed or part["method"].nunique() < 2:
         return None
     own = part[part["key"].isin(directed)]
     try:
-        found = compare_frame(own, directed, per="dataset", level=LEVEL)
+        found = compare_frame(own, directed, per="dataset", level=LEVEL, unit=unit)
     except UsageError:  # no sample has a value of two methods
         return None
     return found.scopes[0]

@@ -71,7 +71,10 @@ def write_report(
         write_text(folder / "downloads" / name, text)
     for page in report.pages:
         shown = pictures.get(page.group.dataset, Shown(""))
-        write_text(folder / "data" / f"{page.number}.js", f"fusionbench({script(page_data(page, shown))});\n")
+        write_text(
+            folder / "data" / f"{page.number}.js",
+            f"fusionbench({script(page_data(page, shown, report.table.info.units))});\n",
+        )
         text = pages.get_template("dataset.html.j2").render(
             report=report,
             page=page,
@@ -208,8 +211,8 @@ def dataset_pictures(
     return dataclasses.replace(shown, columns=tuple(name for name, _ in before))
 
 
-def page_data(page: DatasetPage, shown: Shown) -> dict[str, Any]:
-    """What a data set's page computes with: scores, and which pictures there are."""
+def page_data(page: DatasetPage, shown: Shown, units: str) -> dict[str, Any]:
+    """What a data set's page computes with: scores, what they are of, and which pictures there are."""
     columns = [*shown.columns, *(row.label for row in page.methods)]
     return {
         "dataset": page.number,
@@ -217,6 +220,7 @@ def page_data(page: DatasetPage, shown: Shown) -> dict[str, Any]:
         "columns": columns,
         "methods": len(page.methods),
         "best": _best(page),
+        "units": units,
         "samples": page.samples,
         "pictures": [
             "".join(str(int(f"{page.number}/{place}/{number}" in shown.places)) for number in range(len(page.samples)))

@@ -210,7 +210,7 @@
       const low = Math.min(...all), high = Math.max(...all), span = high - low || 1;
       const width = 960, left = 190, step = 30, height = rows.length * step + 34;
       const x = (value) => left + 12 + (value - low) / span * (width - left - 36);
-      const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Distribution of ${data.metrics[metric].label} over samples` });
+      const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Distribution of ${data.metrics[metric].label} over ${data.units}` });
       for (let tick = 0; tick <= 4; tick += 1) {
         const value = low + span * tick / 4;
         drawn.append(svg("line", { class: "axis", x1: x(value), x2: x(value), y1: 6, y2: height - 24 }),
