@@ -75,11 +75,11 @@ def command(
     except KeyboardInterrupt:
         _say_interrupted(folder, not_before=started if fresh else 0.0)
         sys.exit(130)
-    except ElsewhereError:
-        launching.leave(together=True)
+    except ElsewhereError as error:
+        launching.leave(together=True, failure=error)
         sys.exit(2)  # The process that failed, or the main one for all, says what is wrong.
-    except FusionBenchError:
-        launching.leave(together=False)
+    except FusionBenchError as error:
+        launching.leave(together=False, failure=error)
         raise
     launching.leave(together=True)
     if launching.rank():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
 import sys
+import traceback
 import uuid
 from pathlib import Path, PurePath
 
@@ -118,12 +120,17 @@ def start_processes(count: int) -> int:
     return 0
 
 
-def leave(*, together: bool) -> None:
+def leave(*, together: bool, failure: BaseException | None = None) -> None:
     """Leave the group of processes before this one ends; threads of the group would abort it otherwise.
 
     Args:
         together: Whether all leave now. NCCL waits for the others, so that one that fails alone must not.
+        failure: What ended the training. Its frames hold the network and with it the group, so they are emptied.
     """
+    while failure is not None:
+        traceback.clear_frames(failure.__traceback__)
+        failure = failure.__cause__ or failure.__context__
+    gc.collect()  # networks refer to themselves
     from torch import distributed
 
     if (

@@ -240,7 +240,7 @@ class _Loop:
                 batch = next(batches)
             except Exception as error:
                 failure = error
-            if self.team.any(torch.tensor(failure is not None, device=self.accelerator.device)):
+            if self.team.any(failure is not None):
                 raise failure or ElsewhereError("another process cannot read its samples.")
             yield batch
 

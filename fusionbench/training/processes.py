@@ -109,11 +109,12 @@ class Team:
         self._tell("")
         return result
 
-    def any(self, here: Tensor) -> bool:
+    def any(self, here: Tensor | bool) -> bool:
         """Whether something is true in any process; every process has to call it."""
         if not self.several:
-            return bool(here)
-        return bool(self._accelerator.reduce(here.reshape(1).float(), "sum") > 0)
+            return bool(here)  # a bool makes no device wait
+        flag = torch.as_tensor(here, dtype=torch.float32, device=self._accelerator.device).reshape(1)
+        return bool(self._accelerator.reduce(flag, "sum") > 0)
 
     def gathered(self, values: Tensor) -> Tensor:
         """The values of all processes, shape processes x N; every process has to call it."""
