@@ -45,7 +45,7 @@ packages: $(STAMP)
 
 install: $(STAMP)
 
-$(STAMP): setup.cfg setup.py pyproject.toml constraints.txt $(wildcard fusionbench/*/native/kernel.* baselines/*/native/kernel.* */*/native/*.inc)
+$(STAMP): setup.cfg setup.py pyproject.toml constraints.txt $(wildcard fusionbench/*/native/kernel.* baselines/*/native/kernel.* */*/native/*.inc fusionbench/*.inc)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[all,test]'
 	touch $@

@@ -35,7 +35,8 @@ def library(folder: str, *flags: str) -> Extension:
     return Extension(
         f"{package.replace('/', '.')}._kernel",
         sources=[f"{folder}/kernel.cpp"],
-        depends=sorted(map(str, Path(folder).glob("*.inc"))),
+        depends=[*sorted(map(str, Path(folder).glob("*.inc"))), "fusionbench/instruction_sets.inc"],
+        include_dirs=[folder, "fusionbench"],
         extra_compile_args=list(flags),
         language="c++",
         optional=True,

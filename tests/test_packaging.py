@@ -89,3 +89,6 @@ def test_every_native_library_is_built_and_built_again_when_its_source_changes()
         assert f'library("{folder.as_posix()}"' in setup, f"setup.py does not build {kernel}"
         assert f"{folder.parts[0]}/*/native/kernel.*" in makefile
         assert folder.match("*/*/native")
+    for path in (ROOT / "fusionbench").glob("*.inc"):  # what several share
+        assert f'"fusionbench/{path.name}"' in setup, f"setup.py builds nothing anew when {path.name} changes"
+    assert "fusionbench/*.inc" in makefile

@@ -37,55 +37,7 @@ template <class T> struct Table {
         return {box<T>, guided<T>, separable<T>, anisotropic<T>, fourth_order<T>, solve<T>};                           \
     }
 
-#define VECTOR_BYTES 16
-namespace baseline {
-#include "kernel.inc"
-TABLE
-} // namespace baseline
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define VARIANTS 1
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,bmi2")
-#undef VECTOR_BYTES
-#define VECTOR_BYTES 32
-namespace avx2 {
-#include "kernel.inc"
-TABLE
-} // namespace avx2
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,fma,bmi2,prefer-vector-width=512")
-#undef VECTOR_BYTES
-#define VECTOR_BYTES 64
-namespace avx512 {
-#include "kernel.inc"
-TABLE
-} // namespace avx512
-#pragma GCC pop_options
-#endif
-
-static const char *chosen() {
-#if VARIANTS
-    static const char *name = __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? "avx512"
-                              : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? "avx2"
-                                                                                                       : "baseline";
-    return name;
-#else
-    return "baseline";
-#endif
-}
-
-template <class T> static const Table<T> &entries() {
-#if VARIANTS
-    static const Table<T> table = !std::strcmp(chosen(), "avx512") ? avx512::table<T>()
-                                  : !std::strcmp(chosen(), "avx2") ? avx2::table<T>()
-                                                                   : baseline::table<T>();
-#else
-    static const Table<T> table = baseline::table<T>();
-#endif
-    return table;
-}
+#include "instruction_sets.inc"
 
 // 0, or 1 where there is not enough memory.
 template <class F> static int tried(F work) noexcept {
